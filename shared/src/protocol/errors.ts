@@ -1,0 +1,362 @@
+/**
+ * Every error that Sallyport reports, in one closed table: what HTTP says, who may retry, what the person should do.
+ * Codes are `area.reason` and stable; messages may change.
+ */
+
+/** `never`: a repeat gives the same. `later`: a repeat may succeed. `free`: later, and it costs no attempt. */
+export type Retry = "never" | "later" | "free";
+
+export interface ErrorRow {
+  readonly http: number;
+  readonly retry: Retry;
+  readonly advice: string;
+}
+
+export const ERRORS = {
+  // The API and its callers.
+  "api.unauthenticated": {
+    http: 401,
+    retry: "never",
+    advice: "Send an API key as `Authorization: Bearer …`.",
+  },
+  "api.forbidden": {
+    http: 403,
+    retry: "never",
+    advice: "Use a key that has the scope named in the detail, for this tenant.",
+  },
+  "api.invalid": {
+    http: 400,
+    retry: "never",
+    advice: "Mend the fields named in the detail; /api/openapi.json describes them.",
+  },
+  "api.not_found": { http: 404, retry: "never", advice: "Check the id and the tenant in the address." },
+  "api.conflict": {
+    http: 409,
+    retry: "never",
+    advice: "It exists already with another content: read it, then change it with If-Match.",
+  },
+  "api.too_large": { http: 413, retry: "never", advice: "Send a smaller body; the limit is in the detail." },
+  "api.changed": { http: 412, retry: "later", advice: "Somebody changed it meanwhile: read it again and repeat." },
+  "api.internal": { http: 500, retry: "later", advice: "Look for this instance id in the function app's log." },
+  "settings.invalid": { http: 500, retry: "never", advice: "Set what the message names, then start again." },
+
+  // Enrolment and tokens.
+  "enrolment.refused": {
+    http: 403,
+    retry: "never",
+    advice: "Check the code, ask for a new one if it is used or older than 15 minutes, and check the address.",
+  },
+  "enrolment.mistyped": {
+    http: 400,
+    retry: "never",
+    advice: "The code's check symbol does not fit: compare each group with what you were given.",
+  },
+  "enrolment.too_many_tries": {
+    http: 429,
+    retry: "later",
+    advice: "Wait a minute, then try again with the right code.",
+  },
+  "enrolment.intercepted": {
+    http: 403,
+    retry: "never",
+    advice:
+      "Somebody between this machine and the orchestrator altered the answer: look for TLS inspection, tell whoever gave you the code.",
+  },
+  "agent.unknown": { http: 403, retry: "never", advice: "Enrol the agent again: `sallyport enroll`." },
+  "agent.revoked": {
+    http: 403,
+    retry: "never",
+    advice: "The platform team revoked this agent: ask them, then enrol again.",
+  },
+  "agent.pending": {
+    http: 403,
+    retry: "later",
+    advice: "Ask the platform team to approve the agent; both sides compare the fingerprint.",
+  },
+  "token.invalid": {
+    http: 401,
+    retry: "never",
+    advice: "The agent's signature or its claims do not fit: enrol again if its keys were replaced.",
+  },
+  "token.replayed": {
+    http: 401,
+    retry: "later",
+    advice: "The same signed token came twice: the agent signs a new one.",
+  },
+  "token.clock_skew": { http: 401, retry: "later", advice: "Set this machine's clock; it is more than 5 minutes off." },
+
+  // The agent as seen from the orchestrator.
+  "agent.offline": {
+    http: 503,
+    retry: "free",
+    advice: "Start the agent, or look at `sallyport status` on its machine.",
+  },
+  "agent.busy": {
+    http: 503,
+    retry: "free",
+    advice: "Wait, raise `maxSessions` in agent.yaml, or add an agent to the site.",
+  },
+  "agent.locked": {
+    http: 503,
+    retry: "free",
+    advice: "The agent's owner locked it: ask them, `sallyport unlock` opens it.",
+  },
+  "agent.draining": {
+    http: 503,
+    retry: "free",
+    advice: "The agent is stopping: another agent of the site or a later try will serve.",
+  },
+  "agent.journal_unwritable": {
+    http: 503,
+    retry: "later",
+    advice: "Free disk space on the agent's machine, or mend the journal folder's rights.",
+  },
+  "agent.interrupted": {
+    http: 503,
+    retry: "later",
+    advice: "The agent stopped during the session: look at its log and its machine.",
+  },
+  "agent.version": { http: 409, retry: "never", advice: "Update the agent: it does not offer this operation." },
+
+  // The protocol.
+  "protocol.integrity": {
+    http: 502,
+    retry: "later",
+    advice:
+      "A message was altered, lost or repeated on the way. If it happens again, tell both sides' security people.",
+  },
+  "protocol.version": { http: 409, retry: "never", advice: "Update the older side." },
+  "protocol.order": {
+    http: 502,
+    retry: "later",
+    advice: "The other side sent what does not belong there: compare both sides' versions.",
+  },
+  "protocol.credit": {
+    http: 502,
+    retry: "later",
+    advice: "The other side sent more than it was allowed: compare both sides' versions.",
+  },
+  "protocol.batch": {
+    http: 502,
+    retry: "never",
+    advice: "The agent sent rows that are not well-formed: take it off the site and look at its machine.",
+  },
+  "protocol.hello": {
+    http: 502,
+    retry: "later",
+    advice: "The hello is not from the agent that was dialled: look for its alert, check the relay.",
+  },
+  "protocol.truncated": {
+    http: 502,
+    retry: "later",
+    advice: "The session ended before its last frame: look at the agent's journal.",
+  },
+  "protocol.silent": {
+    http: 504,
+    retry: "later",
+    advice: "The other side said nothing valid for 60 seconds: look at the network between.",
+  },
+
+  // What the owner allows.
+  "policy.denied": {
+    http: 403,
+    retry: "never",
+    advice: "Ask the agent's owner to allow it; `sallyport policy suggest` prints the lines.",
+  },
+  "policy.ambiguous": {
+    http: 403,
+    retry: "never",
+    advice: "Two rules allow it with different masks: `sallyport policy check` names them.",
+  },
+  "policy.invalid": {
+    http: 500,
+    retry: "later",
+    advice: "Run `sallyport policy check` on the agent and mend what it names.",
+  },
+  "request.invalid": { http: 400, retry: "never", advice: "Mend the operation's fields named in the detail." },
+  "request.refused": {
+    http: 403,
+    retry: "never",
+    advice:
+      "The request was not signed by a key this agent has pinned for this session: enrol again if keys were replaced.",
+  },
+  "request.expired": {
+    http: 408,
+    retry: "later",
+    advice: "The request came more than 30 seconds after the hello: look at the load of the function app.",
+  },
+  "request.cancelled": { http: 409, retry: "never", advice: "Somebody cancelled it; start it again when you want it." },
+  "request.plan_changed": {
+    http: 409,
+    retry: "never",
+    advice: "The source's columns, key or policy changed during the run: a new run starts from the same position.",
+  },
+
+  // The systems behind the agent.
+  "connection.unknown": { http: 404, retry: "never", advice: "Name a connection that the agent's policy has." },
+  "connection.unreachable": {
+    http: 502,
+    retry: "later",
+    advice: "Check address, port and firewall from the agent's machine: `sallyport doctor`.",
+  },
+  "connection.tls": {
+    http: 502,
+    retry: "never",
+    advice: "The server's certificate is not trusted: give its CA in the policy, `tls.ca`.",
+  },
+  "connection.login_failed": {
+    http: 401,
+    retry: "never",
+    advice: "Check user and password of the connection's credential.",
+  },
+  "connection.account_locked": {
+    http: 401,
+    retry: "never",
+    advice: "Unlock the account, then store the right password before the next run.",
+  },
+  "connection.windows_login_refused": {
+    http: 401,
+    retry: "never",
+    advice: "Use a SQL login; docs/connectors/mssql.md says when Windows logins work.",
+  },
+  "connection.database": {
+    http: 502,
+    retry: "later",
+    advice: "The database is missing, offline, or the login may not open it.",
+  },
+  "connection.lost": { http: 502, retry: "later", advice: "The server closed the connection: look at its log." },
+  "sql.syntax": { http: 400, retry: "never", advice: "Mend the statement; the number in the detail is SQL Server's." },
+  "sql.not_found": {
+    http: 404,
+    retry: "never",
+    advice: "The table, column or procedure does not exist, or the login may not see it.",
+  },
+  "sql.deadlock": { http: 409, retry: "later", advice: "Another transaction won; the run repeats by itself." },
+  "sql.timeout": {
+    http: 504,
+    retry: "later",
+    advice: "Look for locks on the server, or give an index that fits the read.",
+  },
+  "sql.permission": { http: 403, retry: "never", advice: "Grant the login what the detail names." },
+  "sql.failed": {
+    http: 502,
+    retry: "never",
+    advice: "Look up the number in the detail in SQL Server's documentation.",
+  },
+  "sql.watermark_lost": {
+    http: 409,
+    retry: "never",
+    advice: "The source was restored or lost its history: reset the pull, it then loads everything again.",
+  },
+  "sql.snapshot_unavailable": {
+    http: 409,
+    retry: "never",
+    advice: "Run `ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON`, or choose `consistency: convergent`.",
+  },
+  "sql.no_key": {
+    http: 400,
+    retry: "never",
+    advice:
+      "Give the table a primary key or a unique index over columns that are not null, or read it without a watermark.",
+  },
+  "directory.not_found": { http: 404, retry: "never", advice: "Check the base; the account may not see it." },
+  "directory.clock_skew": { http: 401, retry: "later", advice: "Set this machine's clock to the domain's." },
+  "value.not_exact": {
+    http: 422,
+    retry: "never",
+    advice: "Leave the column out, CAST it in a statement, or set the pull's option `timestamps: text`.",
+  },
+  "write.outcome_unknown": {
+    http: 502,
+    retry: "never",
+    advice: "Look in the target whether the write happened; repeat it only with an idempotency key.",
+  },
+
+  // Limits.
+  "limit.rows": { http: 422, retry: "never", advice: "Raise `limits.rows` in the policy, or ask for less." },
+  "limit.bytes": {
+    http: 422,
+    retry: "never",
+    advice: "Raise the limit named in the detail, or leave the large column out.",
+  },
+  "limit.time": {
+    http: 422,
+    retry: "never",
+    advice: "Give the table a key, filter the read, or choose a plan with more time.",
+  },
+  "limit.memory": {
+    http: 422,
+    retry: "never",
+    advice: "Ask for smaller rows, or raise `executorMemory` in agent.yaml.",
+  },
+  "limit.sessions": {
+    http: 429,
+    retry: "free",
+    advice: "Wait, or raise `limits.sessions` of the connection in the policy.",
+  },
+  "limit.logins": {
+    http: 429,
+    retry: "never",
+    advice: "Too many failed logins: store the right password; the breaker opens after the policy's time.",
+  },
+  "limit.claims": {
+    http: 500,
+    retry: "never",
+    advice: "The run ended its host too often: look at its error and the function app's log.",
+  },
+  "executor.crashed": {
+    http: 502,
+    retry: "later",
+    advice: "One session's process ended by itself; the agent goes on. Report it if it happens again.",
+  },
+
+  // The orchestrator's own stores.
+  "run.deadline": {
+    http: 504,
+    retry: "never",
+    advice: "The run did not end within the pull's maximum duration: look at the agent, then retry.",
+  },
+  "storage.conflict": {
+    http: 500,
+    retry: "never",
+    advice: "A blob has another content than the run says: somebody else writes to this container.",
+  },
+  "storage.failed": { http: 503, retry: "later", advice: "Look at the storage account's health." },
+  "secrets.unavailable": {
+    http: 503,
+    retry: "later",
+    advice: "The secret store did not answer or lacks this credential: store it with `PUT …/credential`.",
+  },
+  "queue.unparseable": {
+    http: 400,
+    retry: "never",
+    advice: "A foreign message is in the queue: look in its dead-letter queue.",
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERRORS, text);
+
+/** Facts about an error that name no person, secret or value: numbers, states, field names. */
+export type ErrorDetail = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+/** The one error class. The code decides what happens next, the message is for people. */
+export class SallyportError extends Error {
+  override readonly name = "SallyportError";
+  readonly code: ErrorCode;
+  readonly detail: ErrorDetail;
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+/** Whether a repeat may succeed (`retryable` in an error frame). */
+export const isRetryable = (code: ErrorCode): boolean => ERRORS[code].retry !== "never";
+
+/** Any thrown value as a SallyportError; what is not ours gets `fallback` and a message of ours, never the other's text. */
+export function toSallyportError(thrown: unknown, fallback: ErrorCode, message: string): SallyportError {
+  return thrown instanceof SallyportError ? thrown : new SallyportError(fallback, message, {}, thrown);
+}
