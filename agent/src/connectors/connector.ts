@@ -1,0 +1,68 @@
+/**
+ * What the executor asks of a connector, and what a connector is given. A connector knows one kind of system; it knows
+ * nothing of relay, frames, credit or policy.
+ */
+import type { RowBatch } from "@sallyport/shared/rows/columns.ts";
+import type { Column } from "@sallyport/shared/rows/types.ts";
+import type { Limits, Operation, Plan } from "@sallyport/shared/schema/operations.ts";
+
+/** Where to connect and as whom. Address, database and TLS come from the owner's policy, never from the request. */
+export interface Target {
+  readonly connection: string;
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly tls: { readonly mode: "required" | "strict" | "trustAnyCertificate"; readonly caPem?: string };
+  readonly credential: { readonly user: string; readonly password: string; readonly signIn: string };
+  /** Shown to the system's own administrator, so that a session can be found and ended there. */
+  readonly requestId: string;
+}
+
+/** What the owner's rule leaves of the request: what the connector may read, in the words of the policy. */
+export type Grant =
+  | {
+      readonly kind: "table";
+      readonly rule: string;
+      /** What of the requested columns may be read. `*` = every column that the table has when it is read. */
+      readonly columns: "*" | readonly string[];
+    }
+  | {
+      readonly kind: "statement";
+      readonly rule: string;
+      readonly sql: string;
+      /** Declared SQL type by parameter name. */
+      readonly parameters: Readonly<Record<string, string>>;
+      /** The exact columns, in order, that the statement may return. */
+      readonly returns: readonly string[];
+    }
+  | { readonly kind: "raw"; readonly rule: string };
+
+/** Where rows go. Every promise waits for as long as the other side grants no credit. */
+export interface Output {
+  /** Sends the schema and the plan; rows are then written into the batch it gives. Called once. */
+  schema(columns: readonly Column[], plan: Plan): Promise<RowBatch>;
+  /** Encodes and sends what the batch holds, and empties it. */
+  flush(): Promise<void>;
+  /**
+   * States that exactly the rows flushed so far reach up to `position`. Nothing may be in the batch.
+   * `stop`: the other side wants no more in this session; return with `complete: false`.
+   */
+  checkpoint(position: string): Promise<"continue" | "stop">;
+}
+
+export interface Outcome {
+  /** Read up to the plan's end, or stopped before it. */
+  readonly complete: boolean;
+  /** The last position, where the source has any. */
+  readonly position?: string;
+}
+
+/** Serves one operation over one connection of its own, closed before it returns or throws a SallyportError. */
+export type Connector = (
+  target: Target,
+  operation: Operation,
+  grant: Grant,
+  limits: Limits,
+  output: Output,
+  signal: AbortSignal,
+) => Promise<Outcome>;

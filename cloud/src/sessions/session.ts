@@ -1,0 +1,53 @@
+/** What the rest of the orchestrator asks of a session, and what a session gives back. */
+import type { ErrorCode, ErrorDetail } from "@sallyport/shared/protocol/errors.ts";
+import type { Column } from "@sallyport/shared/rows/types.ts";
+import type { Limits, Operation, Plan } from "@sallyport/shared/schema/operations.ts";
+
+export interface SessionRequest {
+  readonly tenant: string;
+  readonly connection: string;
+  /** `pull:orders` or `key:sp_x`: who asks, as it stands in the agent's journal. */
+  readonly caller: string;
+  readonly pull?: string;
+  readonly run?: string;
+  /** 32 hex characters, new for each session; the agent's journal and the system's administrator see it. */
+  readonly requestId: string;
+  readonly operation: Operation;
+  readonly limits: Limits;
+}
+
+/**
+ * Where a session's rows go. Each promise is the back-pressure: bytes are credited to the agent when it settles.
+ * Everything given here was opened and checked: schema and batches are well-formed Arrow IPC messages.
+ */
+export interface Consumer {
+  schema(schema: {
+    /** The encapsulated Arrow IPC schema message as the agent encoded it. */
+    readonly bytes: Uint8Array;
+    readonly columns: readonly Column[];
+    readonly plan: Plan;
+    /** Digest of the agent's policy in this session's hello. */
+    readonly policy: string;
+    readonly agent: string;
+  }): Promise<void>;
+  /** One whole encapsulated record batch message, compressed as the agent encoded it. */
+  batch(batch: { readonly bytes: Uint8Array; readonly rows: number; readonly decompressedBytes: number }): Promise<void>;
+  /** Rows and bytes count from the start of this session. `finish`: the claim is to be handed over, stop soon. */
+  checkpoint(at: { readonly rows: number; readonly bytes: number; readonly position: string }): Promise<"continue" | "finish">;
+}
+
+/** How a session ended. A normal refusal is a value, not a throw. */
+export type SessionOutcome =
+  | {
+      readonly ok: true;
+      readonly rows: number;
+      readonly bytes: number;
+      readonly batches: number;
+      readonly position: string | null;
+      readonly complete: boolean;
+      readonly executedMs: number;
+    }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly detail: ErrorDetail };
+
+/** Opens one session with a healthy agent of the connection's site, and drives it to its end. */
+export type OpenSession = (request: SessionRequest, consumer: Consumer, signal: AbortSignal) => Promise<SessionOutcome>;

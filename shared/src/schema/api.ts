@@ -1,0 +1,158 @@
+/** Bodies and answers of the orchestrator's HTTP API, for people (`/api/v1`) and for agents (`/api/agent`). */
+import { z } from "zod";
+import { base64url, nameId, randomId, runId, sha256Text } from "./ids.ts";
+import { limits, operation } from "./operations.ts";
+import { pullDefinition, runState } from "./pull.ts";
+
+/** RFC 9457 problem details; `type` is `urn:sallyport:` and the code. */
+export const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.string(),
+  detail: z.string(),
+  advice: z.string(),
+  instance: z.string(),
+  facts: z.record(z.string(), z.unknown()).optional(),
+});
+export type Problem = z.infer<typeof problem>;
+
+export const scope = z.enum([
+  "tenants:write",
+  "sites:read",
+  "sites:write",
+  "agents:approve",
+  "connections:write",
+  "credentials:write",
+  "pulls:read",
+  "pulls:write",
+  "runs:start",
+  "runs:read",
+  "data:read",
+  "requests:write",
+  "schedule:tick",
+  "keys:write",
+]);
+export type Scope = z.infer<typeof scope>;
+
+export const newTenant = z.strictObject({ id: nameId, name: z.string().min(1).max(100) });
+export const newSite = z.strictObject({ id: nameId, name: z.string().min(1).max(100) });
+export const newCode = z.strictObject({ autoApprove: z.boolean().default(false) });
+export const newConnection = z.strictObject({
+  id: nameId,
+  site: nameId,
+  kind: z.enum(["mssql"]),
+});
+/** The password passes through this one request; it is stored only in the secret store. */
+export const newCredential = z.strictObject({
+  user: z.string().min(1).max(256),
+  password: z.string().min(1).max(1024),
+  signIn: z.enum(["sql"]).default("sql"),
+});
+export type Credential = z.infer<typeof newCredential>;
+export const newPull = z.strictObject({ id: nameId, definition: pullDefinition });
+export const newKey = z.strictObject({
+  id: nameId,
+  tenant: nameId.nullable(),
+  scopes: z.array(scope).min(1).max(32),
+  expiresAt: z.iso.datetime().optional(),
+});
+/** An ad-hoc request: one session, answered inline up to 1 MiB. */
+export const newRequest = z.strictObject({
+  connection: nameId,
+  operation,
+  limits: limits.partial().default({}),
+});
+
+export const runView = z.object({
+  id: runId,
+  pull: nameId,
+  state: runState,
+  kind: z.enum(["scheduled", "manual", "backfill"]),
+  rows: z.int(),
+  bytes: z.int(),
+  slices: z.int(),
+  seq: z.int().nullable(),
+  from: z.string().nullable(),
+  to: z.string().nullable(),
+  error: z.object({ code: z.string(), message: z.string(), advice: z.string(), at: z.string() }).nullable(),
+  startedAt: z.string(),
+  endedAt: z.string().nullable(),
+});
+export type RunView = z.infer<typeof runView>;
+
+export const partView = z.object({
+  path: z.string(),
+  sha256: z.string(),
+  rows: z.int(),
+  bytes: z.int(),
+  url: z.url(),
+  expiresAt: z.string(),
+});
+export const partsView = z.object({
+  run: runId,
+  manifest: z.object({ path: z.string(), url: z.url() }).nullable(),
+  parts: z.array(partView),
+});
+
+// What an agent sends and gets.
+
+const jwk = z.record(z.string(), z.unknown());
+
+/** Enrolment, both ways: `body` and `mac` as base64url. */
+export const enrolRequest = z.strictObject({
+  codeId: z.string().regex(/^[0-9A-HJKMNP-TV-Z]{8}$/),
+  body: base64url.max(32_768),
+  mac: sha256Text,
+});
+export const sealedAnswer = z.strictObject({ body: base64url.max(65_536), mac: sha256Text });
+
+/** What `body` of an enrolment request holds. `proof`: a JWS by the identity key over all other fields. */
+export const enrolBody = z.object({
+  identity: jwk,
+  unseal: base64url,
+  origin: z.url(),
+  host: z.string().max(255),
+  version: z.string().max(64),
+  time: z.iso.datetime(),
+  proof: z.string().max(8192),
+});
+
+export const agentSettings = z.object({
+  canarySeconds: z.int().min(30).max(3600).default(300),
+});
+
+export const enrolAnswer = z.object({
+  agent: randomId,
+  tenant: nameId,
+  tenantName: z.string(),
+  site: nameId,
+  siteName: z.string(),
+  status: z.enum(["active", "pending"]),
+  /** wss URL of the agent's own hybrid connection; absent while pending. */
+  listenUrl: z.url().optional(),
+  /** The orchestrator's public signing keys as JWKs. */
+  keys: z.array(jwk).min(1).max(8),
+  settings: agentSettings,
+});
+export type EnrolAnswer = z.infer<typeof enrolAnswer>;
+
+export const tokenBody = z.object({
+  journal: z.object({ seq: z.int().min(0), hash: sha256Text }).nullable(),
+  policy: sha256Text,
+  locked: z.boolean(),
+  draining: z.boolean(),
+  version: z.string().max(64),
+});
+
+export const tokenAnswer = z.object({
+  listenUrl: z.url(),
+  token: z.string().max(4096),
+  expiresAt: z.iso.datetime(),
+  renewAfter: z.iso.datetime(),
+  serverTime: z.iso.datetime(),
+  settings: agentSettings,
+  /** A `sallyport-keys+jws` statement: the complete set of the orchestrator's keys, signed by a pinned one. */
+  keys: z.string().max(16_384),
+});
+export type TokenAnswer = z.infer<typeof tokenAnswer>;

@@ -1,0 +1,112 @@
+/** What a request may ask of an agent. One discriminated union on `op`; later operations join it here. */
+import { z } from "zod";
+import { position } from "./ids.ts";
+
+/** `schema.table`, each part a regular SQL Server identifier without dots or brackets. */
+export const tableName = z
+  .string()
+  .max(257)
+  .regex(/^[^.[\]"'\p{Cc}]{1,128}\.[^.[\]"'\p{Cc}]{1,128}$/u, "use schema.table");
+
+export const columnName = z.string().regex(/^[^\p{Cc}]{1,128}$/u);
+
+/**
+ * How a run reads, fixed by its first session: sent by the agent in the schema's metadata (`sallyport.plan`), stored in
+ * the run, and repeated in the request of each later session.
+ * `to`: the upper bound of a watermark mode, opaque; null where the mode has none.
+ */
+export const plan = z.strictObject({
+  to: position.nullable(),
+  key: z.array(columnName).max(32),
+  isolation: z.enum(["readCommitted", "snapshot"]),
+  consistency: z.enum(["exact", "fuzzy", "statement"]),
+});
+export type Plan = z.infer<typeof plan>;
+
+/** How a pull finds what is new. `none` reads everything in every run. */
+export const watermarkMode = z.enum(["none", "rowversion"]);
+export type WatermarkMode = z.infer<typeof watermarkMode>;
+
+/** A value bound to a statement's parameter. Decimals, 64-bit integers, times and binary travel as text. */
+export const parameterValue = z.union([z.string().max(65536), z.number(), z.boolean(), z.null()]);
+const parameters = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/), parameterValue);
+
+const resume = {
+  /** The pull's watermark: read what came after it. Absent in a first run. */
+  from: position.optional(),
+  /** The plan that the run's first session fixed. */
+  plan: plan.optional(),
+  /** The last committed checkpoint: reading resumes strictly after it. */
+  position: position.optional(),
+};
+
+export const sqlTable = z.strictObject({
+  op: z.literal("sql.table"),
+  table: tableName,
+  columns: z.union([z.literal("*"), z.array(columnName).min(1).max(1024)]),
+  watermark: watermarkMode,
+  ...resume,
+});
+
+export const sqlQuery = z
+  .strictObject({
+    op: z.literal("sql.query"),
+    /** The name of a statement in the owner's policy. */
+    statement: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/)
+      .optional(),
+    /** Any T-SQL; only where the owner's policy has a `raw` rule. */
+    raw: z.string().min(1).max(32768).optional(),
+    parameters: parameters.default({}),
+    plan: plan.optional(),
+  })
+  .refine((query) => (query.statement === undefined) !== (query.raw === undefined), "give either `statement` or `raw`");
+
+export const agentPing = z.strictObject({ op: z.literal("agent.ping") });
+
+export const operation = z.discriminatedUnion("op", [sqlTable, sqlQuery, agentPing]);
+export type Operation = z.infer<typeof operation>;
+export type SqlTable = z.infer<typeof sqlTable>;
+export type SqlQuery = z.infer<typeof sqlQuery>;
+
+/** The operations that a pull may store: without what the run adds to them. */
+export const pullOperation = z.discriminatedUnion("op", [
+  sqlTable.omit({ from: true, plan: true, position: true, watermark: true }),
+  z.strictObject({
+    op: z.literal("sql.query"),
+    statement: z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/),
+    parameters: parameters.default({}),
+  }),
+]);
+export type PullOperation = z.infer<typeof pullOperation>;
+
+/** Limits of one session, stated in the signed request; each side enforces the smaller of these and its own. */
+export const limits = z.strictObject({
+  rows: z.int().min(1).max(1e12),
+  /** Bytes of Arrow batches before compression. */
+  bytes: z.int().min(1).max(1e15),
+  seconds: z.int().min(1).max(86_400),
+  /** Bytes of one value, as encoded in Arrow. */
+  cellBytes: z
+    .int()
+    .min(1)
+    .max(1 << 30),
+  /** Bytes of one row, as encoded in Arrow. */
+  rowBytes: z
+    .int()
+    .min(1)
+    .max(1 << 30),
+});
+export type Limits = z.infer<typeof limits>;
+
+export const DEFAULT_LIMITS: Limits = {
+  rows: 50_000_000,
+  bytes: 20 * 2 ** 30,
+  seconds: 3600,
+  cellBytes: 16 * 2 ** 20,
+  rowBytes: 32 * 2 ** 20,
+};
+
+/** Bytes of one batch before compression, unless a single row is larger. */
+export const MAX_BATCH_BYTES: number = 16 * 2 ** 20;

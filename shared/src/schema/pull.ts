@@ -1,0 +1,72 @@
+/** Pulls, their schedules and sinks, as stored and as the API takes them. */
+import { z } from "zod";
+import { nameId } from "./ids.ts";
+import { limits, pullOperation, watermarkMode } from "./operations.ts";
+
+/** Five-part cron in a time zone. `misfire`: what a standstill is followed by; `overlap`: what a due time in a run means. */
+export const schedule = z.strictObject({
+  cron: z.string().min(9).max(120),
+  timezone: z.string().max(64).default("UTC"),
+  misfire: z.enum(["once", "skip"]).default("once"),
+  overlap: z.enum(["skip", "queue"]).default("skip"),
+});
+export type Schedule = z.infer<typeof schedule>;
+
+export const sinkFormat = z.enum(["parquet", "arrow"]);
+export type SinkFormat = z.infer<typeof sinkFormat>;
+export const sink = z.strictObject({ type: z.literal("blob"), format: sinkFormat.default("parquet") });
+
+export const pullDefinition = z
+  .strictObject({
+    connection: nameId,
+    operation: pullOperation,
+    watermark: watermarkMode.default("none"),
+    schedule: schedule.optional(),
+    sink: sink.default({ type: "blob", format: "parquet" }),
+    limits: limits.partial().default({}),
+    /** Seconds from a run's start to its last try. */
+    maxSeconds: z
+      .int()
+      .min(60)
+      .max(7 * 86_400)
+      .default(86_400),
+    paused: z.boolean().default(false),
+  })
+  .refine((pull) => pull.watermark === "none" || pull.operation.op === "sql.table", {
+    message: "a watermark needs the operation sql.table",
+    path: ["watermark"],
+  });
+export type PullDefinition = z.infer<typeof pullDefinition>;
+
+export const runState = z.enum([
+  "queued",
+  "running",
+  "waiting",
+  "decided",
+  "published",
+  "failed",
+  "cancelled",
+  "superseded",
+  "expired",
+]);
+export type RunState = z.infer<typeof runState>;
+
+/** The immutable document that makes a decided run visible; a pure function of the run and its slices. */
+export const manifest = z.strictObject({
+  v: z.literal(1),
+  tenant: nameId,
+  pull: nameId,
+  seq: z.int().min(1),
+  run: z.string(),
+  kind: z.enum(["scheduled", "manual", "backfill"]),
+  replaces: z.boolean(),
+  from: z.string().nullable(),
+  to: z.string().nullable(),
+  consistency: z.string(),
+  key: z.array(z.string()),
+  schema: z.string(),
+  rows: z.int().min(0),
+  bytes: z.int().min(0),
+  parts: z.array(z.strictObject({ path: z.string(), sha256: z.string(), rows: z.int().min(0), bytes: z.int().min(0) })),
+});
+export type Manifest = z.infer<typeof manifest>;
