@@ -1,0 +1,8 @@
+export {
+  ERRORS,
+  type ErrorCode,
+  type ErrorDetail,
+  isErrorCode,
+  isRetryable,
+  SallyportError,
+} from "./protocol/errors.ts";
