@@ -1,0 +1,169 @@
+/** CREATE, ALTER, DROP and INSERT BULK. */
+import { sqlType } from "../values/type.ts";
+import type { ColumnDefinition, Expression, KeyDefinition, StatementBody } from "./ast.ts";
+import {
+  type Cursor,
+  dataType,
+  dottedName,
+  expect,
+  isNext,
+  list,
+  name,
+  next,
+  parenthesised,
+  peek,
+  syntaxError,
+  take,
+  withCollation,
+} from "./cursor.ts";
+import { parseExpression } from "./parse-expression.ts";
+import { parseQuery } from "./parse-query.ts";
+
+export function parseCreate(cursor: Cursor): StatementBody {
+  if (take(cursor, "TABLE")) return createTable(cursor);
+  if (take(cursor, "SCHEMA")) {
+    const schema = name(cursor);
+    if (take(cursor, "AUTHORIZATION")) name(cursor);
+    return { is: "createSchema", name: schema };
+  }
+  if (take(cursor, "VIEW")) return createView(cursor);
+  const unique = take(cursor, "UNIQUE");
+  if (!take(cursor, "CLUSTERED")) take(cursor, "NONCLUSTERED");
+  expect(cursor, "INDEX");
+  const index = name(cursor);
+  expect(cursor, "ON");
+  const table = dottedName(cursor);
+  return { is: "createIndex", name: index, table, unique, columns: keyColumns(cursor) };
+}
+
+function createView(cursor: Cursor): StatementBody {
+  const view = dottedName(cursor);
+  const columns = isNext(cursor, "(") ? parenthesised(cursor, (inner) => list(inner, name)) : null;
+  expect(cursor, "AS");
+  const from = peek(cursor).from;
+  const query = parseQuery(cursor);
+  const text = cursor.text.slice(from, cursor.tokens[cursor.at - 1]?.to);
+  return { is: "createView", view, columns, query, text };
+}
+
+function createTable(cursor: Cursor): StatementBody {
+  const table = dottedName(cursor);
+  const columns: ColumnDefinition[] = [];
+  const keys: KeyDefinition[] = [];
+  expect(cursor, "(");
+  do {
+    if (isNext(cursor, ")")) break;
+    const key = tableKey(cursor);
+    if (key !== null) keys.push(key);
+    else columns.push(columnDefinition(cursor, keys));
+  } while (take(cursor, ","));
+  expect(cursor, ")");
+  return { is: "createTable", table, columns, keys };
+}
+
+function tableKey(cursor: Cursor): KeyDefinition | null {
+  const called = take(cursor, "CONSTRAINT") ? name(cursor) : null;
+  const primary = take(cursor, "PRIMARY", "KEY");
+  if (!primary && !take(cursor, "UNIQUE")) {
+    if (called !== null) throw syntaxError(peek(cursor));
+    return null;
+  }
+  if (!take(cursor, "CLUSTERED")) take(cursor, "NONCLUSTERED");
+  return { name: called, primary, columns: keyColumns(cursor) };
+}
+
+const keyColumns = (cursor: Cursor): { name: string; descending: boolean }[] =>
+  parenthesised(cursor, (inner) =>
+    list(inner, (column) => {
+      const called = name(column);
+      const descending = take(column, "DESC");
+      if (!descending) take(column, "ASC");
+      return { name: called, descending };
+    }),
+  );
+
+function columnDefinition(cursor: Cursor, keys: KeyDefinition[]): ColumnDefinition {
+  const called = name(cursor);
+  // `Version timestamp` may be written as `timestamp` alone.
+  const bare = /^timestamp$/i.test(called) && (isNext(cursor, ",") || isNext(cursor, ")"));
+  const type = bare ? sqlType("rowversion") : withCollation(cursor, dataType(cursor, 1));
+  let nullable: boolean | null = null;
+  let identity: ColumnDefinition["identity"] = null;
+  let byDefault: Expression | null = null;
+  for (;;) {
+    if (take(cursor, "NOT", "NULL")) nullable = false;
+    else if (take(cursor, "NULL")) nullable = true;
+    else if (take(cursor, "IDENTITY")) identity = identitySpan(cursor);
+    else if (isNext(cursor, "PRIMARY") || isNext(cursor, "UNIQUE") || isNext(cursor, "CONSTRAINT")) {
+      const constraint = take(cursor, "CONSTRAINT") ? name(cursor) : null;
+      if (take(cursor, "DEFAULT")) byDefault = parseExpression(cursor);
+      else keys.push(columnKey(cursor, called, constraint));
+    } else if (take(cursor, "DEFAULT")) byDefault = parseExpression(cursor);
+    else return { name: called, type, nullable, identity, byDefault };
+  }
+}
+
+function columnKey(cursor: Cursor, column: string, constraint: string | null): KeyDefinition {
+  const primary = take(cursor, "PRIMARY", "KEY");
+  if (!primary) expect(cursor, "UNIQUE");
+  if (!take(cursor, "CLUSTERED")) take(cursor, "NONCLUSTERED");
+  return { name: constraint, primary, columns: [{ name: column, descending: false }] };
+}
+
+function identitySpan(cursor: Cursor): { seed: bigint; step: bigint } {
+  if (!take(cursor, "(")) return { seed: 1n, step: 1n };
+  const seed = wholeNumber(cursor);
+  expect(cursor, ",");
+  const step = wholeNumber(cursor);
+  expect(cursor, ")");
+  return { seed, step };
+}
+
+function wholeNumber(cursor: Cursor): bigint {
+  const negative = take(cursor, "-");
+  const token = next(cursor);
+  if (token.kind !== "number" || !/^\d+$/.test(token.text)) throw syntaxError(token);
+  return negative ? -BigInt(token.text) : BigInt(token.text);
+}
+
+export function parseDrop(cursor: Cursor): StatementBody {
+  const token = next(cursor);
+  const kind = token.text.toUpperCase();
+  if (kind !== "TABLE" && kind !== "VIEW" && kind !== "SCHEMA" && kind !== "INDEX") throw syntaxError(token);
+  const ifExists = take(cursor, "IF", "EXISTS");
+  const names = list(cursor, dottedName);
+  const on = kind === "INDEX" && take(cursor, "ON") ? dottedName(cursor) : null;
+  return { is: "drop", kind, names, ifExists, on };
+}
+
+/** `ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (…)`; other changes are refused. */
+export function parseAlter(cursor: Cursor): StatementBody {
+  expect(cursor, "TABLE");
+  const table = dottedName(cursor);
+  expect(cursor, "ADD");
+  const key = tableKey(cursor);
+  if (key === null) throw syntaxError(peek(cursor));
+  return { is: "addKey", table, key };
+}
+
+/** `INSERT BULK t ([a] int, …) WITH (…)`, as drivers announce a bulk load [MS-TDS 2.2.6.1]. */
+export function parseInsertBulk(cursor: Cursor): StatementBody {
+  const table = dottedName(cursor);
+  const columns = parenthesised(cursor, (inner) =>
+    list(inner, (column) => {
+      const called = name(column);
+      return { name: called, type: withCollation(column, dataType(column, 1)) };
+    }),
+  );
+  let keepNulls = false;
+  if (take(cursor, "WITH")) {
+    parenthesised(cursor, (inner) =>
+      list(inner, (option) => {
+        keepNulls ||= /^keep_nulls$/i.test(next(option).text);
+        if (isNext(option, "(")) keyColumns(option);
+        else if (take(option, "=")) next(option);
+      }),
+    );
+  }
+  return { is: "insertBulk", table, columns, keepNulls };
+}
