@@ -31,9 +31,17 @@ export interface Consumer {
     readonly agent: string;
   }): Promise<void>;
   /** One whole encapsulated record batch message, compressed as the agent encoded it. */
-  batch(batch: { readonly bytes: Uint8Array; readonly rows: number; readonly decompressedBytes: number }): Promise<void>;
+  batch(batch: {
+    readonly bytes: Uint8Array;
+    readonly rows: number;
+    readonly decompressedBytes: number;
+  }): Promise<void>;
   /** Rows and bytes count from the start of this session. `finish`: the claim is to be handed over, stop soon. */
-  checkpoint(at: { readonly rows: number; readonly bytes: number; readonly position: string }): Promise<"continue" | "finish">;
+  checkpoint(at: {
+    readonly rows: number;
+    readonly bytes: number;
+    readonly position: string;
+  }): Promise<"continue" | "finish">;
 }
 
 /** How a session ended. A normal refusal is a value, not a throw. */

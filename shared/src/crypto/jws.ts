@@ -5,6 +5,8 @@ import { createPrivateKey, createPublicKey, type KeyObject, sign as nodeSign } f
 import { compactVerify, decodeProtectedHeader, type JWK } from "jose";
 import { toBase64url, utf8 } from "./bytes.ts";
 
+export type { JWK } from "jose";
+
 /** Every purpose a signature may have. A signature made for one is worth nothing for another. */
 export const PURPOSES = ["enrol", "token", "hello", "rotate", "unseal", "keys", "request", "grant"] as const;
 export type Purpose = (typeof PURPOSES)[number];

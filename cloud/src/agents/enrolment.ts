@@ -1,0 +1,162 @@
+/**
+ * Enrolment: a code that authenticates both sides and is never sent. What arrives is MACed with the code's key, and so is
+ * the answer; a proxy that reads everything learns nothing with which it could swap a key.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { fromBase64url, sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
+import { answerMac, codeKey, drawCode, formatCode, requestMac, sameMac } from "@sallyport/shared/crypto/enrolment.ts";
+import { PUBLIC_KEY_BYTES } from "@sallyport/shared/crypto/envelope.ts";
+import { ed25519Jwk, thumbprint } from "@sallyport/shared/crypto/identity.ts";
+import { type JWK, publicKeyOf, verifyJws } from "@sallyport/shared/crypto/jws.ts";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { parseJson } from "@sallyport/shared/protocol/hello.ts";
+import { type EnrolAnswer, enrolBody, type enrolRequest, type sealedAnswer } from "@sallyport/shared/schema/api.ts";
+import type { z } from "zod";
+import { listenUrl } from "../relay.ts";
+import { pathOf } from "./hybrid-connections.ts";
+
+/** Minutes for which a code can be used. */
+export const CODE_MINUTES = 15;
+
+export interface Code {
+  readonly codeId: string;
+  readonly tenant: string;
+  readonly site: string;
+  readonly autoApprove: boolean;
+  readonly expiresAt: string;
+  /** SHA-256 of the request that used the code, and the complete answer to it. */
+  readonly usedBy: string | null;
+  readonly answer: z.infer<typeof sealedAnswer> | null;
+}
+
+export interface NewAgent {
+  readonly id: string;
+  readonly tenant: string;
+  readonly site: string;
+  readonly status: "active" | "pending";
+  readonly identity: JWK;
+  readonly kid: string;
+  readonly unseal: string;
+  readonly host: string;
+  readonly version: string;
+  readonly enrolledAt: string;
+}
+
+export interface EnrolmentDeps {
+  readonly origin: string;
+  readonly relayHost: string;
+  readonly canarySeconds: number;
+  readonly keys: readonly JWK[];
+  insertCode(code: Code): Promise<void>;
+  /** The code with what an ETag-guarded change of it needs. */
+  findCode(
+    codeId: string,
+  ): Promise<{ code: Code; use(change: Pick<Code, "usedBy" | "answer">): Promise<boolean> } | undefined>;
+  putCodeKey(codeId: string, key: Uint8Array): Promise<void>;
+  getCodeKey(codeId: string): Promise<Uint8Array | undefined>;
+  dropCodeKey(codeId: string): Promise<void>;
+  namesOf(tenant: string, site: string): Promise<{ tenantName: string; siteName: string }>;
+  insertAgent(agent: NewAgent): Promise<void>;
+  removeAgent(agent: NewAgent): Promise<void>;
+  createPath(path: string): Promise<void>;
+  removePath(path: string): Promise<void>;
+  now(): Date;
+  random(bytes: number): Buffer;
+}
+
+/** Makes a code for a site. The code itself is shown once; only its id and, encrypted, its key are kept. */
+export async function createCode(
+  deps: EnrolmentDeps,
+  tenant: string,
+  site: string,
+  autoApprove: boolean,
+): Promise<{ code: string; expiresAt: string }> {
+  await deps.namesOf(tenant, site);
+  const drawn = drawCode();
+  const expiresAt = new Date(deps.now().getTime() + CODE_MINUTES * 60_000).toISOString();
+  await deps.putCodeKey(drawn.codeId, codeKey(drawn.secret));
+  await deps.insertCode({ codeId: drawn.codeId, tenant, site, autoApprove, expiresAt, usedBy: null, answer: null });
+  return { code: formatCode(drawn), expiresAt };
+}
+
+/**
+ * Answers an enrolment request. The identical request gets the stored answer again, so that a lost answer burns nothing.
+ * @throws enrolment.refused, which never says what was wrong.
+ */
+export async function enrol(
+  deps: EnrolmentDeps,
+  request: z.infer<typeof enrolRequest>,
+): Promise<z.infer<typeof sealedAnswer>> {
+  const found = await deps.findCode(request.codeId);
+  const body = fromBase64url(request.body);
+  const mac = fromBase64url(request.mac);
+  if (found === undefined || body === undefined || mac === undefined) throw refused();
+  if (Date.parse(found.code.expiresAt) <= deps.now().getTime()) throw refused();
+  const fingerprint = toBase64url(sha256(utf8(request.codeId), body, mac));
+  if (found.code.usedBy !== null) {
+    if (found.code.usedBy === fingerprint && found.code.answer !== null) return found.code.answer;
+    throw refused();
+  }
+  const key = await deps.getCodeKey(request.codeId);
+  if (key === undefined || !sameMac(requestMac(key, body), mac)) throw refused();
+
+  const agent = await newAgent(deps, found.code, body);
+  const answerBytes = utf8(JSON.stringify(await answerFor(deps, agent)));
+  const answer = {
+    body: toBase64url(answerBytes),
+    mac: toBase64url(answerMac(key, request.codeId, body, answerBytes)),
+  };
+  await deps.createPath(pathOf(agent.id));
+  await deps.insertAgent(agent);
+  if (!(await found.use({ usedBy: fingerprint, answer }))) {
+    // Somebody used the code meanwhile; an agent that nobody was told of must not stay.
+    await deps.removeAgent(agent);
+    await deps.removePath(pathOf(agent.id));
+    throw refused();
+  }
+  await deps.dropCodeKey(request.codeId);
+  return answer;
+}
+
+/** Checks what the request says: the keys are well-formed, and the identity key signed all of it for this origin. */
+async function newAgent(deps: EnrolmentDeps, code: Code, bytes: Uint8Array): Promise<NewAgent> {
+  const parsed = enrolBody.safeParse(parseJson(bytes));
+  const identity = ed25519Jwk.safeParse(parsed.data?.identity);
+  if (!parsed.success || !identity.success) throw refused();
+  const { proof, ...signed } = parsed.data;
+  const kid = await thumbprint(identity.data);
+  const verified = await verifyJws(proof, { purpose: "enrol", alg: "EdDSA" }, (claimed) =>
+    claimed === kid ? publicKeyOf(identity.data) : undefined,
+  );
+  if (!verified.ok || !isDeepStrictEqual(parseJson(verified.payload), signed)) throw refused();
+  if (signed.origin !== deps.origin || fromBase64url(signed.unseal)?.byteLength !== PUBLIC_KEY_BYTES) throw refused();
+  return {
+    id: deps.random(16).toString("hex"),
+    tenant: code.tenant,
+    site: code.site,
+    status: code.autoApprove ? "active" : "pending",
+    identity: identity.data,
+    kid,
+    unseal: signed.unseal,
+    host: signed.host,
+    version: signed.version,
+    enrolledAt: deps.now().toISOString(),
+  };
+}
+
+async function answerFor(deps: EnrolmentDeps, agent: NewAgent): Promise<EnrolAnswer> {
+  const names = await deps.namesOf(agent.tenant, agent.site);
+  return {
+    agent: agent.id,
+    tenant: agent.tenant,
+    tenantName: names.tenantName,
+    site: agent.site,
+    siteName: names.siteName,
+    status: agent.status,
+    ...(agent.status === "active" ? { listenUrl: listenUrl(deps.relayHost, pathOf(agent.id)) } : {}),
+    keys: [...deps.keys] as Record<string, unknown>[],
+    settings: { canarySeconds: deps.canarySeconds },
+  };
+}
+
+const refused = () => new SallyportError("enrolment.refused", "The code or the request with it is not valid.");

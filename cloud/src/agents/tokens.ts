@@ -1,0 +1,131 @@
+/** Listen tokens: an agent proves who it is with a short-lived signature and gets a SAS for its own path only. */
+import { isDeepStrictEqual } from "node:util";
+import { sha256, toBase64url } from "@sallyport/shared/crypto/bytes.ts";
+import { type JWK, publicKeyOf, verifyJws } from "@sallyport/shared/crypto/jws.ts";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { parseJson } from "@sallyport/shared/protocol/hello.ts";
+import { type TokenAnswer, tokenBody } from "@sallyport/shared/schema/api.ts";
+import { randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
+import { z } from "zod";
+import { listenUrl, type SharedAccessRule, sharedAccessSignature } from "../relay.ts";
+import { pathOf } from "./hybrid-connections.ts";
+
+/** Minutes that a listen token lives; renewed after half of them. */
+const TOKEN_MINUTES = 30;
+const SKEW_SECONDS = 300;
+const MAX_LIFE_SECONDS = 60;
+/** How long a `jti` is kept: longer than any token that could carry it is taken. */
+export const JTI_MINUTES = 15;
+
+const claims = z.object({
+  iss: randomId,
+  sub: randomId,
+  aud: z.url(),
+  iat: z.int(),
+  exp: z.int(),
+  jti: z
+    .string()
+    .min(16)
+    .max(64)
+    .regex(/^[A-Za-z0-9_-]+$/),
+  method: z.string(),
+  path: z.string(),
+  body: sha256Text,
+});
+
+export interface RegisteredAgent {
+  readonly id: string;
+  readonly tenant: string;
+  readonly site: string;
+  readonly status: "active" | "pending" | "revoked";
+  readonly identity: JWK;
+  readonly kid: string;
+}
+
+export type AgentReport = z.infer<typeof tokenBody>;
+
+export interface TokenDeps {
+  readonly origin: string;
+  readonly listenRule: SharedAccessRule;
+  readonly canarySeconds: number;
+  keysStatement(): Promise<string>;
+  findByKid(kid: string): Promise<RegisteredAgent | undefined>;
+  /** One atomic insert; false when it was there. */
+  useJti(agent: string, jti: string): Promise<boolean>;
+  /** Notes what the agent says of itself; its health is judged from it. */
+  report(agent: RegisteredAgent, report: AgentReport): Promise<void>;
+  now(): Date;
+}
+
+export interface AgentRequest {
+  readonly authorization: string | null;
+  readonly method: string;
+  readonly path: string;
+  readonly body: Uint8Array;
+}
+
+/** Who sent it. @throws token.invalid, token.replayed, token.clock_skew, agent.unknown, agent.revoked, agent.pending */
+export async function authenticateAgent(deps: TokenDeps, request: AgentRequest): Promise<RegisteredAgent> {
+  const compact = /^Bearer (.+)$/i.exec(request.authorization ?? "")?.[1] ?? "";
+  let agent: RegisteredAgent | undefined;
+  const kid = headerKid(compact);
+  if (kid !== undefined) agent = await deps.findByKid(kid);
+  if (agent === undefined) throw new SallyportError("agent.unknown", "No agent has this key.");
+  const known = agent;
+  const verified = await verifyJws(compact, { purpose: "token", alg: "EdDSA" }, (named) =>
+    named === known.kid ? publicKeyOf(known.identity) : undefined,
+  );
+  if (!verified.ok) throw invalid(verified.reason);
+  const parsed = claims.safeParse(parseJson(verified.payload));
+  if (!parsed.success) throw invalid("claims");
+  const claimed = parsed.data;
+  const expected = {
+    iss: known.id,
+    sub: known.id,
+    aud: deps.origin,
+    method: request.method,
+    path: request.path,
+    body: toBase64url(sha256(request.body)),
+  };
+  const { iat, exp, jti, ...bound } = claimed;
+  if (!isDeepStrictEqual(bound, expected)) throw invalid("claims");
+  const nowSeconds = deps.now().getTime() / 1000;
+  if (exp <= iat || exp - iat > MAX_LIFE_SECONDS) throw invalid("life");
+  if (Math.abs(nowSeconds - iat) > SKEW_SECONDS) {
+    throw new SallyportError("token.clock_skew", "The agent's clock is more than 5 minutes off.", {
+      serverTime: deps.now().toISOString(),
+    });
+  }
+  if (!(await deps.useJti(known.id, jti))) throw new SallyportError("token.replayed", "This signed token came before.");
+  if (known.status === "revoked") throw new SallyportError("agent.revoked", "This agent was revoked.");
+  if (known.status === "pending") throw new SallyportError("agent.pending", "This agent is not approved yet.");
+  return known;
+}
+
+export async function issueToken(deps: TokenDeps, agent: RegisteredAgent, body: Uint8Array): Promise<TokenAnswer> {
+  const parsed = tokenBody.safeParse(parseJson(body));
+  if (!parsed.success) throw invalid("body");
+  await deps.report(agent, parsed.data);
+  const nowMs = deps.now().getTime();
+  const expiresAtSeconds = Math.floor(nowMs / 1000) + TOKEN_MINUTES * 60;
+  const path = pathOf(agent.id);
+  return {
+    listenUrl: listenUrl(deps.listenRule.host, path),
+    token: sharedAccessSignature(deps.listenRule, path, expiresAtSeconds),
+    expiresAt: new Date(expiresAtSeconds * 1000).toISOString(),
+    renewAfter: new Date(nowMs + (TOKEN_MINUTES * 60_000) / 2).toISOString(),
+    serverTime: new Date(nowMs).toISOString(),
+    settings: { canarySeconds: deps.canarySeconds },
+    keys: await deps.keysStatement(),
+  };
+}
+
+function headerKid(compact: string): string | undefined {
+  const header = z
+    .object({ kid: sha256Text })
+    .safeParse(parseJson(Buffer.from(compact.split(".")[0] ?? "", "base64url")));
+  return header.data?.kid;
+}
+
+const invalid = (reason: string) =>
+  new SallyportError("token.invalid", "The agent's signature or its claims do not fit.", { reason });

@@ -1,0 +1,183 @@
+/**
+ * The orchestrator's side of one session after its request was sealed: frames in, rows to a consumer, credit out. It
+ * owns no socket: messages come in through `message`, records go out through `wire`. What the agent sends is a claim
+ * until it was checked here.
+ */
+import type { StreamKeys } from "@sallyport/shared/crypto/envelope.ts";
+import { type AgentMessage, createAgentStream } from "@sallyport/shared/protocol/agent-stream.ts";
+import { createFreeFrameGate, createReceiveWindow } from "@sallyport/shared/protocol/credit.ts";
+import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import {
+  costsCredit,
+  createOpener,
+  createSealer,
+  creditBody,
+  FRAME,
+  type FrameType,
+  jsonBody,
+} from "@sallyport/shared/protocol/frames.ts";
+import type { Limits } from "@sallyport/shared/schema/operations.ts";
+import { createRowCheck } from "./rows.ts";
+import type { Consumer, SessionOutcome } from "./session.ts";
+
+/** The WebSocket of a session, as little of it as is needed. */
+export interface Wire {
+  send(record: Uint8Array): void;
+  close(code: number, reason: string): void;
+}
+
+export interface ReceiveOptions {
+  readonly keys: StreamKeys;
+  readonly limits: Limits;
+  readonly windowBytes: number;
+  readonly agent: string;
+  /** Digest of the agent's policy, from its hello. */
+  readonly policy: string;
+}
+
+/** Seconds without a valid frame after which the other side counts as gone, and between our own heartbeats. */
+const SILENCE_MS = 60_000;
+const HEARTBEAT_MS = 15_000;
+/** How long an agent may take to stop after a cancel. */
+const CANCEL_MS = 10_000;
+/** What the agent may take longer than its limit to connect and to end. */
+const GRACE_MS = 30_000;
+
+export interface Receiving {
+  /** A binary message of the WebSocket. */
+  message(data: Uint8Array): void;
+  /** The WebSocket closed. */
+  closed(): void;
+  /** A refusal of the agent is a value; an error of the consumer (our own stores) is thrown. */
+  readonly outcome: Promise<SessionOutcome>;
+}
+
+export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions, signal: AbortSignal): Receiving {
+  const open = createOpener(options.keys.toOrchestrator);
+  const seal = createSealer(options.keys.toAgent);
+  const stream = createAgentStream(options.limits.rowBytes);
+  const window = createReceiveWindow(options.windowBytes);
+  const gate = createFreeFrameGate();
+  const rows = createRowCheck(options.limits);
+  const { promise: outcome, resolve, reject } = Promise.withResolvers<SessionOutcome>();
+  let ended = false;
+  let cancelled: ErrorCode | undefined;
+  let finishing = false;
+  let lastValidMs = performance.now();
+  let batches = 0;
+  /** Messages are handed on one after the other; the queue is bounded by the credit that was given. */
+  let queue: Promise<void> = Promise.resolve();
+
+  const send = (type: FrameType, body: Uint8Array) => {
+    if (!ended) wire.send(seal(type, body));
+  };
+  const end = (settle: () => void, code = 1000) => {
+    if (ended) return;
+    ended = true;
+    clearInterval(heartbeat);
+    clearTimeout(overtime);
+    clearTimeout(cancelTimer);
+    signal.removeEventListener("abort", onAbort);
+    wire.close(code, "");
+    settle();
+  };
+  const refuse = (error: SallyportError) =>
+    end(() => resolve({ ok: false, code: error.code, message: error.message, detail: error.detail }), 1002);
+  const fail = (thrown: unknown) => {
+    if (thrown instanceof SallyportError && thrown.code.startsWith("protocol.")) refuse(thrown);
+    else end(() => reject(thrown), 1011);
+  };
+
+  let cancelTimer: NodeJS.Timeout | undefined;
+  const cancel = (code: ErrorCode, reason: string) => {
+    if (cancelled !== undefined || ended) return;
+    cancelled = code;
+    send(FRAME.cancel, jsonBody({ reason }));
+    cancelTimer = setTimeout(() => refuse(new SallyportError(code, `The session was stopped: ${reason}.`)), CANCEL_MS);
+  };
+  const onAbort = () => cancel("request.cancelled", "the orchestrator stopped it");
+
+  const heartbeat = setInterval(() => {
+    if (performance.now() - lastValidMs > SILENCE_MS) {
+      refuse(new SallyportError("protocol.silent", "The agent sent nothing valid for 60 seconds."));
+    } else send(FRAME.credit, creditBody(0));
+  }, HEARTBEAT_MS);
+  const overtime = setTimeout(
+    () => cancel("limit.time", "its time was over"),
+    options.limits.seconds * 1000 + GRACE_MS,
+  );
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+
+  const staged = (bytes: number) => {
+    const grant = window.staged(bytes);
+    if (grant > 0) send(FRAME.credit, creditBody(grant));
+  };
+
+  /** Hands one whole message on; settles when its bytes are staged. */
+  async function handle(message: AgentMessage): Promise<void> {
+    switch (message.kind) {
+      case "schema":
+        return consumer.schema({ ...rows.schema(message.bytes), policy: options.policy, agent: options.agent });
+      case "batch":
+        batches += 1;
+        return consumer.batch(rows.batch(message.bytes));
+      case "checkpoint": {
+        rows.expectCount(message.body.rows);
+        if (message.body.position === undefined) return;
+        const answer = await consumer.checkpoint({ ...message.body, position: message.body.position });
+        if (answer === "finish" && !finishing) {
+          finishing = true;
+          send(FRAME.finish, new Uint8Array(0));
+        }
+        return;
+      }
+      case "error": {
+        const { code, message: text, detail } = message.body;
+        return end(() => resolve({ ok: false, code: cancelled ?? code, message: text, detail }));
+      }
+      case "end": {
+        rows.expectCount(message.body.rows);
+        if (message.body.batches !== batches) {
+          throw new SallyportError("protocol.order", "The end counts other batches than were sent.");
+        }
+        return end(() => resolve({ ok: true, ...message.body }));
+      }
+      case "result":
+      case "progress":
+      case "credit":
+        return;
+      default:
+        return message satisfies never;
+    }
+  }
+
+  return {
+    outcome,
+    message: (data) => {
+      if (ended) return;
+      try {
+        const frame = open(data);
+        lastValidMs = performance.now();
+        const cost = costsCredit(frame.type) ? data.byteLength : 0;
+        if (cost > 0) window.arrived(cost);
+        else gate(lastValidMs);
+        const message = stream(frame);
+        queue = queue
+          .then(async () => {
+            if (ended) return;
+            if (message !== undefined) await handle(message);
+            if (cost > 0) staged(cost);
+          })
+          .catch(fail);
+      } catch (thrown) {
+        fail(thrown);
+      }
+    },
+    closed: () => {
+      queue = queue.then(() =>
+        refuse(new SallyportError(cancelled ?? "protocol.truncated", "The session closed before its last frame.")),
+      );
+    },
+  };
+}

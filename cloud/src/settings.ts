@@ -1,0 +1,64 @@
+/**
+ * The function app's settings: the only place that reads the environment. What is missing or wrong is named in one
+ * message, because any throw at start blocks the whole app.
+ */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { z } from "zod";
+
+/** Key Vault references that did not resolve arrive as their own text. */
+const resolved = z
+  .string()
+  .refine((text) => !text.startsWith("@Microsoft.KeyVault("), "the Key Vault reference did not resolve");
+const seconds = (most: number) => z.coerce.number().int().min(1).max(most).optional();
+
+const environment = z.object({
+  /** Where agents and people reach this app, e.g. https://sallyport-contoso.azurewebsites.net */
+  SALLYPORT_ORIGIN: resolved.pipe(z.url({ protocol: /^https$/ })),
+  /** SHA-256 of the first admin key, as hex; never the key. */
+  SALLYPORT_ADMIN_KEY_SHA256: resolved.pipe(z.string().regex(/^[0-9a-f]{64}$/)),
+  /** Storage of state and results: a connection string, or the account's endpoint for a managed identity. */
+  SALLYPORT_TABLES: resolved.pipe(z.string().min(1)),
+  SALLYPORT_BLOBS: resolved.pipe(z.string().min(1)),
+  SALLYPORT_CONTAINER: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{2,62}$/)
+    .default("sallyport"),
+  /** A connection string; or, for a managed identity, the next one in its place. */
+  SALLYPORT_SERVICEBUS: resolved.optional(),
+  SALLYPORT_SERVICEBUS__fullyQualifiedNamespace: z.string().optional(),
+  /** How the orchestrator dials agents: a connection string with a Send rule, or the namespace's host name. */
+  SALLYPORT_RELAY: resolved.pipe(z.string().min(1)),
+  /** A connection string of the namespace's Listen-only rule: listen tokens are minted from it. */
+  SALLYPORT_RELAY_LISTEN: resolved.pipe(z.string().min(1)),
+  /** The relay namespace in Azure Resource Manager: https://management.azure.com/subscriptions/…/namespaces/NAME */
+  SALLYPORT_RELAY_RESOURCE: z.url({ protocol: /^https$/ }),
+  /** A private ES256 JWK in a file: the orchestrator's signing key. */
+  SALLYPORT_SIGNING_KEY: z.string().min(1),
+  /** The encrypted secret file, and the file with its key. */
+  SALLYPORT_SECRETS: z.string().min(1),
+  SALLYPORT_SECRETS_KEY: z.string().min(1),
+  SALLYPORT_LEASE_SECONDS: seconds(600),
+  SALLYPORT_WAKE_LEAD_SECONDS: seconds(3600),
+  SALLYPORT_CLAIM_SECONDS: seconds(780),
+  SALLYPORT_CANARY_SECONDS: seconds(3600),
+});
+
+export type Settings = z.infer<typeof environment>;
+
+/** @throws settings.invalid naming every setting that is missing or wrong, never a value. */
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  const parsed = environment
+    .refine(
+      (s) => s.SALLYPORT_SERVICEBUS !== undefined || s.SALLYPORT_SERVICEBUS__fullyQualifiedNamespace !== undefined,
+      {
+        message: "give a connection string, or SALLYPORT_SERVICEBUS__fullyQualifiedNamespace",
+        path: ["SALLYPORT_SERVICEBUS"],
+      },
+    )
+    .safeParse(env);
+  if (parsed.success) return parsed.data;
+  const wrong = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  throw new SallyportError("settings.invalid", `The function app cannot start. ${wrong.join("; ")}.`, {
+    settings: wrong,
+  });
+}
