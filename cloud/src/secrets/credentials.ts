@@ -1,0 +1,32 @@
+/** Credentials of connections in a secret store. */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { type Credential, newCredential } from "@sallyport/shared/schema/api.ts";
+import { nameId } from "@sallyport/shared/schema/ids.ts";
+import type { SecretStore } from "./secrets.ts";
+
+/**
+ * The name of a connection's credential. Ids hold dashes themselves, so the tenant's length stands in it: otherwise
+ * tenant `a` with connection `b-c` and tenant `a-b` with connection `c` would share one.
+ */
+export function credentialName(tenant: string, connection: string): string {
+  return `credential-${nameId.parse(tenant).length}-${tenant}-${nameId.parse(connection)}`;
+}
+
+/** Stores it and answers its version. */
+export function putCredential(
+  secrets: SecretStore,
+  tenant: string,
+  connection: string,
+  credential: Credential,
+): Promise<string> {
+  return secrets.put(credentialName(tenant, connection), JSON.stringify(newCredential.parse(credential)));
+}
+
+/** Throws `secrets.unavailable` when there is none or the store does not answer. */
+export async function getCredential(secrets: SecretStore, tenant: string, connection: string): Promise<Credential> {
+  const secret = await secrets.get(credentialName(tenant, connection));
+  if (secret === undefined) {
+    throw new SallyportError("secrets.unavailable", `Connection ${connection} has no credential yet.`, { connection });
+  }
+  return newCredential.parse(JSON.parse(secret.value));
+}

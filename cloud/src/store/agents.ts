@@ -1,0 +1,76 @@
+/**
+ * Table `agents`: PartitionKey `{tenant}|{site}`, RowKey the agent, so that a site's agents are one range. Unchanging rows
+ * say where an agent stands: PartitionKey `id|{agent}` for people, `kid|{thumbprint}` for an agent that signs (so that its
+ * signature is checked before anything it says is read), both with RowKey `at`.
+ */
+import type { TableClient } from "@azure/data-tables";
+import { base64url, nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
+import { z } from "zod";
+import { keyed } from "./keyed.ts";
+import type { Stored } from "./record.ts";
+
+export const agentRecord = z.object({
+  tenant: nameId,
+  site: nameId,
+  status: z.enum(["active", "pending", "revoked"]),
+  /** The current identity key as a public JWK, and its thumbprint. */
+  identity: z.record(z.string(), z.unknown()),
+  kid: sha256Text,
+  /** X-Wing public key for credentials that the customer sealed. */
+  unseal: base64url,
+  /** Path of its hybrid connection in the relay's namespace. */
+  hybridConnection: z.string().max(260),
+  host: z.string().max(255),
+  version: z.string().max(64),
+  codeId: z.string(),
+  enrolledAt: z.iso.datetime(),
+  revokedAt: z.iso.datetime().nullable(),
+  /** What it said with its last token request. */
+  seenAt: z.iso.datetime().nullable(),
+  journal: z.object({ seq: z.int().min(0), hash: sha256Text }).nullable(),
+  policy: sha256Text.nullable(),
+  locked: z.boolean(),
+  draining: z.boolean(),
+  /** When a session or a canary last succeeded. */
+  reachedAt: z.iso.datetime().nullable(),
+  canaryAt: z.iso.datetime().nullable(),
+});
+export type Agent = z.infer<typeof agentRecord>;
+
+const placeRecord = z.object({ tenant: nameId, site: nameId, agent: randomId });
+
+export interface AgentStore {
+  get(tenant: string, site: string, agent: string): Promise<Stored<Agent> | undefined>;
+  /** By its id alone: two reads. */
+  find(agent: string): Promise<Stored<Agent> | undefined>;
+  /** By the thumbprint of its identity key: two reads. The caller checks that the key is still the agent's. */
+  findByKey(kid: string): Promise<Stored<Agent> | undefined>;
+  /** Writes the places first, so that every agent can be found; false when the id is taken. */
+  insert(agent: string, value: Agent): Promise<boolean>;
+  update(stored: Stored<Agent>, value: Agent): Promise<Stored<Agent> | undefined>;
+  /** The id is each record's `row.row`. */
+  list(tenant: string, site: string): Promise<Stored<Agent>[]>;
+}
+
+export function agentStore(table: TableClient): AgentStore {
+  const records = keyed(table, agentRecord);
+  const places = keyed(table, placeRecord);
+  const partition = (tenant: string, site: string) => `${tenant}|${site}`;
+  const at = async (key: string) => {
+    const place = await places.get(key, "at");
+    return place && records.get(partition(place.value.tenant, place.value.site), place.value.agent);
+  };
+  return {
+    get: (tenant, site, agent) => records.get(partition(tenant, site), agent),
+    find: (agent) => at(`id|${agent}`),
+    findByKey: (kid) => at(`kid|${kid}`),
+    async insert(agent, value) {
+      const { tenant, site } = value;
+      if (!(await places.insert(`id|${agent}`, "at", { tenant, site, agent }))) return false;
+      await places.insert(`kid|${value.kid}`, "at", { tenant, site, agent });
+      return records.insert(partition(tenant, site), agent, value);
+    },
+    update: records.update,
+    list: (tenant, site) => records.list(partition(tenant, site)),
+  };
+}

@@ -1,0 +1,35 @@
+/** Row keys and public ids of runs and wake entries, and the way back. */
+import { createHash } from "node:crypto";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { runId } from "@sallyport/shared/schema/ids.ts";
+
+const LATEST_MS = 9_999_999_999_999;
+
+/** `{inverted time}-{id}`: the newest run has the smallest key, so that a list starts with it. */
+export function newRunKey(nowMs: number, random: (bytes: number) => Buffer): string {
+  return `${String(LATEST_MS - nowMs).padStart(13, "0")}-${random(4).toString("hex")}`;
+}
+
+export const startOfRun = (run: string): number => LATEST_MS - Number(run.slice(0, 13));
+export const publicRunId = (pull: string, run: string): string => `${pull}.${run}`;
+
+/** A public run id's pull and key. Throws `api.not_found` for what cannot be one. */
+export function splitRunId(id: string): { readonly pull: string; readonly run: string } {
+  if (!runId.safeParse(id).success) throw new SallyportError("api.not_found", "There is no such run.");
+  const dot = id.indexOf(".");
+  return { pull: id.slice(0, dot), run: id.slice(dot + 1) };
+}
+
+export const pullPartition = (tenant: string, pull: string): string => `${tenant}|${pull}`;
+export const runRow = (run: string): string => `run|${run}`;
+export const sliceRow = (run: string, slice: number): string => `run|${run}|slice|${String(slice).padStart(6, "0")}`;
+export const cancelRow = (run: string): string => `run|${run}|cancel`;
+export const outRow = (seq: number, run: string): string => `out|${padded(seq)}-${run}`;
+/** Twenty digits, as in the manifests' names. */
+export const padded = (seq: number): string => String(seq).padStart(20, "0");
+
+export const WAKE_PARTITIONS: readonly string[] = Array.from({ length: 16 }, (_, index) => `w${index}`);
+
+export function wakePartition(tenant: string, pull: string): string {
+  return `w${createHash("sha256").update(pullPartition(tenant, pull)).digest()[0]! % 16}`;
+}

@@ -1,0 +1,51 @@
+/** A table of one kind of record, found by its two keys. What each of them is stands in the record's own file. */
+import type { TableClient } from "@azure/data-tables";
+import type { z } from "zod";
+import { fromRow, type Stored, toProperties } from "./record.ts";
+import { type Change, commit, range, read, removeUnchanged } from "./tables.ts";
+
+export interface Keyed<T> {
+  readonly table: TableClient;
+  get(partition: string, row: string): Promise<Stored<T> | undefined>;
+  /** False when it exists already. Atomic: of two inserts of one key, one gets true. */
+  insert(partition: string, row: string, value: T): Promise<boolean>;
+  /** Writes the whole record if nobody changed it since `stored` was read; undefined when somebody did, or it is gone. */
+  update(stored: Stored<T>, value: T): Promise<Stored<T> | undefined>;
+  /** Deletes it if nobody changed it since; false when somebody did. */
+  remove(stored: Stored<T>): Promise<boolean>;
+  /** A partition in the order of its row keys; `most` is 1,000 by default. */
+  list(partition: string, most?: number): Promise<Stored<T>[]>;
+}
+
+export function keyed<S extends z.ZodObject>(table: TableClient, schema: S): Keyed<z.infer<S>> {
+  const properties = (value: z.infer<S>) => toProperties(schema.parse(value));
+  return {
+    table,
+    async get(partition, row) {
+      const found = await read(table, partition, row);
+      return found && fromRow(schema, found);
+    },
+    async insert(partition, row, value) {
+      const change: Change = { do: "insert", row, properties: properties(value) };
+      return (await commit(table, partition, [change])).ok;
+    },
+    async update({ row: old, etag }, value) {
+      const change: Change = { do: "replace", row: old.row, properties: properties(value), etag };
+      const done = await commit(table, old.partition, [change]);
+      if (!done.ok) return undefined;
+      const written = done.etags[0];
+      if (written === undefined) throw new Error("the table service answered an update without an ETag");
+      return { value, etag: written, row: { ...old, etag: written, properties: change.properties } };
+    },
+    remove: (stored) => removeUnchanged(table, { ...stored.row, etag: stored.etag }),
+    async list(partition, most = 1000) {
+      const found: Stored<z.infer<S>>[] = [];
+      // Row keys hold no control characters, and U+FFFF sorts after every text.
+      for await (const row of range(table, partition, "", "\uffff")) {
+        found.push(fromRow(schema, row));
+        if (found.length === most) break;
+      }
+      return found;
+    },
+  };
+}
