@@ -1,0 +1,132 @@
+/** Column buffers to exact values that JSON can carry: for inline answers, the NDJSON sink, keys and positions. */
+
+import { isoDate, isoDateTime, isoOffset, isoTime } from "./iso.ts";
+import type { ColumnView } from "./layout.ts";
+import type { ColumnType, TimeUnit } from "./types.ts";
+
+/** Int64 and decimals are strings, times ISO text with all digits of their unit, binary base64, UUIDs lower case. */
+export type JsonValue = string | number | boolean | null;
+/** The same for positions and keys: every integer is a string, binary is base64url. */
+export type KeyValue = string | boolean | null;
+
+const MS_PER_DAY = 86_400_000n;
+const UNITS = {
+  ms: { digits: 3, perDay: MS_PER_DAY },
+  us: { digits: 6, perDay: MS_PER_DAY * 1000n },
+  ns: { digits: 9, perDay: MS_PER_DAY * 1_000_000n },
+} as const satisfies Record<TimeUnit, { digits: number; perDay: bigint }>;
+
+const floorDivide = (value: bigint, by: bigint): bigint =>
+  value >= 0n || value % by === 0n ? value / by : value / by - 1n;
+
+/** Our sources tick in 100 ns, so 7 digits say all; a value of another source keeps its 9. */
+const shortened = (count: number, digits: number): readonly [number, number] =>
+  digits === 9 && count % 100 === 0 ? [count / 100, 7] : [count, digits];
+
+function instantText(value: bigint, unit: TimeUnit, offsetMinutes = 0): string {
+  const { digits, perDay } = UNITS[unit];
+  const days = floorDivide(value, perDay);
+  const [count, shownDigits] = shortened(Number(value - days * perDay), digits);
+  return isoDateTime(Number(days), count + offsetMinutes * 60 * 10 ** shownDigits, shownDigits);
+}
+
+/** `-123.4500`: an unscaled integer with `scale` digits after the point. */
+export function decimalText(unscaled: bigint, scale: number): string {
+  const negative = unscaled < 0n;
+  const digits = (negative ? -unscaled : unscaled).toString().padStart(scale + 1, "0");
+  const text = scale === 0 ? digits : `${digits.slice(0, -scale)}.${digits.slice(-scale)}`;
+  return negative ? `-${text}` : text;
+}
+
+function uuidText(bytes: Buffer): string {
+  const hex = bytes.toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+const floatJson = (value: number): JsonValue =>
+  // JSON has neither NaN, infinities nor a negative zero.
+  Number.isFinite(value) && !Object.is(value, -0) ? value : Object.is(value, -0) ? "-0" : String(value);
+
+const isNull = ({ validity }: ColumnView, row: number): boolean =>
+  validity !== undefined && (validity[row >> 3]! & (1 << (row & 7))) === 0;
+
+/** A way to read the values of one column, chosen once by its type; `row` from 0, below `view.length`. */
+export function columnReader(view: ColumnView): (row: number) => JsonValue {
+  const read = valueReader(view, view.type);
+  return view.nullCount === 0 ? read : (row) => (isNull(view, row) ? null : read(row));
+}
+
+function valueReader(view: ColumnView, type: ColumnType): (row: number) => JsonValue {
+  const bytes = Buffer.from(view.data.buffer, view.data.byteOffset, view.data.byteLength);
+  const int64 = (row: number): bigint => bytes.readBigInt64LE(row * 8);
+  switch (type.kind) {
+    case "bool":
+      return (row) => (bytes[row >> 3]! & (1 << (row & 7))) !== 0;
+    case "int":
+      if (type.bits === 64) {
+        return type.signed ? (row) => int64(row).toString() : (row) => bytes.readBigUInt64LE(row * 8).toString();
+      } else {
+        const width = type.bits / 8;
+        return type.signed
+          ? (row) => bytes.readIntLE(row * width, width)
+          : (row) => bytes.readUIntLE(row * width, width);
+      }
+    case "float":
+      return type.bits === 64
+        ? (row) => floatJson(bytes.readDoubleLE(row * 8))
+        : (row) => floatJson(bytes.readFloatLE(row * 4));
+    case "decimal":
+      return (row) =>
+        decimalText((bytes.readBigInt64LE(row * 16 + 8) << 64n) | bytes.readBigUInt64LE(row * 16), type.scale);
+    case "utf8":
+      return (row) => bytes.toString("utf8", view.offsets![row], view.offsets![row + 1]);
+    case "binary":
+      return (row) => bytes.toString("base64", view.offsets![row], view.offsets![row + 1]);
+    case "fixedBinary": {
+      const width = type.bytes;
+      const slice = (row: number) => bytes.subarray(row * width, (row + 1) * width);
+      return type.uuid ? (row) => uuidText(slice(row)) : (row) => slice(row).toString("base64");
+    }
+    case "date":
+      return (row) => isoDate(bytes.readInt32LE(row * 4));
+    case "time":
+      return (row) => isoTime(...shortened(Number(int64(row)), 9));
+    case "timestamp":
+      return (row) => instantText(int64(row), type.unit);
+    case "timestampOffset":
+      return (row) => {
+        const offset = view.offsetMinutes![row]!;
+        return instantText(int64(row), type.unit, offset) + isoOffset(offset);
+      };
+    default:
+      return type satisfies never;
+  }
+}
+
+/** Row objects by column name; `columns` and `names` in the schema's order. */
+export function* jsonRows(
+  names: readonly string[],
+  columns: readonly ColumnView[],
+): Generator<Record<string, JsonValue>> {
+  const readers = columns.map(columnReader);
+  const rows = columns[0]?.length ?? 0;
+  for (let row = 0; row < rows; row++) {
+    const object: Record<string, JsonValue> = {};
+    for (let index = 0; index < readers.length; index++) setOwn(object, names[index]!, readers[index]!(row));
+    yield object;
+  }
+}
+
+/** A column may be called `__proto__`. */
+function setOwn(object: Record<string, JsonValue>, name: string, value: JsonValue): void {
+  if (name === "__proto__") Object.defineProperty(object, name, { value, enumerable: true });
+  else object[name] = value;
+}
+
+/** One value for a key or a position; floats with as many digits as tell them apart. */
+export function keyValue(view: ColumnView, row: number): KeyValue {
+  const value = columnReader(view)(row);
+  if (typeof value === "number") return String(value);
+  const isBinary = view.type.kind === "binary" || (view.type.kind === "fixedBinary" && !view.type.uuid);
+  return isBinary && typeof value === "string" ? Buffer.from(value, "base64").toString("base64url") : value;
+}
