@@ -16,12 +16,14 @@ export interface StoredKey {
   readonly id: string;
   readonly tenant: string | null;
   readonly scopes: readonly Scope[];
-  /** SHA-256 of the whole key, hex. */
-  readonly hash: string;
+  /** SHA-256 of the whole key, base64url. */
+  readonly sha256: string;
   readonly expiresAt: string | null;
+  readonly revokedAt: string | null;
 }
 
 export interface KeyDeps {
+  /** SHA-256 of the first admin key, as hex. */
   readonly adminKeySha256: string;
   findKey(id: string): Promise<StoredKey | undefined>;
   now(): Date;
@@ -30,25 +32,24 @@ export interface KeyDeps {
 const FORMAT = /^sp_([a-z0-9-]{1,40})_([A-Za-z0-9_-]{43})$/;
 
 /** A new key; the text is shown once and not kept. */
-export function drawKey(id: string, random: (bytes: number) => Buffer): { key: string; hash: string } {
+export function drawKey(id: string, random: (bytes: number) => Buffer): { key: string; sha256: string } {
   const key = `sp_${id}_${toBase64url(random(32))}`;
-  return { key, hash: hashOf(key) };
+  return { key, sha256: toBase64url(sha256(utf8(key))) };
 }
-
-export const hashOf = (key: string): string => sha256(utf8(key)).toString("hex");
-
-const sameHash = (a: string, b: string) => timingSafeEqual(Buffer.from(a, "hex"), Buffer.from(b, "hex"));
 
 /** Who a bearer key is. @throws api.unauthenticated */
 export async function authenticate(deps: KeyDeps, authorization: string | null): Promise<Principal> {
   const key = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1] ?? "";
-  const hash = hashOf(key);
-  if (sameHash(hash, deps.adminKeySha256)) return { id: "admin", tenant: null, scopes: new Set(scope.options) };
+  const hash = sha256(utf8(key));
+  if (timingSafeEqual(hash, Buffer.from(deps.adminKeySha256, "hex")))
+    return { id: "admin", tenant: null, scopes: new Set(scope.options) };
   const id = FORMAT.exec(key)?.[1];
   const stored = id === undefined ? undefined : await deps.findKey(id);
   const live =
-    stored !== undefined && (stored.expiresAt === null || Date.parse(stored.expiresAt) > deps.now().getTime());
-  if (!live || !sameHash(hash, stored.hash))
+    stored !== undefined &&
+    stored.revokedAt === null &&
+    (stored.expiresAt === null || Date.parse(stored.expiresAt) > deps.now().getTime());
+  if (!live || !timingSafeEqual(hash, Buffer.from(stored.sha256, "base64url")))
     throw new SallyportError("api.unauthenticated", "There is no such API key, or it has expired.");
   return { id: stored.id, tenant: stored.tenant, scopes: new Set(stored.scopes) };
 }

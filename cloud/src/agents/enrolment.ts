@@ -29,6 +29,13 @@ export interface Code {
   readonly answer: z.infer<typeof sealedAnswer> | null;
 }
 
+/** What one use writes into the code's record; its key is dropped with it. */
+export interface CodeUse {
+  readonly usedBy: string;
+  readonly agent: string;
+  readonly answer: z.infer<typeof sealedAnswer>;
+}
+
 export interface NewAgent {
   readonly id: string;
   readonly tenant: string;
@@ -47,14 +54,12 @@ export interface EnrolmentDeps {
   readonly relayHost: string;
   readonly canarySeconds: number;
   readonly keys: readonly JWK[];
-  insertCode(code: Code): Promise<void>;
-  /** The code with what an ETag-guarded change of it needs. */
+  /** Stores the code and, encrypted, its key. */
+  insertCode(code: Code, key: Uint8Array, by: string): Promise<void>;
+  /** The code, its key, and one ETag-guarded use of it: false when somebody was quicker. */
   findCode(
     codeId: string,
-  ): Promise<{ code: Code; use(change: Pick<Code, "usedBy" | "answer">): Promise<boolean> } | undefined>;
-  putCodeKey(codeId: string, key: Uint8Array): Promise<void>;
-  getCodeKey(codeId: string): Promise<Uint8Array | undefined>;
-  dropCodeKey(codeId: string): Promise<void>;
+  ): Promise<{ code: Code; key(): Promise<Uint8Array>; use(change: CodeUse): Promise<boolean> } | undefined>;
   namesOf(tenant: string, site: string): Promise<{ tenantName: string; siteName: string }>;
   insertAgent(agent: NewAgent): Promise<void>;
   removeAgent(agent: NewAgent): Promise<void>;
@@ -70,12 +75,13 @@ export async function createCode(
   tenant: string,
   site: string,
   autoApprove: boolean,
+  by: string,
 ): Promise<{ code: string; expiresAt: string }> {
   await deps.namesOf(tenant, site);
   const drawn = drawCode();
   const expiresAt = new Date(deps.now().getTime() + CODE_MINUTES * 60_000).toISOString();
-  await deps.putCodeKey(drawn.codeId, codeKey(drawn.secret));
-  await deps.insertCode({ codeId: drawn.codeId, tenant, site, autoApprove, expiresAt, usedBy: null, answer: null });
+  const code = { codeId: drawn.codeId, tenant, site, autoApprove, expiresAt, usedBy: null, answer: null };
+  await deps.insertCode(code, codeKey(drawn.secret), by);
   return { code: formatCode(drawn), expiresAt };
 }
 
@@ -97,8 +103,8 @@ export async function enrol(
     if (found.code.usedBy === fingerprint && found.code.answer !== null) return found.code.answer;
     throw refused();
   }
-  const key = await deps.getCodeKey(request.codeId);
-  if (key === undefined || !sameMac(requestMac(key, body), mac)) throw refused();
+  const key = await found.key();
+  if (!sameMac(requestMac(key, body), mac)) throw refused();
 
   const agent = await newAgent(deps, found.code, body);
   const answerBytes = utf8(JSON.stringify(await answerFor(deps, agent)));
@@ -108,13 +114,12 @@ export async function enrol(
   };
   await deps.createPath(pathOf(agent.id));
   await deps.insertAgent(agent);
-  if (!(await found.use({ usedBy: fingerprint, answer }))) {
+  if (!(await found.use({ usedBy: fingerprint, agent: agent.id, answer }))) {
     // Somebody used the code meanwhile; an agent that nobody was told of must not stay.
     await deps.removeAgent(agent);
     await deps.removePath(pathOf(agent.id));
     throw refused();
   }
-  await deps.dropCodeKey(request.codeId);
   return answer;
 }
 

@@ -27,7 +27,7 @@ export const ERRORS = {
   "api.invalid": {
     http: 400,
     retry: "never",
-    advice: "Mend the fields named in the detail; /api/openapi.json describes them.",
+    advice: "Mend the fields that the facts name; docs/api.md describes them.",
   },
   "api.not_found": { http: 404, retry: "never", advice: "Check the id and the tenant in the address." },
   "api.conflict": {
