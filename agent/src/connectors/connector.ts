@@ -25,6 +25,8 @@ export type Grant =
       readonly rule: string;
       /** What of the requested columns may be read. `*` = every column that the table has when it is read. */
       readonly columns: "*" | readonly string[];
+      /** The rule names this very object. Without it only a base table may be read: a pattern never covers a view. */
+      readonly named?: boolean;
     }
   | {
       readonly kind: "statement";

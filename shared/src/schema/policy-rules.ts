@@ -1,0 +1,107 @@
+/**
+ * The rules of a connection of kind `mssql`. What a rule allows decides which keys it may have, so that a mistake in
+ * one key is reported as that, not as "fits none of four shapes".
+ */
+import { z } from "zod";
+import { columnName, parameterValue } from "./operations.ts";
+import { byteSize, caller, declaredType, ruleId, tablePattern, until } from "./policy-words.ts";
+
+const columnList = z.array(columnName).min(1).max(1024);
+const tables = z.array(tablePattern).min(1).max(1000);
+
+const ruleLimits = z.strictObject({
+  seconds: z.int().min(1).max(86_400).optional(),
+  rows: z.int().min(1).max(1e12).optional(),
+  bytes: byteSize.optional(),
+  cellBytes: byteSize.optional(),
+  rowBytes: byteSize.optional(),
+});
+
+const every = {
+  id: ruleId,
+  limits: ruleLimits.optional(),
+  until: until.optional(),
+  /** Only these callers; who is not named is not served by this rule. */
+  callers: z.array(caller).min(1).max(100).optional(),
+};
+
+const tableRule = z.strictObject({
+  ...every,
+  allow: z
+    .array(z.enum(["table", "changes", "schema"]))
+    .min(1)
+    .max(3),
+  tables,
+  columns: z.union([z.literal("*"), columnList], 'use "*" or a list of column names').default("*"),
+  filterOn: columnList.optional(),
+});
+
+const parameter = z.union(
+  [
+    declaredType.transform((type) => ({ type })),
+    z.strictObject({ type: declaredType, in: z.array(parameterValue).min(1).max(1000) }),
+  ],
+  "use a SQL type in lower case, or { type, in: […] }",
+);
+
+const statementRule = z.strictObject({
+  ...every,
+  allow: z.tuple([z.literal("statement")], "a rule with `statement` allows nothing else"),
+  name: z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, "use a letter, then letters, digits, _ or -"),
+  sql: z.string().min(1).max(32_768),
+  parameters: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/), parameter).default({}),
+  /** Names of the columns, in the order in which the statement gives them. */
+  returns: columnList,
+});
+
+const rawRule = z.strictObject({
+  ...every,
+  allow: z.tuple([z.literal("raw")], "a rule with `raw` allows nothing else"),
+  until,
+});
+
+const denyRule = z.strictObject({ id: ruleId, deny: z.literal("all"), tables });
+
+export type TableRule = z.infer<typeof tableRule>;
+export type StatementRule = z.infer<typeof statementRule>;
+export type RawRule = z.infer<typeof rawRule>;
+export type DenyRule = z.infer<typeof denyRule>;
+export type AllowRule = TableRule | StatementRule | RawRule;
+export type MssqlRule = AllowRule | DenyRule;
+
+const READ_WORDS = ["table", "changes", "schema", "statement", "raw"];
+
+/** Which of the four shapes a rule wants to be, by its own `allow` or `deny`; or why it is none. */
+function shapeOf(rule: object): z.ZodType<MssqlRule> | string {
+  if ("deny" in rule) return "allow" in rule ? "a rule has either `allow` or `deny`" : denyRule;
+  if (!("allow" in rule) || !Array.isArray(rule.allow)) return "a rule needs `allow: […]` or `deny: all`";
+  const unknown = rule.allow.find((word) => !READ_WORDS.includes(word));
+  if (unknown !== undefined) return `\`${String(unknown)}\` is not one of ${READ_WORDS.join(", ")}`;
+  if (rule.allow.includes("statement")) return statementRule;
+  return rule.allow.includes("raw") ? rawRule : tableRule;
+}
+
+export const mssqlRule = z.unknown().transform((rule, context): MssqlRule => {
+  if (typeof rule !== "object" || rule === null || Array.isArray(rule)) {
+    context.addIssue({ code: "custom", message: "a rule is a list of keys and values" });
+    return z.NEVER;
+  }
+  const shape = shapeOf(rule);
+  if (typeof shape === "string") {
+    context.addIssue({ code: "custom", message: shape });
+    return z.NEVER;
+  }
+  const result = shape.safeParse(rule);
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) {
+    if (issue.code !== "unrecognized_keys") {
+      context.addIssue({ code: "custom", message: issue.message, path: issue.path });
+      continue;
+    }
+    // Reported at the key itself, so that its line can be found.
+    for (const key of issue.keys) {
+      context.addIssue({ code: "custom", message: "unknown key", path: [...issue.path, key] });
+    }
+  }
+  return z.NEVER;
+});
