@@ -13,12 +13,14 @@ const BUNDLE_ID = "Microsoft.Azure.Functions.ExtensionBundle";
 // "[4.*, 5.0.0)": a range whose lower end is in version 4, the first with today's Service Bus settings.
 const BUNDLE_RANGE = /^[[(]\s*4(\.(\*|\d+)){1,2}\s*,\s*\d+(\.(\*|\d+)){0,2}\s*[\])]$/;
 
-const timeSpanMs = z.string().transform((text, context) => {
+const timeSpanMs = z.string().transform(readTimeSpan);
+
+function readTimeSpan(text: string, context: z.RefinementCtx): number {
   const ms = parseTimeSpanMs(text);
   if (ms !== undefined) return ms;
   context.addIssue({ code: "custom", message: `"${text}" is no time span (hh:mm:ss)` });
   return z.NEVER;
-});
+}
 
 const serviceBus = z.object({
   maxConcurrentCalls: z.int().min(1).max(2000).default(16),
@@ -29,7 +31,10 @@ const serviceBus = z.object({
 
 const hostJson = z.object({
   version: z.literal("2.0", { error: 'host.json must say "version": "2.0"' }),
-  functionTimeout: z.union([timeSpanMs, z.literal("-1").transform(() => undefined)]).default(30 * 60_000),
+  functionTimeout: z
+    .string()
+    .default("00:30:00")
+    .transform((text, context) => (text === "-1" ? undefined : readTimeSpan(text, context))),
   extensionBundle: z
     .object({
       id: z.literal(BUNDLE_ID),

@@ -121,13 +121,14 @@ function makeCoreContext(fn: RegisteredFunction, invocationId: string, input: In
   };
 }
 
+const LONGEST_TIMER_MS = 2 ** 31 - 1; // Node's own limit, 24.8 days
+
+/** The handler cannot be stopped: it goes on, and nobody looks at its result. Azure ends the whole process. */
 async function withTimeout<T>(name: string, timeoutMs: number | undefined, work: Promise<T>): Promise<T> {
   if (timeoutMs === undefined) return await work;
   const { promise: tooLate, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new Error(`Timeout of ${timeoutMs} ms exceeded by function ${name}`)),
-    timeoutMs,
-  );
+  const fail = () => reject(new Error(`Timeout of ${timeoutMs} ms exceeded by function ${name}`));
+  const timer = setTimeout(fail, Math.min(timeoutMs, LONGEST_TIMER_MS));
   try {
     return await Promise.race([work, tooLate]);
   } finally {

@@ -15,9 +15,14 @@ const packageJson = z.object({ main: z.union([z.string(), z.array(z.string()).mi
 export async function loadApp(appDir: string): Promise<void> {
   const patterns = await readEntryPatterns(appDir);
   const files = await Array.fromAsync(glob(patterns, { cwd: appDir, exclude: ["**/node_modules/**"] }));
-  const entries = files.filter((file) => !/\.test\.[cm]?[jt]s$/.test(file)).sort();
+  const entries = selectEntries(files);
   if (entries.length === 0) throw startProblem(`No file in ${appDir} matches "main": ${patterns.join(", ")}`);
   for (const entry of entries) await loadEntry(appDir, entry);
+}
+
+/** The files to load, in order, of those that match. */
+export function selectEntries(files: readonly string[]): string[] {
+  return files.filter((file) => !/\.test\.[cm]?[jt]s$/.test(file)).sort();
 }
 
 async function readEntryPatterns(appDir: string): Promise<string[]> {
