@@ -2,7 +2,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { isoDateTime, isoOffset } from "./iso.ts";
-import { bitmapBytes, type ColumnView, dataBytes, isVariable, valueWidth } from "./layout.ts";
+import { bitmapBytes, type ColumnView, dataBytes, isVariable, safeRange, valueWidth } from "./layout.ts";
 import { notExact, tooLarge, wrongKind } from "./refusals.ts";
 import { utf8LengthOfUtf16le, utf16leToUtf8 } from "./transcode.ts";
 import type { Column, ColumnKind } from "./types.ts";
@@ -26,12 +26,6 @@ const TICKS_PER_DAY = 864_000_000_000;
 /** SQL Server's mixed-endian order of a UUID's 16 bytes. */
 const UUID_ORDER = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15] as const;
 const utf8Encoder = new TextEncoder();
-
-const intRange = ({ type }: Column): readonly [number, number] => {
-  if (type.kind !== "int") return [0, 0];
-  if (type.bits === 64) return [type.signed ? Number.MIN_SAFE_INTEGER : 0, Number.MAX_SAFE_INTEGER];
-  return type.signed ? [-(2 ** (type.bits - 1)), 2 ** (type.bits - 1) - 1] : [0, 2 ** type.bits - 1];
-};
 
 function grown<T extends Uint8Array | Int16Array | Int32Array>(old: T, larger: T): T {
   larger.set(old);
@@ -73,7 +67,7 @@ export class ColumnBuffer {
     this.meter = meter;
     this.width = valueWidth(column.type);
     this.variable = isVariable(column.type);
-    [this.min, this.max] = intRange(column);
+    [this.min, this.max] = safeRange(column.type);
     this.decimalLimit = decimalLimit(column.type.kind === "decimal" ? column.type.precision : 0);
     if (this.variable) this.resizeData(FIRST_DATA_BYTES);
     this.growRows();

@@ -66,3 +66,10 @@ export function fixedRowBytes(type: ColumnType): number {
 /** Bytes of the data buffer of a column that is not of variable width. */
 export const dataBytes = (type: ColumnType, rows: number): number =>
   type.kind === "bool" ? bitmapBytes(rows) : valueWidth(type) * rows;
+
+/** The numbers that an int column holds and that are exact as JavaScript numbers. */
+export function safeRange(type: ColumnType): readonly [min: number, max: number] {
+  if (type.kind !== "int") return [0, 0];
+  if (type.bits === 64) return [type.signed ? Number.MIN_SAFE_INTEGER : 0, Number.MAX_SAFE_INTEGER];
+  return type.signed ? [-(2 ** (type.bits - 1)), 2 ** (type.bits - 1) - 1] : [0, 2 ** type.bits - 1];
+}
