@@ -10,29 +10,33 @@ const SPAN_MS = 60_000;
 const MOST_KEYS = 10_000;
 
 export interface Tries {
-  /** @throws enrolment.too_many_tries */
-  check(keys: readonly string[], nowMs: number): void;
-  wrong(keys: readonly string[], nowMs: number): void;
+  /**
+   * Runs `work` unless one of the keys had too many refusals lately; a refusal by it counts.
+   * @throws enrolment.too_many_tries, and what `work` throws
+   */
+  limit<T>(keys: readonly string[], work: () => Promise<T>): Promise<T>;
 }
 
-export function createTries(): Tries {
+export function createTries(nowMs: () => number): Tries {
   const seen = new Map<string, number[]>();
-  const recent = (key: string, nowMs: number) => (seen.get(key) ?? []).filter((at) => nowMs - at < SPAN_MS);
+  const recent = (key: string) => (seen.get(key) ?? []).filter((at) => nowMs() - at < SPAN_MS);
+  const note = (key: string) => {
+    const times = [...recent(key), nowMs()];
+    seen.delete(key);
+    seen.set(key, times);
+  };
   return {
-    check: (keys, nowMs) => {
-      if (keys.some((key) => recent(key, nowMs).length >= MOST_TRIES)) {
-        throw new SallyportError("enrolment.too_many_tries", "Too many wrong enrolment codes in a minute.", {
-          seconds: SPAN_MS / 1000,
-        });
+    limit: async (keys, work) => {
+      if (keys.some((key) => recent(key).length >= MOST_TRIES)) {
+        throw new SallyportError("enrolment.too_many_tries", "Too many wrong enrolment codes in a minute.", { seconds: SPAN_MS / 1000 });
       }
-    },
-    wrong: (keys, nowMs) => {
-      for (const key of keys) {
-        const times = [...recent(key, nowMs), nowMs];
-        seen.delete(key);
-        seen.set(key, times);
+      try {
+        return await work();
+      } catch (thrown) {
+        if (thrown instanceof SallyportError && thrown.code === "enrolment.refused") for (const key of keys) note(key);
+        while (seen.size > MOST_KEYS) seen.delete(seen.keys().next().value!);
+        throw thrown;
       }
-      while (seen.size > MOST_KEYS) seen.delete(seen.keys().next().value!);
     },
   };
 }

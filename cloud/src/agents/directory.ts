@@ -1,0 +1,122 @@
+/** Agents and codes as enrolment, tokens and sessions want them, over the tables. */
+import type { JWK } from "@sallyport/shared/crypto/jws.ts";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import type { SecretStore } from "../secrets/secrets.ts";
+import type { Candidate } from "../sessions/open.ts";
+import type { Agent } from "../store/agents.ts";
+import type { Store } from "../store/open.ts";
+import type { Stored } from "../store/record.ts";
+import { openCodeKey, sealCodeKey } from "./code-keys.ts";
+import type { EnrolmentDeps } from "./enrolment.ts";
+import { pathOf } from "./hybrid-connections.ts";
+import type { RegisteredAgent, TokenDeps } from "./tokens.ts";
+
+/** An agent that asked for no token for this long has lost its listener: its tokens live half an hour. */
+const TOKEN_SILENCE_MS = 35 * 60_000;
+
+type Directory = Pick<EnrolmentDeps, "insertCode" | "findCode" | "namesOf" | "insertAgent" | "removeAgent"> &
+  Pick<TokenDeps, "findByKid" | "report"> & {
+    /** Active agents of a site, the likeliest to serve first. */
+    candidates(tenant: string, site: string): Promise<readonly Candidate[]>;
+  };
+
+export interface DirectoryDeps {
+  readonly store: Store;
+  readonly secrets: SecretStore;
+  now(): Date;
+  random(bytes: number): Buffer;
+}
+
+export function agentDirectory({ store, secrets, now, random }: DirectoryDeps): Directory {
+  return {
+    insertCode: async (code, key, by) => {
+      const { codeId, ...rest } = code;
+      const sealedKey = await sealCodeKey(secrets, random, codeId, key);
+      const inserted = await store.codes.insert(codeId, {
+        ...rest,
+        createdBy: by,
+        createdAt: now().toISOString(),
+        sealedKey,
+        agent: null,
+      });
+      if (!inserted) throw new SallyportError("api.conflict", "This code exists already: ask for another.");
+    },
+    findCode: async (codeId) => {
+      const stored = await store.codes.get(codeId);
+      if (stored === undefined) return undefined;
+      return {
+        code: { ...stored.value, codeId },
+        key: () => openCodeKey(secrets, codeId, stored.value.sealedKey ?? ""),
+        use: async (change) =>
+          (await store.codes.update(stored, { ...stored.value, ...change, sealedKey: null })) !== undefined,
+      };
+    },
+    namesOf: async (tenant, site) => {
+      const [tenantRecord, siteRecord] = await Promise.all([store.tenants.get(tenant), store.sites.get(tenant, site)]);
+      if (tenantRecord === undefined || siteRecord === undefined) {
+        throw new SallyportError("api.not_found", `There is no site ${site} of tenant ${tenant}.`);
+      }
+      return { tenantName: tenantRecord.value.name, siteName: siteRecord.value.name };
+    },
+    insertAgent: async (agent) => {
+      const { id, ...rest } = agent;
+      const inserted = await store.agents.insert(id, {
+        ...rest,
+        identity: { ...agent.identity },
+        hybridConnection: pathOf(id),
+        revokedAt: null,
+        seenAt: null,
+        journal: null,
+        policy: null,
+        locked: false,
+        draining: false,
+        reachedAt: null,
+        canaryAt: null,
+      });
+      if (!inserted) throw new SallyportError("api.conflict", "This agent exists already.");
+    },
+    removeAgent: async (agent) => {
+      const stored = await store.agents.get(agent.tenant, agent.site, agent.id);
+      if (stored !== undefined) {
+        await store.agents.update(stored, { ...stored.value, status: "revoked", revokedAt: now().toISOString() });
+      }
+    },
+    findByKid: async (kid) => {
+      const stored = await store.agents.findByKey(kid);
+      return stored?.value.kid === kid ? registered(stored) : undefined;
+    },
+    report: async (agent, report) => {
+      const stored = await store.agents.get(agent.tenant, agent.site, agent.id);
+      if (stored === undefined) return;
+      // A report that loses a race tells nothing that the next one does not.
+      await store.agents.update(stored, { ...stored.value, ...report, seenAt: now().toISOString() });
+    },
+    candidates: async (tenant, site) => {
+      const agents = (await store.agents.list(tenant, site)).filter((agent) => agent.value.status === "active");
+      return agents
+        .map((agent) => ({ agent, rank: rankOf(agent.value, now().getTime()), tie: random(4).readUInt32BE() }))
+        .sort((a, b) => a.rank - b.rank || a.tie - b.tie)
+        .map(({ agent }) => ({
+          id: agent.row.row,
+          path: agent.value.hybridConnection,
+          identity: agent.value.identity as JWK,
+          kid: agent.value.kid,
+        }));
+    },
+  };
+}
+
+/** 0 likely serves, 1 says that it does not, 2 was not seen lately. All are tried: these are hints. */
+function rankOf(agent: Agent, nowMs: number): number {
+  if (agent.seenAt === null || nowMs - Date.parse(agent.seenAt) > TOKEN_SILENCE_MS) return 2;
+  return agent.locked || agent.draining ? 1 : 0;
+}
+
+const registered = (stored: Stored<Agent>): RegisteredAgent => ({
+  id: stored.row.row,
+  tenant: stored.value.tenant,
+  site: stored.value.site,
+  status: stored.value.status,
+  identity: stored.value.identity as JWK,
+  kid: stored.value.kid,
+});

@@ -1,0 +1,20 @@
+import { app } from "@azure/functions";
+import { enrolRequest } from "@sallyport/shared/schema/api.ts";
+import { open, readBody } from "../access/guard.ts";
+import { enrol } from "../agents/enrolment.ts";
+import { orchestrator } from "../compose.ts";
+
+app.http("agent-enrol", {
+  route: "agent/enrol",
+  methods: ["POST"],
+  authLevel: "anonymous",
+  handler: open(async (request) => {
+    const { enrolment, tries } = await orchestrator();
+    const body = await readBody(request, enrolRequest);
+    return tries.limit([body.codeId, callerAddress(request.headers)], () => enrol(enrolment, body));
+  }),
+});
+
+/** The address that the platform's front end saw; only used to slow down guessing. */
+const callerAddress = (headers: { get(name: string): string | null }): string =>
+  headers.get("x-azure-clientip") ?? headers.get("x-forwarded-for")?.split(",").at(-1)?.trim() ?? "";

@@ -1,0 +1,60 @@
+/** Connections of a tenant: names of systems that a site's policy knows, and where their credentials are. */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import type { Credential, newConnection } from "@sallyport/shared/schema/api.ts";
+import type { z } from "zod";
+import { putCredential } from "../secrets/credentials.ts";
+import type { SecretStore } from "../secrets/secrets.ts";
+import type { Connection } from "../store/connections.ts";
+import type { Store } from "../store/open.ts";
+import type { Stored } from "../store/record.ts";
+
+export interface ConnectionDeps {
+  readonly store: Store;
+  readonly secrets: SecretStore;
+  now(): Date;
+}
+
+type NewConnection = z.infer<typeof newConnection>;
+
+/** @throws api.not_found, api.conflict */
+export async function addConnection({ store, now }: ConnectionDeps, tenant: string, wanted: NewConnection): Promise<NewConnection> {
+  if ((await store.sites.get(tenant, wanted.site)) === undefined) {
+    throw new SallyportError("api.not_found", `There is no site ${wanted.site} of tenant ${tenant}.`, { site: wanted.site });
+  }
+  const record = { site: wanted.site, kind: wanted.kind, createdAt: now().toISOString(), credentialVersion: null, credentialAt: null };
+  if (!(await store.connections.insert(tenant, wanted.id, record))) {
+    const { value } = await requireConnection(store, tenant, wanted.id);
+    if (value.site !== wanted.site || value.kind !== wanted.kind) {
+      throw new SallyportError("api.conflict", `Connection ${wanted.id} exists with another site or kind.`);
+    }
+  }
+  return wanted;
+}
+
+/** Names and kinds; a credential is never read back. */
+export async function listConnections({ store }: ConnectionDeps, tenant: string): Promise<(NewConnection & { hasCredential: boolean })[]> {
+  return (await store.connections.list(tenant)).map(({ row, value }) => ({
+    id: row.row,
+    site: value.site,
+    kind: value.kind,
+    hasCredential: value.credentialVersion !== null,
+  }));
+}
+
+/** @throws api.not_found, api.changed, secrets.unavailable */
+export async function storeCredential({ store, secrets, now }: ConnectionDeps, tenant: string, connection: string, credential: Credential): Promise<{ connection: string; storedAt: string }> {
+  const stored = await requireConnection(store, tenant, connection);
+  const credentialVersion = await putCredential(secrets, tenant, connection, credential);
+  const storedAt = now().toISOString();
+  if ((await store.connections.update(stored, { ...stored.value, credentialVersion, credentialAt: storedAt })) === undefined) {
+    throw new SallyportError("api.changed", "The connection was changed meanwhile.");
+  }
+  return { connection, storedAt };
+}
+
+/** @throws api.not_found */
+export async function requireConnection(store: Store, tenant: string, connection: string): Promise<Stored<Connection>> {
+  const stored = await store.connections.get(tenant, connection);
+  if (stored === undefined) throw new SallyportError("api.not_found", `There is no connection ${connection}.`, { connection });
+  return stored;
+}
