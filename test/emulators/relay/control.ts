@@ -20,6 +20,8 @@ export type Listener = {
   /** Sends any frame at all; faults do. */
   sendRaw(data: string | Buffer, binary: boolean): void;
   close(code: number, reason: string): void;
+  /** Stops reading and sending without closing, as when something on the way has forgotten the connection. */
+  freeze(): void;
   readonly responder: Responder;
   readonly webSocket: WebSocket;
 };
@@ -59,16 +61,25 @@ function attach(core: RelayCore, entity: Entity, webSocket: WebSocket, id: strin
     responder: makeResponder(),
     send: (message) => listener.sendRaw(JSON.stringify(message), false),
     sendRaw(data, binary) {
+      if (frozen) return;
       idle.moved();
       webSocket.send(data, { binary });
     },
     close: (code, reason) => webSocket.close(code, closeReason(reason)),
+    freeze() {
+      frozen = true;
+      webSocket.pause();
+    },
   };
+  let frozen = false;
   const checking = setInterval(() => {
     if (expiresAtMs <= settings.now()) listener.close(1008, "ExpiredToken: the security token has expired");
   }, settings.timings.tokenCheckMs);
   const recycling = setTimeout(() => listener.close(1011, "The listener is recycled"), settings.timings.recycleMs);
-  const idle = abandonWhenIdle(webSocket, settings.timings.idleMs, () => entity.listeners.delete(listener));
+  const idle = abandonWhenIdle(webSocket, settings.timings.idleMs, () => {
+    listener.freeze();
+    entity.listeners.delete(listener);
+  });
 
   async function renew(token: string) {
     const verdict = await authorize(settings, token, "Listen", entity.segments, entity);

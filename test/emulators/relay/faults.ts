@@ -27,7 +27,7 @@ export type Faults = {
   resetListeners(path?: string): number;
   /** Resets one side, or both, of sessions; returns how many sessions. */
   resetSessions(side?: "listener" | "sender" | "both", path?: string): number;
-  /** Stops reading and answering control channels without closing them, as after a lost NAT entry; returns how many. */
+  /** Lets control channels stand without a word, as after a lost NAT entry; returns how many. */
   freezeListeners(path?: string): number;
   /** The daily recycle, now: closes control channels as the service does after 24 hours; sessions go on. Returns how many. */
   recycle(path?: string): number;
@@ -74,7 +74,7 @@ export function makeFaults(
       each(sessionsOf(path), (session) => {
         for (const webSocket of sidesOf(session, side)) core.reset(webSocket);
       }),
-    freezeListeners: (path) => each(listenersOf(path), ({ webSocket }) => webSocket.pause()),
+    freezeListeners: (path) => each(listenersOf(path), (listener) => listener.freeze()),
     recycle: (path) => each(listenersOf(path), (listener) => listener.close(1011, "The listener is recycled")),
     controlFrame(frame, path) {
       const [data, binary] = frameData(frame);

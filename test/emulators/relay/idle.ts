@@ -1,4 +1,4 @@
-import type { WebSocket } from "ws";
+import type { EventEmitter } from "node:events";
 
 export type IdleWatch = { moved(): void; stop(): void };
 
@@ -8,21 +8,22 @@ export type IdleWatch = { moved(): void; stop(): void };
  *
  * Calls `abandoned` once that has happened; the caller says with `moved` when it sent something.
  */
-export function abandonWhenIdle(webSocket: WebSocket, idleMs: number, abandoned: () => void): IdleWatch {
-  let watching = true;
-  const timer = setTimeout(() => {
+export function abandonWhenIdle(webSocket: EventEmitter, idleMs: number, abandoned: () => void): IdleWatch {
+  const end = () => {
     stop();
-    webSocket.pause();
     abandoned();
-  }, idleMs);
+  };
+  let timer: NodeJS.Timeout | undefined = setTimeout(end, idleMs);
   const moved = () => {
-    if (watching) timer.refresh();
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    timer = setTimeout(end, idleMs);
   };
   const events = ["message", "ping", "pong"] as const;
   for (const event of events) webSocket.on(event, moved);
   const stop = () => {
-    watching = false;
     clearTimeout(timer);
+    timer = undefined;
     for (const event of events) webSocket.off(event, moved);
   };
   return { moved, stop };

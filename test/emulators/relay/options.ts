@@ -105,7 +105,7 @@ export function withDefaults(options: RelayOptions): RelaySettings {
     ...options,
     namespace,
     rendezvousHost: options.rendezvousHost ?? namespace,
-    timings: { ...AZURE_TIMINGS, ...options.timings },
+    timings: waitable({ ...AZURE_TIMINGS, ...options.timings }),
     highWaterBytes: options.highWaterBytes ?? 1024 * 1024,
     maxMessageBytes: options.maxMessageBytes ?? 64 * 1024 * 1024,
     closeCodes: options.closeCodes ?? "documented",
@@ -113,4 +113,10 @@ export function withDefaults(options: RelayOptions): RelaySettings {
     managementToken: options.managementToken ?? (() => false),
     now: options.now ?? Date.now,
   };
+}
+
+/** A timer takes 31 bits and fires at once beyond that; longer, or Infinity, means never as far as an emulator lives. */
+function waitable(timings: RelayTimings): RelayTimings {
+  const limited = Object.entries(timings).map(([name, ms]) => [name, Math.min(ms, 2 ** 31 - 1)]);
+  return Object.fromEntries(limited);
 }

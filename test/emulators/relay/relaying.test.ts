@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
+import tls from "node:tls";
 import { closing, makeBench, messages, nextAccept, outcome, RULES } from "./clients.ts";
 
 const PATH = "agents/a1";
@@ -79,6 +80,35 @@ test("the listener sees the sender's headers and address, but never its token", 
   assert.equal(address.port, String(bench.relay.rendezvousPort));
   const listenerSide = bench.open(accept.address);
   await Promise.all([once(senderSide, "open"), once(listenerSide, "open")]);
+});
+
+test("what a hasty sender writes before its 101 is kept for the listener", async (t) => {
+  const bench = await makeBench(t);
+  const control = await bench.listen(PATH);
+  const accepting = nextAccept(control);
+  const { controlPort: port } = bench.relay;
+  const raw = tls.connect({ host: "localhost", port, ca: bench.ca });
+  t.after(() => raw.destroy());
+  const maskedText = Buffer.from([0x81, 0x80 | 5, 0, 0, 0, 0, ...Buffer.from("early")]); // RFC 6455, 5.2
+  raw.write(
+    [
+      `GET /$hc/${PATH}?sb-hc-action=connect HTTP/1.1`,
+      "Host: localhost",
+      "Upgrade: websocket",
+      "Connection: Upgrade",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      `ServiceBusAuthorization: ${bench.token(RULES.send, PATH)}`,
+      "\r\n",
+    ].join("\r\n"),
+  );
+  const { address } = await accepting;
+  raw.write(maskedText);
+  const listenerSide = bench.open(address);
+  const received = messages(listenerSide, 2);
+  await once(listenerSide, "open");
+  raw.write(maskedText);
+  assert.deepEqual(await received, ["early", "early"]);
 });
 
 test("a rejection reaches the sender with its status and words; the listener gets 410", async (t) => {

@@ -38,7 +38,7 @@ export async function relayRequest(core: RelayCore, request: IncomingMessage, re
   const body = await readBody(request, core.settings.maxMessageBytes);
   if (!body) return fail(413, "RequestTooLarge", "The request's body is too large for this relay");
   core.counted.requestsTotal += 1;
-  const answer = await ask(core, { request, target, path, body, listener, stripped });
+  const answer = await ask(core, { request, response, target, path, body, listener, stripped });
   if (answer) passOn(core, response, answer);
   else
     fail(
@@ -72,6 +72,7 @@ async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buf
 
 type Asked = {
   request: IncomingMessage;
+  response: ServerResponse;
   target: Target;
   path: readonly string[];
   body: Buffer;
@@ -81,7 +82,7 @@ type Asked = {
 
 /** Delivers a request and waits for its answer; undefined when none came in time. */
 async function ask(core: RelayCore, asked: Asked): Promise<HttpResponse | undefined> {
-  const { request, target, path, body, listener, stripped } = asked;
+  const { request, response, target, path, body, listener, stripped } = asked;
   const { promise, resolve } = Promise.withResolvers<HttpResponse | undefined>();
   const id = connectionId(target);
   const socket = request.socket;
@@ -97,6 +98,7 @@ async function ask(core: RelayCore, asked: Asked): Promise<HttpResponse | undefi
     if (body.length > 0) webSocket.send(body, { binary: true });
   };
   const timer = setTimeout(() => resolve(undefined), core.settings.timings.requestMs);
+  response.once("close", () => resolve(undefined)); // the sender has gone, or the answer is out
   const kept = keptChannels.get(socket);
   const direct = JSON.stringify(full).length + body.length <= LIMITS.controlBodyBytes;
   const appointment = core.rendezvous.arrange(core.rendezvousOrigin(), {

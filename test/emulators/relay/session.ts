@@ -55,7 +55,11 @@ function startLane(core: RelayCore, entity: Entity, direction: Direction, from: 
     direction === "toListener"
       ? (["bytesToListener", "messagesToListener"] as const)
       : (["bytesToSender", "messagesToSender"] as const);
-  const idle = abandonWhenIdle(to, settings.timings.idleMs, () => undefined);
+  let forgotten = false;
+  const idle = abandonWhenIdle(to, settings.timings.idleMs, () => {
+    forgotten = true;
+    to.pause();
+  });
   to.on("close", idle.stop);
   const lane = makeLane({
     from,
@@ -75,6 +79,7 @@ function startLane(core: RelayCore, entity: Entity, direction: Direction, from: 
     faultRules.messages.take(entity.segments, (fault) => fault.direction === direction && fault.nth === nth),
   );
   from.on("message", (data: Buffer, binary) => {
+    if (forgotten) return;
     for (const message of tamper({ data, binary } satisfies Message)) lane.offer(message);
   });
   return lane;

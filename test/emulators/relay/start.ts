@@ -80,10 +80,11 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     else if (!refuse && !server.listening) await listenOn(server, ports[port]);
   }
 
+  const faults = makeFaults(core, rules, refuseConnections);
   return {
     controlPort: ports.control,
     rendezvousPort: ports.rendezvous,
-    faults: makeFaults(core, rules, refuseConnections),
+    faults,
     stats: () => ({
       ...core.counted,
       listeners: core.entities.all().reduce((sum, { listeners }) => sum + listeners.size, 0),
@@ -97,6 +98,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
         await once(arrivals, "listener", { ...(signal ? { signal } : {}) });
     },
     async stop() {
+      faults.clear();
       core.rendezvous.cancelAll();
       const closed = Object.values(servers)
         .filter(({ listening }) => listening)
