@@ -14,7 +14,6 @@ import { breakHandshake, type Handshake } from "./upgrades.ts";
 /** A listener: the open control channel of one process on one hybrid connection. */
 export type Listener = {
   readonly entity: Entity;
-  readonly id: string | undefined;
   /** Sends one JSON message. */
   send(message: object): void;
   /** Sends any frame at all; faults do. */
@@ -48,15 +47,14 @@ export async function listen(
   }
   if (breakHandshake(core, "listen", path, handshake)) return;
   const webSocket = core.upgrades.complete(handshake, "control");
-  if (webSocket) attach(core, entity, webSocket, target.service.get("sb-hc-id"), verdict.expiresAtMs);
+  if (webSocket) attach(core, entity, webSocket, verdict.expiresAtMs);
 }
 
-function attach(core: RelayCore, entity: Entity, webSocket: WebSocket, id: string | undefined, firstExpiryMs: number) {
+function attach(core: RelayCore, entity: Entity, webSocket: WebSocket, firstExpiryMs: number) {
   const { settings } = core;
   let expiresAtMs = firstExpiryMs;
   const listener: Listener = {
     entity,
-    id,
     webSocket,
     responder: makeResponder(),
     send: (message) => listener.sendRaw(JSON.stringify(message), false),

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import type { EntityTable } from "./entities.ts";
 import type { FaultRules } from "./fault-rules.ts";
@@ -34,8 +35,8 @@ export type RelayCore = {
   readonly counted: Omit<RelayStats, "listeners" | "sessionsOpen" | "waiting">;
   /** `wss://host:port` of the second port. */
   rendezvousOrigin(): string;
-  /** The TCP connection under a WebSocket or a TLS socket, for resets. */
-  reset(socket: WebSocket | import("node:stream").Duplex): void;
+  /** Resets (RST) the TCP connection under a WebSocket or a TLS socket. */
+  reset(socket: WebSocket | Duplex): void;
   /** Told of every listener that came online. */
   listenerCame(path: string): void;
 };
