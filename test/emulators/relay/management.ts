@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { z } from "zod";
 import type { RelayCore } from "./core.ts";
 import type { Entity } from "./entities.ts";
-import { closeReason } from "./tracking.ts";
 
 /**
  * The calls of Azure Resource Manager that make and delete hybrid connections, on the relay's own port.
@@ -162,7 +161,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 }
 
 function notFound(name: string): Answer {
-  return failure(404, "ResourceNotFound", `The resource '${name}' was not found. ${closeReason("")}`);
+  return failure(404, "ResourceNotFound", `The resource '${name}' was not found.`);
 }
 
 /** Resource Manager's error shape. */
