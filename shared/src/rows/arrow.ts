@@ -44,7 +44,7 @@ function nodesOf(view: ColumnView): (readonly [length: number, nulls: number])[]
   return view.offsetMinutes === undefined ? [own] : [own, [view.length, 0], [view.length, 0]];
 }
 
-interface EncodedBuffer {
+export interface EncodedBuffer {
   /** What stands before the data: the uncompressed length, or STORED; undefined in an uncompressed body. */
   readonly prefix: bigint | undefined;
   readonly data: Uint8Array;
@@ -60,16 +60,28 @@ function compress(data: Uint8Array): EncodedBuffer {
 
 /** One record batch message of these columns; `compressed: false` for readers that know no compression. */
 export function encodeViews(views: readonly ColumnView[], compressed: boolean): Uint8Array {
-  const rows = views[0]?.length ?? 0;
   const buffers = views
     .flatMap(buffersOf)
     .map((data): EncodedBuffer => (compressed ? compress(data) : { prefix: undefined, data }));
+  return assembleBatch({ rows: views[0]?.length ?? 0, nodes: views.flatMap(nodesOf), buffers, compressed });
+}
+
+export interface BatchParts {
+  readonly rows: number;
+  /** In the format's order, children after their struct. */
+  readonly nodes: readonly (readonly [length: number, nulls: number])[];
+  readonly buffers: readonly EncodedBuffer[];
+  readonly compressed: boolean;
+}
+
+/** A record batch message of finished parts, as they are. */
+export function assembleBatch({ rows, nodes, buffers, compressed }: BatchParts): Uint8Array {
   const sizes = buffers.map(({ prefix, data }) =>
     data.length === 0 ? 0 : data.length + (prefix === undefined ? 0 : PREFIX_BYTES),
   );
   const bodyBytes = sizes.reduce((sum, size) => sum + padded(size), 0);
   const builder = new Builder(256 + buffers.length * 32);
-  const header = writeHeader(builder, rows, views.flatMap(nodesOf), sizes, bodyBytes, compressed);
+  const header = writeHeader(builder, rows, nodes, sizes, bodyBytes, compressed);
   const { message, body } = frameMessage(builder, HEADER.recordBatch, header, bodyBytes);
   const prefixes = new DataView(body.buffer, body.byteOffset, body.byteLength);
   let position = 0;
