@@ -5,37 +5,204 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { TableClient } from "@azure/data-tables";
-import { DefaultAzureCredential, type TokenCredential } from "@azure/identity";
+import { DefaultAzureCredential } from "@azure/identity";
 import { ServiceBusClient } from "@azure/service-bus";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import type { KeyDeps } from "./access/api-keys.ts";
 import { agentDirectory } from "./agents/directory.ts";
 import type { EnrolmentDeps } from "./agents/enrolment.ts";
-import { createHybridConnections } from "./agents/hybrid-connections.ts";
+import { createHybridConnections, type HybridConnections } from "./agents/hybrid-connections.ts";
 import { loadSigningKey } from "./agents/signing-key.ts";
 import { JTI_MINUTES, type TokenDeps } from "./agents/tokens.ts";
-import type { KeyDeps } from "./access/api-keys.ts";
+import { createTries, type Tries } from "./agents/tries.ts";
+import { type PullDeps, systemClock } from "./pulls/deps.ts";
+import { serviceBusRing } from "./pulls/ring.ts";
+import { DEFAULT_PULL_SETTINGS, type PullSettings } from "./pulls/settings.ts";
 import { parseConnectionString, requireConnectionString, sharedAccessSignature } from "./relay.ts";
 import { getCredential } from "./secrets/credentials.ts";
 import { localSecrets } from "./secrets/local.ts";
+import type { SecretStore } from "./secrets/secrets.ts";
 import { createOpenSession } from "./sessions/open.ts";
 import { readSettings, type Settings } from "./settings.ts";
-import { openStore } from "./store/open.ts";
-
-const settings: Settings = readSettings(process.env);
+import { arrowSink } from "./sinks/arrow.ts";
+import { blobLinks } from "./sinks/links.ts";
+import { parquetSink } from "./sinks/parquet.ts";
+import { openStore, type Store } from "./store/open.ts";
+import { requireConnection } from "./tenants/connections.ts";
 
 /** Everything a trigger may call. */
 export interface Orchestrator {
-  readonly settings: Settings;
+  readonly store: Store;
+  readonly secrets: SecretStore;
+  readonly hybridConnections: HybridConnections;
   readonly keys: KeyDeps;
   readonly enrolment: EnrolmentDeps;
   readonly tokens: TokenDeps;
+  readonly tries: Tries;
+  readonly pulls: PullDeps;
+  now(): Date;
+  random(bytes: number): Buffer;
 }
+
+// Read when the app is loaded: a wrong setting is named at start, not at the first call.
+const settings: Settings = readSettings(process.env);
+const QUEUE = "slices";
+const RELAY_SCOPE = "https://relay.azure.net//.default";
+const MANAGEMENT_SCOPE = "https://management.azure.com/.default";
+/** Seconds that a send token by a shared key lives. */
+const SEND_TOKEN_SECONDS = 300;
 
 let built: Promise<Orchestrator> | undefined;
 
 /** The orchestrator of this process, built by the first trigger that needs it. */
-export const orchestrator = (): Promise<Orchestrator> => {
+export function orchestrator(): Promise<Orchestrator> {
   built ??= build();
   return built;
-};
+}
+
+export const keys = async (): Promise<KeyDeps> => (await orchestrator()).keys;
+
+async function build(): Promise<Orchestrator> {
+  const identity = new DefaultAzureCredential();
+  const tokenFor = async (scope: string) => (await identity.getToken(scope)).token;
+  const now = () => new Date();
+  const random = (bytes: number) => randomBytes(bytes);
+  const store = openStore((name) => tableClient(settings.SALLYPORT_TABLES, name, identity), random);
+  const secrets = localSecrets(settings.SALLYPORT_SECRETS, await readSecretsKey(), random);
+  const signing = await loadSigningKey(settings.SALLYPORT_SIGNING_KEY);
+  const directory = agentDirectory({ store, secrets, now, random });
+  const listenRule = requireConnectionString(settings.SALLYPORT_RELAY_LISTEN, "SALLYPORT_RELAY_LISTEN");
+  const hybridConnections = createHybridConnections({
+    resource: settings.SALLYPORT_RELAY_RESOURCE,
+    token: () => tokenFor(MANAGEMENT_SCOPE),
+  });
+  const canarySeconds = settings.SALLYPORT_CANARY_SECONDS ?? 300;
+  return {
+    store,
+    secrets,
+    hybridConnections,
+    now,
+    random,
+    tries: createTries(() => performance.now()),
+    keys: {
+      adminKeySha256: settings.SALLYPORT_ADMIN_KEY_SHA256,
+      findKey: async (id) => {
+        const stored = await store.apiKeys.get(id);
+        return stored && { id, ...stored.value };
+      },
+      now,
+    },
+    enrolment: {
+      ...directory,
+      origin: settings.SALLYPORT_ORIGIN,
+      relayHost: listenRule.host,
+      canarySeconds,
+      keys: signing.keys,
+      createPath: hybridConnections.create,
+      removePath: hybridConnections.remove,
+      now,
+      random,
+    },
+    tokens: {
+      ...directory,
+      origin: settings.SALLYPORT_ORIGIN,
+      listenRule,
+      canarySeconds,
+      keysStatement: () => signing.statement(settings.SALLYPORT_ORIGIN),
+      useJti: (agent, jti) => store.jtis.use(agent, jti, new Date(Date.now() + JTI_MINUTES * 60_000).toISOString()),
+      now,
+    },
+    pulls: pullDeps({
+      store,
+      identity,
+      random,
+      openSession: createOpenSession({
+        ...relaySender(settings.SALLYPORT_RELAY, () => tokenFor(RELAY_SCOPE)),
+        signer: signing.signer,
+        siteOf: async (tenant, connection) => (await requireConnection(store, tenant, connection)).value.site,
+        candidates: directory.candidates,
+        credentialOf: (tenant, connection) => getCredential(secrets, tenant, connection),
+        alert: (what, facts) => logLine("alert", what, facts),
+      }),
+    }),
+  };
+}
+
+interface PullParts extends Pick<PullDeps, "store" | "openSession" | "random"> {
+  readonly identity: DefaultAzureCredential;
+}
+
+function pullDeps({ store, identity, openSession, random }: PullParts): PullDeps {
+  const blobService = blobClient(settings.SALLYPORT_BLOBS, identity);
+  const container = blobService.getContainerClient(settings.SALLYPORT_CONTAINER);
+  const pullSettings: PullSettings = {
+    ...DEFAULT_PULL_SETTINGS,
+    ...given("leaseSeconds", settings.SALLYPORT_LEASE_SECONDS),
+    ...given("wakeLeadSeconds", settings.SALLYPORT_WAKE_LEAD_SECONDS),
+    ...given("claimSeconds", settings.SALLYPORT_CLAIM_SECONDS),
+  };
+  const sinkOptions = { container, blockBytes: pullSettings.windowBytes / 4, random };
+  return {
+    store,
+    blobs: container,
+    sinks: { arrow: arrowSink(sinkOptions), parquet: parquetSink(sinkOptions) },
+    links: blobLinks(blobService, container, Date.now),
+    openSession,
+    ring: serviceBusRing(serviceBusClient(identity).createSender(QUEUE)),
+    tell: async (event) => logLine("event", event.id, { ...event }),
+    clock: systemClock,
+    random,
+    settings: pullSettings,
+    log: (what, facts) => logLine("pull", what, facts),
+  };
+}
+
+const given = <K extends keyof PullSettings>(name: K, value: number | undefined): Partial<PullSettings> =>
+  value === undefined ? {} : { [name]: value };
+
+function tableClient(setting: string, name: string, identity: DefaultAzureCredential): TableClient {
+  return isEndpoint(setting)
+    ? new TableClient(setting, name, identity)
+    : TableClient.fromConnectionString(setting, name, { allowInsecureConnection: true });
+}
+
+const blobClient = (setting: string, identity: DefaultAzureCredential): BlobServiceClient =>
+  isEndpoint(setting) ? new BlobServiceClient(setting, identity) : BlobServiceClient.fromConnectionString(setting);
+
+function serviceBusClient(identity: DefaultAzureCredential): ServiceBusClient {
+  const namespace = settings.SALLYPORT_SERVICEBUS__fullyQualifiedNamespace;
+  return namespace === undefined
+    ? new ServiceBusClient(settings.SALLYPORT_SERVICEBUS ?? "")
+    : new ServiceBusClient(namespace, identity);
+}
+
+/** The sender's host and authorization: a shared key's signature for one path, or the identity's token. */
+function relaySender(setting: string, token: () => Promise<string>) {
+  const rule = parseConnectionString(setting);
+  if (rule === undefined) return { relayHost: setting, authorization: token };
+  const authorization = async (path: string) =>
+    sharedAccessSignature(rule, path, Math.floor(Date.now() / 1000) + SEND_TOKEN_SECONDS);
+  return { relayHost: rule.host, authorization };
+}
+
+const isEndpoint = (setting: string): boolean => /^https:\/\//.test(setting);
+
+/** @throws settings.invalid unless the file holds 32 bytes as base64 */
+async function readSecretsKey(): Promise<Buffer> {
+  const text = await readFile(settings.SALLYPORT_SECRETS_KEY, "utf8").catch(() => "");
+  const key = Buffer.from(text.trim(), "base64");
+  if (key.byteLength !== 32) {
+    throw new SallyportError("settings.invalid", "SALLYPORT_SECRETS_KEY names no file with 32 bytes as base64.", {
+      settings: ["SALLYPORT_SECRETS_KEY"],
+    });
+  }
+  return key;
+}
+
+/** One JSON line, which Application Insights and the host's log keep: ids, codes and numbers, never values. */
+function logLine(kind: "alert" | "event" | "pull", what: string, facts: Readonly<Record<string, unknown>>): void {
+  const line = JSON.stringify({ kind, what, ...facts });
+  if (kind === "alert") console.error(line);
+  else console.log(line);
+}

@@ -20,7 +20,11 @@ export interface KeyView {
 }
 
 /** The key's text stands in this answer only. @throws api.forbidden, api.conflict */
-export async function addKey(deps: KeyStoreDeps, by: Principal, wanted: z.infer<typeof newKey>): Promise<{ id: string; key: string }> {
+export async function addKey(
+  deps: KeyStoreDeps,
+  by: Principal,
+  wanted: z.infer<typeof newKey>,
+): Promise<{ id: string; key: string }> {
   for (const scope of wanted.scopes) authorize(by, scope, wanted.tenant);
   const { key, sha256 } = drawKey(wanted.id, deps.random);
   const inserted = await deps.store.apiKeys.insert(wanted.id, {
@@ -37,7 +41,13 @@ export async function addKey(deps: KeyStoreDeps, by: Principal, wanted: z.infer<
 }
 
 export async function listKeys({ store }: KeyStoreDeps): Promise<KeyView[]> {
-  return (await store.apiKeys.list()).map(({ row, value: { tenant, scopes, expiresAt, revokedAt } }) => ({ id: row.row, tenant, scopes, expiresAt, revokedAt }));
+  return (await store.apiKeys.list()).map(({ row, value: { tenant, scopes, expiresAt, revokedAt } }) => ({
+    id: row.row,
+    tenant,
+    scopes,
+    expiresAt,
+    revokedAt,
+  }));
 }
 
 /** @throws api.not_found, api.changed */

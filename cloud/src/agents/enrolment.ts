@@ -44,6 +44,8 @@ export interface NewAgent {
   readonly identity: JWK;
   readonly kid: string;
   readonly unseal: string;
+  /** The code that let it in. */
+  readonly codeId: string;
   readonly host: string;
   readonly version: string;
   readonly enrolledAt: string;
@@ -143,6 +145,7 @@ async function newAgent(deps: EnrolmentDeps, code: Code, bytes: Uint8Array): Pro
     identity: identity.data,
     kid,
     unseal: signed.unseal,
+    codeId: code.codeId,
     host: signed.host,
     version: signed.version,
     enrolledAt: deps.now().toISOString(),

@@ -29,7 +29,12 @@ export async function listAgents({ store }: RegistryDeps, tenant: string, site: 
 }
 
 /** A person compared the fingerprints on both screens. @throws api.not_found, agent.revoked, api.changed */
-export async function approveAgent(deps: RegistryDeps, tenant: string, site: string, agent: string): Promise<AgentView> {
+export async function approveAgent(
+  deps: RegistryDeps,
+  tenant: string,
+  site: string,
+  agent: string,
+): Promise<AgentView> {
   const stored = await requireAgent(deps.store, tenant, site, agent);
   if (stored.value.status === "revoked") throw new SallyportError("agent.revoked", "A revoked agent enrols again.");
   return view(await change(deps, stored, { status: "active" }));

@@ -28,7 +28,9 @@ export function createTries(nowMs: () => number): Tries {
   return {
     limit: async (keys, work) => {
       if (keys.some((key) => recent(key).length >= MOST_TRIES)) {
-        throw new SallyportError("enrolment.too_many_tries", "Too many wrong enrolment codes in a minute.", { seconds: SPAN_MS / 1000 });
+        throw new SallyportError("enrolment.too_many_tries", "Too many wrong enrolment codes in a minute.", {
+          seconds: SPAN_MS / 1000,
+        });
       }
       try {
         return await work();

@@ -1,7 +1,7 @@
 import { app } from "@azure/functions";
 import { newKey } from "@sallyport/shared/schema/api.ts";
-import { addKey, listKeys, revokeKey } from "../access/keys.ts";
 import { guarded } from "../access/guard.ts";
+import { addKey, listKeys, revokeKey } from "../access/keys.ts";
 import { keys, orchestrator } from "../compose.ts";
 
 app.http("keys-add", {
@@ -24,7 +24,5 @@ app.http("keys-revoke", {
   route: "v1/keys/{key}/revoke",
   methods: ["POST"],
   authLevel: "anonymous",
-  handler: guarded(keys, "keys:write", async (call) =>
-    revokeKey(await orchestrator(), call.param("key")),
-  ),
+  handler: guarded(keys, "keys:write", async (call) => revokeKey(await orchestrator(), call.param("key"))),
 });

@@ -17,11 +17,23 @@ export interface ConnectionDeps {
 type NewConnection = z.infer<typeof newConnection>;
 
 /** @throws api.not_found, api.conflict */
-export async function addConnection({ store, now }: ConnectionDeps, tenant: string, wanted: NewConnection): Promise<NewConnection> {
+export async function addConnection(
+  { store, now }: ConnectionDeps,
+  tenant: string,
+  wanted: NewConnection,
+): Promise<NewConnection> {
   if ((await store.sites.get(tenant, wanted.site)) === undefined) {
-    throw new SallyportError("api.not_found", `There is no site ${wanted.site} of tenant ${tenant}.`, { site: wanted.site });
+    throw new SallyportError("api.not_found", `There is no site ${wanted.site} of tenant ${tenant}.`, {
+      site: wanted.site,
+    });
   }
-  const record = { site: wanted.site, kind: wanted.kind, createdAt: now().toISOString(), credentialVersion: null, credentialAt: null };
+  const record = {
+    site: wanted.site,
+    kind: wanted.kind,
+    createdAt: now().toISOString(),
+    credentialVersion: null,
+    credentialAt: null,
+  };
   if (!(await store.connections.insert(tenant, wanted.id, record))) {
     const { value } = await requireConnection(store, tenant, wanted.id);
     if (value.site !== wanted.site || value.kind !== wanted.kind) {
@@ -32,7 +44,10 @@ export async function addConnection({ store, now }: ConnectionDeps, tenant: stri
 }
 
 /** Names and kinds; a credential is never read back. */
-export async function listConnections({ store }: ConnectionDeps, tenant: string): Promise<(NewConnection & { hasCredential: boolean })[]> {
+export async function listConnections(
+  { store }: ConnectionDeps,
+  tenant: string,
+): Promise<(NewConnection & { hasCredential: boolean })[]> {
   return (await store.connections.list(tenant)).map(({ row, value }) => ({
     id: row.row,
     site: value.site,
@@ -42,11 +57,19 @@ export async function listConnections({ store }: ConnectionDeps, tenant: string)
 }
 
 /** @throws api.not_found, api.changed, secrets.unavailable */
-export async function storeCredential({ store, secrets, now }: ConnectionDeps, tenant: string, connection: string, credential: Credential): Promise<{ connection: string; storedAt: string }> {
+export async function storeCredential(
+  { store, secrets, now }: ConnectionDeps,
+  tenant: string,
+  connection: string,
+  credential: Credential,
+): Promise<{ connection: string; storedAt: string }> {
   const stored = await requireConnection(store, tenant, connection);
   const credentialVersion = await putCredential(secrets, tenant, connection, credential);
   const storedAt = now().toISOString();
-  if ((await store.connections.update(stored, { ...stored.value, credentialVersion, credentialAt: storedAt })) === undefined) {
+  if (
+    (await store.connections.update(stored, { ...stored.value, credentialVersion, credentialAt: storedAt })) ===
+    undefined
+  ) {
     throw new SallyportError("api.changed", "The connection was changed meanwhile.");
   }
   return { connection, storedAt };
@@ -55,6 +78,7 @@ export async function storeCredential({ store, secrets, now }: ConnectionDeps, t
 /** @throws api.not_found */
 export async function requireConnection(store: Store, tenant: string, connection: string): Promise<Stored<Connection>> {
   const stored = await store.connections.get(tenant, connection);
-  if (stored === undefined) throw new SallyportError("api.not_found", `There is no connection ${connection}.`, { connection });
+  if (stored === undefined)
+    throw new SallyportError("api.not_found", `There is no connection ${connection}.`, { connection });
   return stored;
 }

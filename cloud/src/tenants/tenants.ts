@@ -10,9 +10,13 @@ export interface TenantDeps {
 }
 
 /** @throws api.conflict when the tenant exists under another name; the same name again is no error. */
-export async function addTenant({ store, now }: TenantDeps, tenant: z.infer<typeof newTenant>): Promise<z.infer<typeof newTenant>> {
+export async function addTenant(
+  { store, now }: TenantDeps,
+  tenant: z.infer<typeof newTenant>,
+): Promise<z.infer<typeof newTenant>> {
   const inserted = await store.tenants.insert(tenant.id, { name: tenant.name, createdAt: now().toISOString() });
-  if (!inserted && (await store.tenants.get(tenant.id))?.value.name !== tenant.name) throw exists(`tenant ${tenant.id}`);
+  if (!inserted && (await store.tenants.get(tenant.id))?.value.name !== tenant.name)
+    throw exists(`tenant ${tenant.id}`);
   return tenant;
 }
 
@@ -21,7 +25,11 @@ export async function listTenants({ store }: TenantDeps): Promise<{ id: string; 
 }
 
 /** @throws api.not_found, api.conflict */
-export async function addSite({ store, now }: TenantDeps, tenant: string, site: z.infer<typeof newSite>): Promise<z.infer<typeof newSite>> {
+export async function addSite(
+  { store, now }: TenantDeps,
+  tenant: string,
+  site: z.infer<typeof newSite>,
+): Promise<z.infer<typeof newSite>> {
   await requireTenant(store, tenant);
   const inserted = await store.sites.insert(tenant, site.id, { name: site.name, createdAt: now().toISOString() });
   if (!inserted && (await store.sites.get(tenant, site.id))?.value.name !== site.name) throw exists(`site ${site.id}`);
