@@ -1,0 +1,148 @@
+/** `sallyport enroll`: makes this machine an agent of a site, with a code from the platform team. */
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { ERRORS } from "@sallyport/shared/protocol/errors.ts";
+import type { Command } from "commander";
+import { stringify } from "yaml";
+import { agentConfig, ConfigError, defaultStateDir, parseConfig } from "../config.ts";
+import { type Enrolled, enrol, readCode, readOrigin } from "../enrol.ts";
+import { loadNetwork } from "../origin.ts";
+import { type StatePaths, statePaths, writeFileDurably } from "../state.ts";
+import { parseStrictYaml } from "../strict-yaml.ts";
+import { openJournal } from "../supervisor/journal.ts";
+import { readStatus } from "../supervisor/status.ts";
+import { VERSION } from "../version.ts";
+import { askLine, askSecret, readSecretFile } from "./ask.ts";
+import { UsageError } from "./exit.ts";
+import { fail, type OutputOptions, print } from "./print.ts";
+
+interface EnrollOptions extends OutputOptions {
+  readonly origin?: string;
+  readonly codeFile?: string;
+  readonly state: string;
+  readonly ca?: string;
+  readonly proxy?: string;
+  readonly rendezvousHost?: readonly string[];
+}
+
+export function addEnroll(program: Command): void {
+  program
+    .command("enroll")
+    .description("make this machine an agent of a site, with an enrolment code")
+    .option("--origin <url>", "the orchestrator's address, https://…; asked for when it is missing")
+    .option("--code-file <file>", "file with the code, - for the standard input; asked for, unseen, when it is missing")
+    .option("--state <dir>", "the agent's folder", defaultStateDir())
+    .option("--ca <file>", "PEM file of authorities to trust beside the usual ones")
+    .option("--proxy <url>", "http://[user:password@]host:port")
+    .option("--rendezvous-host <host:port...>", "further relay hosts, for a relay that is not Azure's")
+    .option("--json", "one JSON object on the standard output")
+    .addHelpText(
+      "after",
+      `
+The code authenticates both sides and never leaves this machine, so it has no place on the command line either.
+Enrolling again keeps policy.yaml and the journal.
+
+Example:
+  sallyport enroll --origin https://sallyport-contoso.azurewebsites.net
+  sallyport enroll --origin https://… --code-file /run/secrets/code --state /var/lib/sallyport`,
+    )
+    .action(async (options: EnrollOptions) => {
+      try {
+        await enroll(options);
+      } catch (error) {
+        fail(error, options);
+      }
+    });
+}
+
+/** A code on the command line stands in the shell's history and in the process list. */
+export function refuseCodeOnCommandLine(args: readonly string[]): void {
+  if (args[0] === "enroll" && args.some((arg) => /^--?code(=|$)/.test(arg))) {
+    throw new UsageError("the code is never given on the command line: use --code-file, or type it when asked");
+  }
+}
+
+async function enroll(options: EnrollOptions): Promise<void> {
+  const paths = statePaths(resolve(options.state));
+  if (readStatus(paths, Date.now())?.live) {
+    throw new ConfigError(`an agent is running on ${paths.root}: stop it first, then enrol again`);
+  }
+  if (options.origin === undefined && !process.stdin.isTTY)
+    throw new UsageError("give the orchestrator's address with --origin");
+  const origin = readOrigin(options.origin ?? (await askLine("Orchestrator URL: ")));
+  const typed =
+    options.codeFile === undefined
+      ? await askSecret("Enrolment code (not shown): ")
+      : await readSecretFile(options.codeFile);
+  const code = readCode(typed);
+  const ca = options.ca === undefined ? undefined : resolve(options.ca);
+  if (ca !== undefined && !existsSync(ca)) throw new UsageError(`${ca} cannot be read`);
+  const network = loadNetwork(ca, options.proxy);
+  const enrolled = await enrol(origin, code, paths, network, AbortSignal.timeout(60_000));
+  writeConfig(paths, origin, enrolled, { ...options, ...(ca === undefined ? {} : { ca }) });
+  const newPolicy = !existsSync(paths.policy);
+  if (newPolicy) writeFileDurably(paths.policy, DENY_ALL);
+  noteInJournal(paths, enrolled);
+  report(options, paths, enrolled, newPolicy);
+}
+
+const DENY_ALL = `# What this agent may do. Nothing that is not allowed here is ever done; the orchestrator cannot change it.
+# Check it with \`sallyport policy check\` after each change.
+v: 1
+connections: {}
+`;
+
+/** Writes agent.yaml: what a former one said of this machine stays, who the agent is changes. */
+function writeConfig(paths: StatePaths, origin: string, { answer }: Enrolled, options: EnrollOptions): void {
+  const before = existsSync(paths.config) ? (parseStrictYaml(readFileSync(paths.config, "utf8")) as object) : {};
+  const { ca, proxy, rendezvousHost } = options;
+  const config = {
+    ...before,
+    v: 1,
+    origin,
+    agent: answer.agent,
+    tenant: answer.tenant,
+    site: answer.site,
+    ...(ca === undefined ? {} : { tls: { ca } }),
+    ...(proxy === undefined ? {} : { proxy }),
+    ...(rendezvousHost === undefined ? {} : { rendezvousHosts: rendezvousHost }),
+    stateDir: paths.root,
+  };
+  const text = stringify(config);
+  parseConfig(text, paths.config);
+  writeFileDurably(paths.config, text);
+}
+
+function noteInJournal(paths: StatePaths, { answer }: Enrolled): void {
+  const { journal: limits } = agentConfig.pick({ journal: true }).parse({});
+  const journal = openJournal(paths.journal, limits);
+  journal.append({ event: "enrol", agent: answer.agent, site: answer.site, version: VERSION });
+  journal.close();
+}
+
+function report(options: OutputOptions, paths: StatePaths, enrolled: Enrolled, newPolicy: boolean): void {
+  const { answer, agentFingerprint, orchestratorFingerprints } = enrolled;
+  const { agent, tenant, tenantName, site, siteName, status } = answer;
+  const pending = status === "pending";
+  print(
+    options,
+    {
+      agent,
+      tenant,
+      site,
+      status,
+      agentFingerprint,
+      orchestratorFingerprints,
+      config: paths.config,
+      policy: paths.policy,
+    },
+    [
+      ...orchestratorFingerprints.map((each) => `Orchestrator  ${each}   matches the code`),
+      `This agent    ${agentFingerprint}   ${pending ? "tell it to whoever approves" : "is approved"}`,
+      `Enrolled as   ${agent}, site ${siteName}, tenant ${tenantName}${pending ? "   (waiting for approval)" : ""}`,
+      `Written       ${paths.config}, policy.yaml (${newPolicy ? "denies everything" : "kept as it was"})`,
+      `Next          1. edit ${paths.policy}, \`sallyport policy check\`   2. sallyport run   3. sallyport status`,
+      ...(pending ? [ERRORS["agent.pending"].advice] : []),
+    ],
+  );
+}

@@ -1,0 +1,43 @@
+/** Exit codes of every verb (after BSD's sysexits), and which error ends with which. */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { ConfigError } from "../config.ts";
+import { OriginError } from "../origin.ts";
+
+export const EXIT = {
+  ok: 0,
+  /** The answer is no. */
+  no: 1,
+  usage: 64,
+  policyInvalid: 65,
+  unreachable: 69,
+  internal: 70,
+  tryAgain: 75,
+  refused: 77,
+  configuration: 78,
+} as const;
+
+/** A wrong command line; the message says how it goes. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof ConfigError) return EXIT.configuration;
+  if (error instanceof OriginError) return EXIT.unreachable;
+  if (!(error instanceof SallyportError)) return EXIT.internal;
+  switch (error.code) {
+    case "enrolment.mistyped":
+      return EXIT.usage;
+    case "policy.invalid":
+      return EXIT.policyInvalid;
+    case "settings.invalid":
+    case "agent.journal_unwritable":
+      return EXIT.configuration;
+    case "enrolment.too_many_tries":
+    case "api.internal":
+      return EXIT.tryAgain;
+    default:
+      return EXIT.refused;
+  }
+}

@@ -1,0 +1,32 @@
+/** How verbs answer: text for people, or with `--json` one object for programs; errors with their code and advice. */
+import { ERRORS, SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { exitCodeOf } from "./exit.ts";
+
+export interface OutputOptions {
+  readonly json?: boolean;
+}
+
+export function print(options: OutputOptions, value: unknown, lines: readonly string[]): void {
+  process.stdout.write(options.json === true ? `${JSON.stringify(value)}\n` : `${lines.join("\n")}\n`);
+}
+
+/** Prints to stderr what happened and what to do next, and sets the exit code. */
+export function fail(error: unknown, options: OutputOptions): void {
+  process.exitCode = exitCodeOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof SallyportError ? error.code : undefined;
+  const advice = code === undefined ? undefined : ERRORS[code].advice;
+  if (options.json === true) process.stdout.write(`${JSON.stringify({ error: { code, message, advice } })}\n`);
+  else process.stderr.write(`sallyport: ${message}${code === undefined ? "" : `\n  ${code}: ${advice}`}\n`);
+}
+
+/** Columns padded to their widest cell, two spaces between. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}

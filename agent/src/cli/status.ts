@@ -1,0 +1,77 @@
+/** `sallyport status`: what the running agent says of itself, from its file: the agent has no listening endpoint. */
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { defaultStateDir } from "../config.ts";
+import { statePaths } from "../state.ts";
+import { type AgentStatus, readStatus } from "../supervisor/status.ts";
+import { EXIT } from "./exit.ts";
+import { fail, type OutputOptions, print, table } from "./print.ts";
+
+interface StatusOptions extends OutputOptions {
+  readonly state: string;
+}
+
+export function addStatus(program: Command): void {
+  program
+    .command("status")
+    .description("what the running agent says of itself; exit 1 when none is running")
+    .option("--state <dir>", "the agent's folder", defaultStateDir())
+    .option("--json", "one JSON object on the standard output")
+    .addHelpText("after", "\nExample:\n  sallyport status\n  sallyport status --json | jq .ready")
+    .action((options: StatusOptions) => {
+      try {
+        show(options);
+      } catch (error) {
+        fail(error, options);
+      }
+    });
+}
+
+function show(options: StatusOptions): void {
+  const now = Date.now();
+  const found = readStatus(statePaths(resolve(options.state)), now);
+  if (found === undefined || !found.live) process.exitCode = EXIT.no;
+  if (found === undefined) print(options, { live: false }, [`no agent has run on ${resolve(options.state)}`]);
+  else print(options, { live: found.live, ...found.status }, describe(found.status, found.live, now));
+}
+
+function describe(status: AgentStatus, live: boolean, now: number): string[] {
+  const ago = (at: string): string => `${duration(now - Date.parse(at))} ago`;
+  const { channel, token, sessions, journal } = status;
+  return [
+    `${status.agent} (${status.site}, ${status.tenant})  ${status.version}  pid ${status.pid}`,
+    ...table([
+      [
+        "LIVE",
+        live ? `yes   process up ${duration(now - Date.parse(status.startedAt))}` : `no    last seen ${ago(status.at)}`,
+      ],
+      [
+        "READY",
+        `${yes(live && status.ready)}   control channel ${channel.state === "online" ? duration(now - Date.parse(channel.since)) : channel.why}`,
+      ],
+      ["LOCKED", yes(status.locked)],
+      ["DRAINING", yes(status.draining)],
+      [
+        "TOKEN",
+        token.state === "valid" ? `renewed ${ago(token.renewedAt)}, expires ${token.expiresAt}` : `none: ${token.why}`,
+      ],
+      ["KEYS", status.fingerprint],
+      ["POLICY", `sha256:${status.policy}`],
+      ["SESSIONS", `${sessions.running} of ${sessions.most} running, ${sessions.served} since start`],
+      ["JOURNAL", journal === null ? "empty" : `line ${journal.seq}`],
+    ]),
+  ];
+}
+
+const yes = (value: boolean): string => (value ? "yes" : "no ");
+
+/** `6 d 02 h`, `3 h 12 m`, `41 s`. */
+function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} m`;
+  const hours = Math.floor(minutes / 60);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  return hours < 24 ? `${hours} h ${two(minutes % 60)} m` : `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
+}

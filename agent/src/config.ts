@@ -1,0 +1,97 @@
+/** `agent.yaml`: how this installation reaches the orchestrator, and how much it may use of its machine. */
+import { readFileSync } from "node:fs";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
+import { z } from "zod";
+import { parseStrictYaml } from "./strict-yaml.ts";
+
+const UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
+
+/** `512MiB` as a number of bytes. */
+const byteSize = z
+  .string()
+  .regex(/^[1-9][0-9]{0,9}(B|KiB|MiB|GiB)$/, "write a size as 512MiB or 1GiB")
+  .transform((text) => {
+    const unit = text.replace(/^[0-9]+/, "") as keyof typeof UNITS;
+    return Number.parseInt(text, 10) * UNITS[unit];
+  });
+
+/** `https://host[:port]`, nothing after it. */
+export const originUrl = z.string().refine((text) => {
+  const url = URL.parse(text);
+  return url !== null && url.protocol === "https:" && url.origin === text;
+}, "write it as https://host, without a path; http: is refused");
+
+const proxyUrl = z.string().refine((text) => {
+  const url = URL.parse(text);
+  return url !== null && url.protocol === "http:" && url.pathname === "/" && url.search === "";
+}, "write it as http://host:port or http://user:password@host:port");
+
+/** `host` (port 443) or `host:port`. */
+const hostAndPort = z.string().regex(/^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$/, "write it as host or host:port");
+
+const MIB = 2 ** 20;
+
+export const agentConfig = z.strictObject({
+  v: z.literal(1),
+  origin: originUrl,
+  agent: randomId,
+  tenant: nameId,
+  site: nameId,
+  /** `ca`: a PEM file of authorities trusted beside Node's own, for origin and relay. */
+  tls: z.strictObject({ ca: z.string().min(1).optional() }).prefault({}),
+  proxy: proxyUrl.optional(),
+  /** Further rendezvous hosts, exactly as written here: how a relay without gateways of its own is reached. */
+  rendezvousHosts: z.array(hostAndPort).max(16).default([]),
+  stateDir: z.string().min(1).default("."),
+  maxSessions: z.int().min(1).max(64).default(4),
+  drainSeconds: z.int().min(0).max(3600).default(60),
+  executorMemory: byteSize.prefault("512MiB").refine((bytes) => bytes >= 192 * MIB, "give it at least 192MiB"),
+  channel: z.enum(["hyco-ws", "ws"]).default("hyco-ws"),
+  journal: z
+    .strictObject({
+      maxBytes: byteSize.prefault("1GiB"),
+      maxDays: z.int().min(1).max(3650).default(400),
+    })
+    .prefault({}),
+});
+export type AgentConfig = z.infer<typeof agentConfig>;
+
+/** The configuration file is missing or says what it must not. The message is for the file's owner. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** Parses the text of agent.yaml. @throws ConfigError that names every wrong field. */
+export function parseConfig(text: string, file: string): AgentConfig {
+  let value: unknown;
+  try {
+    value = parseStrictYaml(text);
+  } catch (error) {
+    throw new ConfigError(`${file}: ${(error as Error).message}`);
+  }
+  const parsed = agentConfig.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((issue) => `  ${issue.path.join(".") || "(file)"}: ${issue.message}`);
+  throw new ConfigError(`${file} is not valid:\n${issues.join("\n")}`);
+}
+
+/** Reads agent.yaml and makes its paths absolute, relative ones from the file's own folder. */
+export function loadConfig(file: string): AgentConfig {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    throw new ConfigError(`${file} cannot be read: enrol first with \`sallyport enroll\`, or name it with --config`);
+  }
+  const config = parseConfig(text, file);
+  const from = (path: string): string => (isAbsolute(path) ? path : join(dirname(resolve(file)), path));
+  const ca = config.tls.ca;
+  return { ...config, stateDir: from(config.stateDir), tls: ca === undefined ? {} : { ca: from(ca) } };
+}
+
+/** Where state lies unless `--state` or `stateDir` says otherwise. */
+export const defaultStateDir = (): string =>
+  process.platform === "win32"
+    ? join(process.env["ProgramData"] ?? "C:\\ProgramData", "Sallyport")
+    : "/var/lib/sallyport";

@@ -1,0 +1,111 @@
+/** What an opened request comes to: the line for the journal, and what may be done, by the owner's policy. Pure. */
+import { createHmac } from "node:crypto";
+import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import type { PlainCredential, SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
+import type { Operation } from "@sallyport/shared/schema/operations.ts";
+import type { Policy } from "@sallyport/shared/schema/policy.ts";
+import { type RequestReport, toSupervisor } from "./messages.ts";
+import { type Allowed, decide, type PolicyRequest } from "./policy.ts";
+
+/** What is to be done, once the supervisor has said go. */
+export type Work =
+  | { readonly do: "ping" }
+  | {
+      readonly do: "read";
+      readonly connection: string;
+      readonly asked: PolicyRequest;
+      readonly credential: PlainCredential;
+      readonly allowed: Allowed;
+    }
+  | { readonly do: "refuse"; readonly error: SallyportError };
+
+export interface Judgement {
+  readonly report: RequestReport;
+  readonly work: Work;
+}
+
+/** A ping takes no longer; also what a refused session may take. */
+const SHORT_SECONDS = 60;
+
+/**
+ * @param ping the session is a canary's: it serves nothing but `agent.ping`
+ * @param loginKey key of the HMAC under which the supervisor counts failed logins
+ * @throws request.invalid when its metadata cannot stand in a journal
+ */
+export function judge(
+  request: SessionRequestPayload,
+  policy: Policy,
+  ping: boolean,
+  loginKey: Uint8Array,
+  now: Date,
+): Judgement {
+  const work = workOf(request, policy, ping, now);
+  const { operation, connection, credential } = request;
+  const report = toSupervisor.safeParse({
+    say: "request",
+    request: request.id,
+    run: request.run,
+    pull: request.pull,
+    caller: request.caller,
+    connection: connection ?? undefined,
+    op: operation.op,
+    object: objectOf(operation),
+    rule: ruleOf(work),
+    decision: work.do === "refuse" ? "deny" : "allow",
+    code: work.do === "refuse" ? work.error.code : undefined,
+    login: credential === null ? undefined : hashLogin(loginKey, connection ?? "", credential.user),
+    seconds: work.do === "read" ? work.allowed.limits.seconds : SHORT_SECONDS,
+  });
+  if (!report.success || report.data.say !== "request") {
+    throw new SallyportError("request.invalid", "The request's ids or names cannot stand in the journal.");
+  }
+  return { report: report.data, work };
+}
+
+function workOf(request: SessionRequestPayload, policy: Policy, ping: boolean, now: Date): Work {
+  const { operation, connection, credential } = request;
+  if (operation.op === "agent.ping") return { do: "ping" };
+  if (ping) return refuse("request.refused", "A session opened as a ping serves nothing but agent.ping.");
+  if (connection === null) return refuse("request.invalid", "The request names no connection.");
+  if (credential === null) return refuse("request.invalid", "The request brings no credential.");
+  const asked: PolicyRequest = {
+    connection,
+    operation,
+    limits: request.limits,
+    user: credential.user,
+    signIn: credential.signIn,
+    caller: request.caller,
+  };
+  const decision = decide(policy, asked, now);
+  if ("allow" in decision) return { do: "read", connection, asked, credential, allowed: decision.allow };
+  const { code, reason, rule } = decision.deny;
+  return refuse(code, reason, rule);
+}
+
+const refuse = (code: ErrorCode, message: string, rule?: string): Work => ({
+  do: "refuse",
+  error: new SallyportError(code, message, rule === undefined ? {} : { rule }),
+});
+
+function ruleOf(work: Work): string | undefined {
+  if (work.do === "read") return work.allowed.rule;
+  const rule = work.do === "refuse" ? work.error.detail["rule"] : undefined;
+  return typeof rule === "string" ? rule : undefined;
+}
+
+function objectOf(operation: Operation): string | undefined {
+  switch (operation.op) {
+    case "sql.table":
+      return operation.table;
+    case "sql.query":
+      return operation.statement;
+    case "agent.ping":
+      return undefined;
+    default:
+      return operation satisfies never;
+  }
+}
+
+/** The login as the breaker knows it: an HMAC, so that the supervisor's file names nobody. */
+const hashLogin = (key: Uint8Array, connection: string, user: string): string =>
+  createHmac("sha256", key).update(`${connection}\0${user}`).digest("base64url");

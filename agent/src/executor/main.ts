@@ -1,0 +1,17 @@
+/**
+ * An executor's process: serves one session and ends. Nothing is loaded before it is sure that it is confined: without
+ * the permission model, or with the right to write or to start processes, it exits 78.
+ */
+import process from "node:process";
+
+const permission = process.permission;
+if (permission === undefined || permission.has("fs.write") || permission.has("child")) process.exit(78);
+// The supervisor is gone: whatever is running has nobody to account to.
+process.on("disconnect", () => process.exit(70));
+// An error's text may hold a credential; nothing is printed, the exit code says enough.
+process.on("uncaughtException", () => process.exit(70));
+process.on("unhandledRejection", () => process.exit(70));
+
+const { serveOneSession } = await import("./serve.ts");
+await serveOneSession();
+process.exit(0);

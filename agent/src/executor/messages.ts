@@ -1,0 +1,72 @@
+/**
+ * The closed list of what supervisor and executor say to each other. The executor is untrusted: it may name its one-time
+ * public key, metadata of its request, and how it ended, each once and in this order. No row, request or credential
+ * passes here in either direction.
+ */
+import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
+import { z } from "zod";
+import { journalFacts } from "../supervisor/journal-line.ts";
+
+const text = (max: number) => z.string().max(max);
+const count = z.int().min(0);
+const { code, op, object, rule, decision, source, request, run, pull, caller, connection } = journalFacts.shape;
+
+/** Supervisor to executor: everything for one session, then `hello`, then `go` or `refuse`. */
+export const toExecutor = z.discriminatedUnion("say", [
+  z.strictObject({
+    say: z.literal("session"),
+    address: z.url().max(16_384),
+    ping: z.boolean(),
+    agent: randomId,
+    site: nameId,
+    tenant: nameId,
+    /** The orchestrator's pinned public keys. */
+    keys: z.array(z.record(z.string(), z.unknown())).min(1).max(8),
+    policy: text(262_144),
+    /** PEM of the authorities that the policy's connections name: the executor may read no file. */
+    authorities: z.record(nameId, text(1_048_576)),
+    caPem: text(1_048_576).optional(),
+    proxy: text(2048).optional(),
+    /** Key of the HMAC under which failed logins are counted. */
+    loginKey: sha256Text,
+  }),
+  z.strictObject({ say: z.literal("hello"), record: text(16_384) }),
+  z.strictObject({ say: z.literal("go") }),
+  z.strictObject({ say: z.literal("refuse"), code: code.unwrap(), message: text(500) }),
+  /** Stop at the next checkpoint. */
+  z.strictObject({ say: z.literal("finish") }),
+  /** Stop now and report this code. */
+  z.strictObject({ say: z.literal("stop"), code: code.unwrap(), message: text(500) }),
+]);
+export type ToExecutor = z.infer<typeof toExecutor>;
+export type SessionOrder = Extract<ToExecutor, { say: "session" }>;
+
+/** Executor to supervisor. */
+export const toSupervisor = z.discriminatedUnion("say", [
+  z.strictObject({ say: z.literal("ready") }),
+  z.strictObject({ say: z.literal("key"), key: z.string().regex(/^[A-Za-z0-9_-]{1622}$/) }),
+  z.strictObject({
+    say: z.literal("request"),
+    request: request.unwrap(),
+    run,
+    pull,
+    caller: caller.unwrap(),
+    connection,
+    op: op.unwrap(),
+    object,
+    rule,
+    decision: decision.unwrap(),
+    code,
+    /** HMAC of connection and login; for the breaker of failed logins. */
+    login: sha256Text.optional(),
+    /** How long this session may run, by its own and the owner's limits. */
+    seconds: z.int().min(1).max(86_400),
+  }),
+  z.strictObject({ say: z.literal("end"), code, rowsOut: count, bytesOut: count, source }),
+]);
+export type ToSupervisor = z.infer<typeof toSupervisor>;
+export type RequestReport = Extract<ToSupervisor, { say: "request" }>;
+export type EndReport = Extract<ToSupervisor, { say: "end" }>;
+
+/** Exit codes of an executor. */
+export const EXECUTOR_EXIT = { ok: 0, failed: 70, notConfined: 78 } as const;

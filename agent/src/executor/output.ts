@@ -1,0 +1,44 @@
+/** Turns a connector's rows into Arrow messages and these into frames; its promises are the connector's back-pressure. */
+import { FRAME } from "@sallyport/shared/protocol/frames.ts";
+import { drainBatch, encodeSchema, PLAN_KEY } from "@sallyport/shared/rows/arrow.ts";
+import { createBatch, type RowBatch } from "@sallyport/shared/rows/columns.ts";
+import type { Limits } from "@sallyport/shared/schema/operations.ts";
+import type { Output } from "../connectors/connector.ts";
+import { createMeter } from "./limits.ts";
+import type { SealedStream } from "./stream.ts";
+
+/** A batch of more would cost latency and memory, and would gain little compression. */
+const BATCH_BYTES = 1024 * 1024;
+
+/** @param windowBytes the request's first credit: a batch is at most a quarter of it, or both sides wait for each other. */
+export function createOutput(stream: SealedStream, limits: Limits, windowBytes: number): Output {
+  const meter = createMeter(limits);
+  let batch: RowBatch | undefined;
+  return {
+    async schema(columns, plan) {
+      if (batch !== undefined) throw new TypeError("The schema was sent before.");
+      await stream.sendPieces(FRAME.schema, encodeSchema(columns, { [PLAN_KEY]: JSON.stringify(plan) }));
+      batch = createBatch(columns, {
+        cellBytes: limits.cellBytes,
+        rowBytes: limits.rowBytes,
+        batchBytes: Math.min(BATCH_BYTES, Math.floor(windowBytes / 4)),
+      });
+      return batch;
+    },
+    async flush() {
+      if (batch === undefined || batch.length === 0) return;
+      meter.take(batch.length, batch.byteLength);
+      for (const { message, rows } of drainBatch(batch)) {
+        await stream.sendPieces(FRAME.batch, message);
+        stream.totals.rows += rows;
+        stream.totals.batches += 1;
+      }
+    },
+    async checkpoint(position) {
+      if (batch !== undefined && batch.length > 0) throw new TypeError("A checkpoint needs an empty batch.");
+      const { rows, bytes } = stream.totals;
+      await stream.sendJson(FRAME.checkpoint, { rows, bytes, position });
+      return stream.finishing ? "stop" : "continue";
+    },
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * The agent's files: `agent.yaml policy.yaml keys/ pinned.json journal/ control/ run/status.json usage.json`, nothing
+ * else. Folders are 0700, files 0600; each write is to a new file beside it, synced and renamed, so that a reader sees
+ * the old or the new content and never half of one.
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { agentSettings } from "@sallyport/shared/schema/api.ts";
+import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
+import { z } from "zod";
+
+/** Paths below one state folder. */
+export interface StatePaths {
+  readonly root: string;
+  readonly config: string;
+  readonly policy: string;
+  readonly keys: string;
+  readonly identity: string;
+  readonly unseal: string;
+  /** The exact bytes of an enrolment whose answer has not come yet. */
+  readonly enrolment: string;
+  readonly pinned: string;
+  readonly journal: string;
+  readonly control: string;
+  readonly run: string;
+  readonly status: string;
+  readonly usage: string;
+}
+
+export function statePaths(root: string): StatePaths {
+  const keys = join(root, "keys");
+  const run = join(root, "run");
+  return {
+    root,
+    config: join(root, "agent.yaml"),
+    policy: join(root, "policy.yaml"),
+    keys,
+    identity: join(keys, "identity.jwk"),
+    unseal: join(keys, "unseal.jwk"),
+    enrolment: join(keys, "enrolment.json"),
+    pinned: join(root, "pinned.json"),
+    journal: join(root, "journal"),
+    control: join(root, "control"),
+    run,
+    status: join(run, "status.json"),
+    usage: join(root, "usage.json"),
+  };
+}
+
+/** What enrolment pinned. `keys` are the orchestrator's public keys; nothing unpinned is ever believed. */
+export const pinned = z.strictObject({
+  v: z.literal(1),
+  agent: randomId,
+  tenant: nameId,
+  tenantName: z.string(),
+  site: nameId,
+  siteName: z.string(),
+  origin: z.url(),
+  /** Namespace and path of the agent's hybrid connection; null until a pending agent is approved. */
+  listenUrl: z.url().nullable(),
+  /** The highest key statement seen; a lower one is refused. */
+  keysSeq: z.int().min(0),
+  keys: z.array(z.record(z.string(), z.unknown())).min(1).max(8),
+  settings: agentSettings,
+});
+export type Pinned = z.infer<typeof pinned>;
+
+/** Makes the state folders that are missing. */
+export function makeFolders(paths: StatePaths): void {
+  for (const folder of [paths.root, paths.keys, paths.journal, paths.control, paths.run]) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+}
+
+/** Replaces a file atomically; the content is on the disk when this returns. */
+export function writeFileDurably(path: string, content: string, mode = 0o600): void {
+  const beside = `${path}.new`;
+  rmSync(beside, { force: true });
+  const file = openSync(beside, "wx", mode);
+  try {
+    writeSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(beside, path);
+  syncFolder(dirname(path));
+}
+
+/** Makes a rename or a new file in `folder` survive a power cut; Windows has no such call and needs none. */
+export function syncFolder(folder: string): void {
+  if (process.platform === "win32") return;
+  const handle = openSync(folder, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** The file's text, or undefined where there is none. */
+export function readTextIfAny(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+export function readPinned(paths: StatePaths): Pinned | undefined {
+  const text = readTextIfAny(paths.pinned);
+  return text === undefined ? undefined : pinned.parse(JSON.parse(text));
+}
+
+export function writePinned(paths: StatePaths, value: Pinned): void {
+  writeFileDurably(paths.pinned, `${JSON.stringify(pinned.parse(value), null, 2)}\n`);
+}

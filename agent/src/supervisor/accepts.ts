@@ -1,0 +1,89 @@
+/** From the relay's `accept` to a running session, or to the reject address with the reason. */
+import type { ErrorCode } from "@sallyport/shared/protocol/errors.ts";
+import type { Logger } from "pino";
+import type { Admission } from "./budgets.ts";
+import type { Accepted } from "./listener.ts";
+import type { Reject } from "./reject.ts";
+import { isRendezvousAddress, readSenderHeaders } from "./rendezvous.ts";
+import type { Offer, RunningSession } from "./session.ts";
+
+export interface AcceptsDeps {
+  readonly admission: Admission;
+  readonly reject: Reject;
+  readonly begin: (offer: Offer) => RunningSession;
+  /** Host name of the pinned namespace. */
+  readonly namespaceHost: () => string;
+  readonly rendezvousHosts: readonly string[];
+  readonly log: Logger;
+}
+
+export interface Accepts {
+  onAccept(accept: Accepted): void;
+  readonly served: number;
+  /** Settles when no session is running. */
+  idle(): Promise<void>;
+  finishAll(): void;
+  stopAll(code: ErrorCode, message: string): void;
+}
+
+/** Rendezvous addresses are used once; so many of the last ones are remembered. */
+const REMEMBERED = 1000;
+
+export function createAccepts(deps: AcceptsDeps): Accepts {
+  const { log } = deps;
+  const running = new Set<RunningSession>();
+  const seen = new Set<string>();
+  let served = 0;
+
+  const isRepeated = (address: string): boolean => {
+    if (seen.has(address)) return true;
+    seen.add(address);
+    const oldest = seen.values().next();
+    if (seen.size > REMEMBERED && !oldest.done) seen.delete(oldest.value);
+    return false;
+  };
+
+  return {
+    get served() {
+      return served;
+    },
+    onAccept({ address, id, headers }) {
+      if (!isRendezvousAddress(address, deps.namespaceHost(), deps.rendezvousHosts)) {
+        log.error({ accept: id }, "an accept leads to a host that is neither the namespace's nor configured: ignored");
+        return;
+      }
+      if (isRepeated(address)) {
+        log.warn({ accept: id }, "an accept came twice: ignored");
+        return;
+      }
+      const sender = readSenderHeaders(headers);
+      if (!sender.ok) {
+        log.warn({ accept: id, why: sender.why }, "an accept was turned down");
+        deps.reject(address, 400, "protocol.order");
+        return;
+      }
+      const place = deps.admission.admit(sender.ping);
+      if (!place.ok) {
+        log.info({ accept: id, code: place.code }, "an accept was turned down");
+        deps.reject(address, 503, place.code);
+        return;
+      }
+      const session = deps.begin({ address, challenge: sender.challenge, ping: sender.ping });
+      served += 1;
+      running.add(session);
+      void session.ended.finally(() => {
+        running.delete(session);
+        place.release();
+      });
+    },
+    async idle() {
+      while (running.size > 0) await Promise.allSettled([...running].map((session) => session.ended));
+    },
+    finishAll: () => {
+      for (const session of running) session.finish();
+    },
+    stopAll: (code, message) => {
+      for (const session of running) session.stop(code, message);
+    },
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * The control channel on hyco-ws, which is Microsoft's own and dangerous as it comes: one message from anyone with the
+ * Send right ends a stock listener. Only its WebSocket class is used, one object an attempt, and this is the only file
+ * that imports it. What is contained here was measured: docs/decisions names it.
+ */
+import type { IncomingMessage } from "node:http";
+import HycoWebSocket from "hyco-ws";
+import { type OpenSocket, trackingIdOf } from "./channel.ts";
+import { MAX_CONTROL_BYTES } from "./control-message.ts";
+
+export const openHycoSocket: OpenSocket = (url, headers, agent, events) => {
+  // `.on` in the same tick, never `onerror` or `addEventListener`: those throw when an error is a string.
+  const socket = new HycoWebSocket(url, null, { headers: { ...headers }, perMessageDeflate: false, agent });
+  // It takes a message of any size into memory, so bytes are counted below it and a flood ends the socket.
+  let bytesSinceMessage = 0;
+  const alive = (): void => {
+    bytesSinceMessage = 0;
+    events.alive();
+  };
+  socket.on("open", () => {
+    socket._socket?.on("data", (chunk: Buffer) => {
+      bytesSinceMessage += chunk.byteLength;
+      if (bytesSinceMessage > 2 * MAX_CONTROL_BYTES)
+        events.down({ kind: "failed", why: "a control frame is too large" });
+    });
+    events.open();
+  });
+  socket.on("message", (data: unknown, flags?: { binary?: boolean }) => {
+    alive();
+    if (typeof data === "string" && flags?.binary !== true) events.text(data);
+  });
+  socket.on("ping", alive);
+  socket.on("pong", alive);
+  socket.on("close", (code: number, reason: unknown) => {
+    events.down({ kind: "closed", code, reason: String(reason ?? "").slice(0, 200) });
+  });
+  socket.on("error", (error: unknown) => {
+    events.down({ kind: "failed", why: error instanceof Error ? error.message : String(error) });
+  });
+  socket.on("unexpected-response", (_request: unknown, response: IncomingMessage) => {
+    const status = response.statusCode ?? 0;
+    response.destroy();
+    events.down({ kind: "refused", status, ...trackingIdOf(response.statusMessage) });
+  });
+  return {
+    send: (text) => {
+      socket.send(text, (error) => {
+        if (error !== undefined && error !== null) events.down({ kind: "failed", why: error.message });
+      });
+    },
+    ping: () => socket.ping("", {}, true),
+    destroy: () => {
+      socket.removeAllListeners();
+      socket.on("error", () => {});
+      // `terminate()` while connecting leaks the socket; the agent, destroyed by our caller, ends that one.
+      socket._socket?.destroy();
+      socket.terminate();
+    },
+  };
+};

@@ -1,0 +1,68 @@
+/** The command that starts an executor: which flags confine it, and which of the system's tools wrap it. */
+import { accessSync, constants } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export interface ExecutorCommand {
+  readonly execPath: string;
+  readonly execArgv: readonly string[];
+  readonly module: string;
+  /** What this machine lacks, in words for the log. */
+  readonly missing: readonly string[];
+}
+
+const MODULE = fileURLToPath(new URL("../executor/main.ts", import.meta.url));
+/** The repository's root: from TypeScript sources an executor reads its modules and their dependencies as it needs them. */
+const READABLE = resolve(dirname(MODULE), "../../..");
+
+/**
+ * Flags are always given explicitly: an unrestricted parent hands none on. `node:sqlite` writes files in spite of
+ * `--permission`, and SIGUSR1 would open an inspector; both are off.
+ * @param heapMegabytes bounds the JavaScript heap only; the supervisor watches the whole process.
+ */
+export function executorCommand(heapMegabytes: number, platform: NodeJS.Platform = process.platform): ExecutorCommand {
+  const node = [
+    "--permission",
+    `--allow-fs-read=${READABLE}`,
+    "--no-experimental-sqlite",
+    "--disable-sigusr1",
+    `--max-old-space-size=${heapMegabytes}`,
+  ];
+  if (platform !== "linux") {
+    return {
+      execPath: process.execPath,
+      execArgv: node,
+      module: MODULE,
+      missing: ["prlimit and setpriv (Linux only)"],
+    };
+  }
+  // `fork` with another execPath keeps its channel through both tools: they replace themselves and inherit it.
+  const wrappers = [
+    // A heap that overflows aborts, and an abort dumps a core with the credential in it.
+    { tool: "prlimit", args: ["--core=0:0", "--"] },
+    // A child in a loop survives its parent's SIGKILL otherwise.
+    { tool: "setpriv", args: ["--pdeathsig", "KILL", "--no-new-privs", "--"] },
+  ];
+  const found = wrappers.map(({ tool, args }) => ({ tool, args, path: findTool(tool) }));
+  const chain = found.flatMap(({ path, args }) => (path === undefined ? [] : [path, ...args]));
+  const [execPath, ...execArgv] = [...chain, process.execPath, ...node] as [string, ...string[]];
+  return {
+    execPath,
+    execArgv,
+    module: MODULE,
+    missing: found.filter(({ path }) => path === undefined).map(({ tool }) => tool),
+  };
+}
+
+const FOLDERS = ["/usr/bin", "/bin", "/usr/local/bin"];
+
+function findTool(name: string): string | undefined {
+  return FOLDERS.map((folder) => join(folder, name)).find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,65 @@
+/** The journal's files: `journal/0000000001.jsonl`, each named by its first line's number, each a piece of one chain. */
+import { closeSync, ftruncateSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+const FILE_NAME = /^([0-9]{10})\.jsonl$/;
+const CHUNK_BYTES = 64 * 1024;
+const LF = 0x0a;
+
+export interface JournalFile {
+  readonly path: string;
+  readonly firstSeq: number;
+  readonly bytes: number;
+  /** When its last line was written, by the file system. */
+  readonly modifiedMs: number;
+}
+
+/** The folder's files, oldest first. */
+export function listFiles(folder: string): JournalFile[] {
+  return readdirSync(folder)
+    .flatMap((name) => {
+      const match = FILE_NAME.exec(name);
+      if (match === null) return [];
+      const path = join(folder, name);
+      const { size, mtimeMs } = statSync(path);
+      return [{ path, firstSeq: Number(match[1]), bytes: size, modifiedMs: mtimeMs }];
+    })
+    .sort((a, b) => a.firstSeq - b.firstSeq);
+}
+
+export const filePath = (folder: string, firstSeq: number): string =>
+  join(folder, `${String(firstSeq).padStart(10, "0")}.jsonl`);
+
+/** The file's lines in order, LF included, without holding more than one chunk; a torn last line comes without LF. */
+export function* readLines(path: string): Generator<Buffer> {
+  const file = openSync(path, "r");
+  try {
+    const chunk = Buffer.alloc(CHUNK_BYTES);
+    let rest: Buffer = Buffer.alloc(0);
+    for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) {
+      let bytes = Buffer.concat([rest, chunk.subarray(0, read)]);
+      for (let end = bytes.indexOf(LF); end !== -1; end = bytes.indexOf(LF)) {
+        yield bytes.subarray(0, end + 1);
+        bytes = bytes.subarray(end + 1);
+      }
+      rest = Buffer.from(bytes);
+      // Not a line of ours any more; whoever reads it says so, and memory stays bounded.
+      if (rest.byteLength > CHUNK_BYTES) break;
+    }
+    if (rest.byteLength > 0) yield rest;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Cuts a last line that a crash left without its LF: it was never acted on, because acting waits for the sync. */
+export function cutTornLine(path: string): void {
+  let whole = 0;
+  for (const line of readLines(path)) if (line.at(-1) === LF) whole += line.byteLength;
+  const file = openSync(path, "r+");
+  try {
+    ftruncateSync(file, whole);
+  } finally {
+    closeSync(file);
+  }
+}

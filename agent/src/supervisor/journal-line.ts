@@ -1,0 +1,122 @@
+/** One line of the journal: its closed list of fields, and the rule for every string in it (POLICY.md section 2). */
+import { sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
+import { type ErrorCode, isErrorCode } from "@sallyport/shared/protocol/errors.ts";
+import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
+import { z } from "zod";
+
+export const MAX_LINE_BYTES = 4096;
+
+export const journalEvent = z.enum([
+  "start",
+  "stop",
+  "enrol",
+  "token",
+  "policy",
+  "lock",
+  "drain",
+  "session",
+  "request",
+  "end",
+  "login",
+  "unseal",
+  "update",
+  "rotate",
+  "retention",
+]);
+export type JournalEvent = z.infer<typeof journalEvent>;
+
+const count = z.int().min(0);
+const errorCode = z.custom<ErrorCode>((value) => typeof value === "string" && isErrorCode(value), "not a code of ours");
+
+/** An identifier of the source: one or two parts without quotes, brackets or control characters, 257 characters at most. */
+export const objectName = z.string().regex(/^[^.[\]"'\p{Cc}]{1,128}(\.[^.[\]"'\p{Cc}]{1,128})?$/u, "not an identifier");
+
+/** The operations that a line may name. */
+export const operationName = z.enum(["sql.table", "sql.query", "agent.ping"]);
+
+/** What a caller of the journal says; sequence, time and chain are the journal's own. */
+export const journalFacts = z.strictObject({
+  event: journalEvent,
+  agent: randomId.optional(),
+  site: nameId.optional(),
+  version: z
+    .string()
+    .regex(/^[0-9A-Za-z.+-]{1,64}$/)
+    .optional(),
+  policy: sha256Text.optional(),
+  request: randomId.optional(),
+  run: z
+    .string()
+    .regex(/^[a-z0-9.-]{1,120}$/)
+    .optional(),
+  pull: nameId.optional(),
+  caller: z
+    .string()
+    .regex(/^(pull|key|app|canary):[A-Za-z0-9_.-]{1,80}$/)
+    .optional(),
+  connection: nameId.optional(),
+  op: operationName.optional(),
+  object: objectName.optional(),
+  rule: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,128}$/)
+    .optional(),
+  decision: z.enum(["allow", "deny"]).optional(),
+  code: errorCode.optional(),
+  rowsOut: count.optional(),
+  bytesOut: count.optional(),
+  rowsIn: count.optional(),
+  startedMs: count.optional(),
+  durationMs: count.optional(),
+  /** The driver's error number and state: `18456/8`. */
+  source: z
+    .string()
+    .regex(/^[0-9]{1,6}(\/[0-9]{1,3})?$/)
+    .optional(),
+  /** Counts and codes of this line are the executor's word, checked by schema only. */
+  reported: z.literal(true).optional(),
+});
+export type JournalFacts = z.infer<typeof journalFacts>;
+
+export const journalLine = journalFacts.extend({
+  seq: z.int().min(1),
+  at: z.iso.datetime({ precision: 3 }),
+  /** SHA-256 of the previous line's bytes, its LF included; absent in the very first line. */
+  prev: sha256Text.optional(),
+});
+export type JournalLine = z.infer<typeof journalLine>;
+
+/** The head of the chain, as a token request reports it. */
+export interface JournalHead {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+const FIELD_ORDER = ["seq", "at", "prev", ...Object.keys(journalFacts.shape)] as readonly (keyof JournalLine)[];
+
+/** The line's bytes with its LF, fields in their fixed order. @throws ZodError for what must not stand in a journal. */
+export function encodeLine(line: JournalLine): Buffer {
+  const checked = journalLine.parse(line);
+  const ordered = Object.fromEntries(
+    FIELD_ORDER.flatMap((name) => (checked[name] === undefined ? [] : [[name, checked[name]]])),
+  );
+  const bytes = utf8(`${JSON.stringify(ordered)}\n`);
+  if (bytes.byteLength > MAX_LINE_BYTES) throw new RangeError("a journal line is at most 4 KiB");
+  return bytes;
+}
+
+/** What the next line's `prev` is. */
+export const hashLine = (bytes: Uint8Array): string => toBase64url(sha256(bytes));
+
+/** Parses one line's bytes (LF included); undefined for what is not a line of ours. */
+export function decodeLine(bytes: Uint8Array): JournalLine | undefined {
+  if (bytes.byteLength > MAX_LINE_BYTES || bytes.at(-1) !== 0x0a) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+  const parsed = journalLine.safeParse(value);
+  return parsed.success ? parsed.data : undefined;
+}

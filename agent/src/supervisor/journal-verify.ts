@@ -1,0 +1,37 @@
+/** Checks the journal's chain from its first kept line to its head. */
+import { listFiles, readLines } from "./journal-files.ts";
+import { decodeLine, hashLine, type JournalHead } from "./journal-line.ts";
+
+export type Verdict =
+  | { readonly ok: true; readonly lines: number; readonly firstSeq: number; readonly head: JournalHead | null }
+  | { readonly ok: false; readonly file: string; readonly seq: number; readonly why: string };
+
+/**
+ * Every line must be of the closed schema, numbered one after the other, and name the hash of the line before it. The
+ * first kept line's `prev` is taken as it is where retention removed what came before.
+ */
+export function verifyJournal(folder: string): Verdict {
+  let head: JournalHead | null = null;
+  let firstSeq = 0;
+  let lines = 0;
+  for (const file of listFiles(folder)) {
+    for (const bytes of readLines(file.path)) {
+      const seq: number = head === null ? file.firstSeq : head.seq + 1;
+      const why = faultOf(bytes, seq, head);
+      if (why !== undefined) return { ok: false, file: file.path, seq, why };
+      if (head === null) firstSeq = seq;
+      head = { seq, hash: hashLine(bytes) };
+      lines += 1;
+    }
+  }
+  return { ok: true, lines, firstSeq, head };
+}
+
+function faultOf(bytes: Buffer, seq: number, head: JournalHead | null): string | undefined {
+  const line = decodeLine(bytes);
+  if (line === undefined) return "not a line of the journal's schema";
+  if (line.seq !== seq) return `has number ${line.seq}: a line was removed, repeated or moved`;
+  if (head !== null && line.prev !== head.hash) return "does not name the line before it: that line was changed";
+  if (head === null && (line.prev === undefined) !== (seq === 1)) return "the first line's chain is missing";
+  return undefined;
+}

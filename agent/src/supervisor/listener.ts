@@ -1,0 +1,141 @@
+/** Keeps the control channel up: reconnects with backoff, takes renewed tokens, replaces the channel before its daily end. */
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { Network } from "../origin.ts";
+import { createBackoff } from "./backoff.ts";
+import { type ControlChannel, type Down, type OpenSocket, openChannel } from "./channel.ts";
+import { type ControlAction, onControlMessage, renewTokenFrame } from "./control-message.ts";
+import type { TokenKeeper } from "./token-keeper.ts";
+
+/** Only a channel that stayed up so long makes the next failure a first one. */
+const STABLE_MS = 60_000;
+/** The service recycles every listener after 24 hours; a second channel is opened before that. */
+const RECYCLE_MS = 23 * 3600_000;
+/** No such path: somebody deleted it, and asking often costs money. */
+const NOT_FOUND_MS = 60_000;
+
+export type ChannelState =
+  | { readonly state: "online"; readonly since: string }
+  | { readonly state: "offline"; readonly why: string };
+
+export type Accepted = Extract<ControlAction, { do: "accept" }>;
+
+export interface ListenerDeps {
+  readonly open: OpenSocket;
+  readonly tokens: TokenKeeper;
+  readonly network: Network;
+  readonly onAccept: (accept: Accepted) => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+export interface Listener {
+  readonly state: ChannelState;
+  /** Hands a renewed token to the open channel. */
+  renew(token: string): void;
+  /** Runs until the signal; never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createListener(deps: ListenerDeps): Listener {
+  const { clock, log } = deps;
+  const backoff = createBackoff(1_000, 60_000, deps.random);
+  let channel: ControlChannel | undefined;
+  let state: ChannelState = { state: "offline", why: "not connected yet" };
+
+  const onText = (from: () => ControlChannel) => (text: string) => {
+    const action = onControlMessage(text);
+    if (action.do === "accept") deps.onAccept(action);
+    else if (action.do === "answer") from().send(action.frame);
+    else log.warn({ why: action.why }, "a control message was ignored");
+  };
+
+  const connect = async (signal: AbortSignal): Promise<ControlChannel> => {
+    const { listenUrl, token } = await deps.tokens.current(signal);
+    const next: ControlChannel = openChannel(
+      deps.open,
+      { listenUrl, token, network: deps.network },
+      onText(() => next),
+      clock,
+    );
+    return next;
+  };
+
+  /** Follows one channel to its end, replacing it once a day; answers why the last one ended. */
+  const follow = async (first: ControlChannel, signal: AbortSignal): Promise<Down> => {
+    channel = first;
+    for (;;) {
+      const current = channel;
+      const due = new AbortController();
+      const recycle = clock.sleep(RECYCLE_MS * (1 - deps.random() / 24), AbortSignal.any([signal, due.signal])).then(
+        () => "recycle" as const,
+        () => new Promise<never>(() => {}),
+      );
+      const event = await Promise.race([current.down, recycle]);
+      due.abort();
+      if (event !== "recycle") return event;
+      const next = await connect(signal);
+      if (await next.opened) {
+        channel = next;
+        current.close();
+        log.info("the control channel was replaced before its daily end");
+      }
+    }
+  };
+
+  const pause = async (down: Down, onlineMs: number, signal: AbortSignal): Promise<void> => {
+    if (onlineMs >= STABLE_MS) backoff.reset();
+    let waitMs = backoff.nextMs();
+    if (isTokenRefused(down)) deps.tokens.refresh();
+    if (down.kind === "refused" && down.status === 404) {
+      waitMs = NOT_FOUND_MS;
+      log.error("the relay knows no such hybrid connection: was this agent revoked? trying again every minute");
+    }
+    await clock.sleep(waitMs, signal).catch(() => {});
+  };
+
+  return {
+    get state() {
+      return state;
+    },
+    renew: (token) => channel?.send(renewTokenFrame(token)),
+    async run(signal) {
+      const onAbort = (): void => channel?.close();
+      signal.addEventListener("abort", onAbort);
+      while (!signal.aborted) {
+        const opened = await connect(signal).catch(() => undefined);
+        if (opened === undefined) return;
+        channel = opened;
+        if (signal.aborted) opened.close();
+        const isOpen = await opened.opened;
+        const sinceMs = clock.monotonicMs();
+        if (isOpen) {
+          state = { state: "online", since: new Date(clock.wallMs()).toISOString() };
+          log.info("control channel online");
+        }
+        const down = await follow(opened, signal);
+        if (signal.aborted) return;
+        state = { state: "offline", why: describe(down) };
+        log.warn({ down }, "control channel down");
+        await pause(down, isOpen ? clock.monotonicMs() - sinceMs : 0, signal);
+      }
+    },
+  };
+}
+
+const isTokenRefused = (down: Down): boolean =>
+  down.kind === "refused" ? down.status === 401 || down.status === 403 : down.kind === "closed" && down.code === 1008;
+
+function describe(down: Down): string {
+  switch (down.kind) {
+    case "refused":
+      return `refused with ${down.status}`;
+    case "closed":
+      return `closed with ${down.code}`;
+    case "failed":
+      return down.why;
+    default:
+      return down satisfies never;
+  }
+}

@@ -1,0 +1,253 @@
+/** The agent's long-lived process: composes the parts, runs until it is told to stop, drains. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { fingerprint } from "@sallyport/shared/crypto/identity.ts";
+import type { Logger } from "pino";
+import { type Clock, systemClock } from "../clock.ts";
+import { type AgentConfig, ConfigError } from "../config.ts";
+import { loadIdentity } from "../keys.ts";
+import { loadNetwork } from "../origin.ts";
+import { makeFolders, type Pinned, readPinned, statePaths, writePinned } from "../state.ts";
+import { VERSION } from "../version.ts";
+import { createAccepts } from "./accepts.ts";
+import { createAdmission, createConnectionBudgets } from "./budgets.ts";
+import { openHycoSocket } from "./channel-hyco.ts";
+import { openWsSocket } from "./channel-ws.ts";
+import { createExecutorPool } from "./executors.ts";
+import { openJournal } from "./journal.ts";
+import { createListener } from "./listener.ts";
+import { createPolicySource } from "./policy-source.ts";
+import { createReject } from "./reject.ts";
+import { runSession } from "./session.ts";
+import { endOrphans, loadUsage, readPastDay, refuseOwnFiles, sessionsPerMinute, storeUsage } from "./startup.ts";
+import { type AgentStatus, readStatus, STATUS_EVERY_MS, writeStatus } from "./status.ts";
+import { createTokenKeeper } from "./token-keeper.ts";
+import { requestToken } from "./tokens.ts";
+
+const WARM_EXECUTORS = 1;
+/** After `drainSeconds`: how long sessions that were told to stop may take to say so. */
+const STOP_WITHIN_MS = 10_000;
+
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly insecureFiles: boolean;
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/**
+ * Serves until `signal`, then drains.
+ * @throws ConfigError, policy.invalid, agent.journal_unwritable before anything was contacted.
+ */
+export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+  const { config, log, clock = systemClock } = options;
+  const paths = statePaths(config.stateDir);
+  const startedAt = new Date(clock.wallMs()).toISOString();
+  if (readStatus(paths, clock.wallMs())?.live)
+    throw new ConfigError(`an agent is already running on ${config.stateDir}`);
+  makeFolders(paths);
+  checkFiles(options, paths.policy);
+  let pinned = requirePinned(readPinned(paths), config);
+  const identity = await loadIdentity(paths);
+  const network = loadNetwork(config.tls.ca, config.proxy);
+  const past = readPastDay(paths.journal, clock.wallMs());
+  const journal = openJournal(paths.journal, config.journal);
+  const usage = loadUsage(paths);
+  const policy = createPolicySource(paths.policy, log, (next) => {
+    journal.append({ event: "policy", policy: next.digest });
+    log.info({ policy: next.digest }, "the policy has changed");
+  });
+  journal.append({
+    event: "start",
+    agent: pinned.agent,
+    site: pinned.site,
+    version: VERSION,
+    policy: policy.current().digest,
+  });
+  endOrphans(journal, past.orphans);
+
+  let draining = false;
+  const isDraining = (): boolean => draining || existsSync(join(paths.control, "drain"));
+  const isLocked = (): boolean => existsSync(join(paths.control, "lock"));
+  const budgets = createConnectionBudgets(usage, past.sentToday, (state) => storeUsage(paths, state), clock.wallMs);
+  const admission = createAdmission({
+    maxSessions: config.maxSessions,
+    sessionsPerMinute: sessionsPerMinute(policy.current().policy.limits),
+    draining: isDraining,
+    locked: isLocked,
+    journalWritable: () => journal.writable(),
+    monotonicMs: clock.monotonicMs,
+  });
+  const pool = createExecutorPool({ memoryBytes: config.executorMemory, warm: WARM_EXECUTORS, log });
+  const accepts = createAccepts({
+    admission,
+    reject: createReject(network, log),
+    begin: (offer) =>
+      runSession(offer, pool.take(), {
+        journal,
+        budgets,
+        loginKey: usage.loginKey,
+        signer: identity.signer,
+        pinned,
+        policy: policy.current(),
+        network,
+        maxSessions: config.maxSessions,
+        clock,
+        log,
+      }),
+    namespaceHost: () => new URL(pinned.listenUrl ?? "wss://invalid.").hostname,
+    rendezvousHosts: config.rendezvousHosts,
+    log,
+  });
+  const tokenDeps = { origin: config.origin, agent: pinned.agent, signer: identity.signer, network, clock };
+  const report = () => ({
+    journal: journal.head(),
+    policy: policy.current().digest,
+    locked: isLocked(),
+    draining: isDraining(),
+    version: VERSION,
+  });
+  const tokens = createTokenKeeper({
+    request: (until) => requestToken(tokenDeps, report(), until),
+    pinned: () => pinned,
+    store: (next) => {
+      pinned = next;
+      writePinned(paths, next);
+    },
+    renewed: ({ token }) => listener.renew(token),
+    note: (code) => journal.append(code === undefined ? { event: "token" } : { event: "token", code }),
+    clock,
+    random: Math.random,
+    log,
+  });
+  const listener = createListener({
+    open: config.channel === "ws" ? openWsSocket : openHycoSocket,
+    tokens,
+    network,
+    onAccept: accepts.onAccept,
+    clock,
+    random: Math.random,
+    log,
+  });
+
+  const status = async (): Promise<AgentStatus> => ({
+    v: 1,
+    at: new Date(clock.wallMs()).toISOString(),
+    pid: process.pid,
+    startedAt,
+    version: VERSION,
+    agent: pinned.agent,
+    tenant: pinned.tenantName,
+    site: pinned.siteName,
+    fingerprint: await fingerprint(identity.publicJwk),
+    ready: listener.state.state === "online" && !isLocked() && !isDraining() && journal.writable(),
+    locked: isLocked(),
+    draining: isDraining(),
+    channel: listener.state,
+    token: tokens.state,
+    policy: policy.current().digest,
+    sessions: { running: admission.running, most: config.maxSessions, served: accepts.served },
+    journal: journal.head(),
+  });
+
+  const stopped = new AbortController();
+  const running = Promise.all([
+    tokens.run(stopped.signal),
+    listener.run(stopped.signal),
+    keepStatus(async () => writeStatus(paths, await status()), clock, log, stopped.signal),
+    watchLock(
+      isLocked,
+      (locked) => {
+        journal.append({ event: "lock", decision: locked ? "deny" : "allow" });
+        if (locked) accepts.stopAll("agent.locked", "The agent's owner locked it.");
+      },
+      clock,
+      log,
+      stopped.signal,
+    ),
+  ]);
+  log.info({ agent: pinned.agent, site: pinned.site, version: VERSION, channel: config.channel }, "agent started");
+
+  await aborted(signal);
+  draining = true;
+  log.info({ running: admission.running }, "draining");
+  journal.append({ event: "drain" });
+  accepts.finishAll();
+  await within(accepts.idle(), config.drainSeconds * 1000, clock);
+  accepts.stopAll("agent.draining", "The agent is stopping.");
+  await within(accepts.idle(), STOP_WITHIN_MS, clock);
+  await pool.close();
+  await accepts.idle();
+  stopped.abort();
+  await running;
+  journal.append({ event: "stop" });
+  journal.close();
+  writeStatus(paths, { ...(await status()), ready: false });
+  log.info("agent stopped");
+}
+
+function checkFiles({ insecureFiles, log }: AgentOptions, policyFile: string): void {
+  if (!existsSync(policyFile))
+    throw new ConfigError(
+      `${policyFile} is missing: an empty one that denies everything is \`v: 1\` and \`connections: {}\``,
+    );
+  if (insecureFiles) {
+    log.warn("--insecure-files: this account may change its own policy and program");
+    return;
+  }
+  const unchecked = refuseOwnFiles([policyFile, fileURLToPath(import.meta.url)]);
+  if (unchecked.length > 0) log.warn({ files: unchecked }, "rights are not checked on this system");
+}
+
+function requirePinned(pinned: Pinned | undefined, config: AgentConfig): Pinned {
+  if (pinned === undefined) throw new ConfigError("pinned.json is missing: enrol with `sallyport enroll`");
+  const { agent, origin, tenant, site } = config;
+  if (pinned.agent !== agent || pinned.origin !== origin || pinned.tenant !== tenant || pinned.site !== site) {
+    throw new ConfigError("agent.yaml names another agent, origin, tenant or site than was enrolled: enrol again");
+  }
+  return pinned;
+}
+
+/** Writes the status every 5 s; a full disk does not end the agent. */
+async function keepStatus(write: () => Promise<void>, clock: Clock, log: Logger, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await write().catch((error: Error) => log.error({ why: error.message }, "the status file could not be written"));
+    await clock.sleep(STATUS_EVERY_MS, signal).catch(() => {});
+  }
+}
+
+async function watchLock(
+  isLocked: () => boolean,
+  changed: (locked: boolean) => void,
+  clock: Clock,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  let was = isLocked();
+  while (!signal.aborted) {
+    const is = isLocked();
+    if (is !== was) {
+      was = is;
+      try {
+        changed(is);
+      } catch (error) {
+        log.error({ why: (error as Error).message }, "the lock could not be journaled");
+      }
+    }
+    await clock.sleep(1_000, signal).catch(() => {});
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+
+/** Waits for the work, at most so long. */
+async function within(work: Promise<void>, ms: number, clock: Clock): Promise<void> {
+  const enough = new AbortController();
+  await Promise.race([work, clock.sleep(ms, enough.signal).catch(() => {})]);
+  enough.abort();
+}

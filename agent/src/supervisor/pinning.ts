@@ -1,0 +1,64 @@
+/** What a token's answer may change of what enrolment pinned: hardly anything, and only signed. Pure. */
+import type { KeyObject } from "node:crypto";
+import { p256Jwk, thumbprint } from "@sallyport/shared/crypto/identity.ts";
+import { type JWK, publicKeyOf, verifyJws } from "@sallyport/shared/crypto/jws.ts";
+import { parseJson } from "@sallyport/shared/protocol/hello.ts";
+import type { TokenAnswer } from "@sallyport/shared/schema/api.ts";
+
+import { z } from "zod";
+import type { Pinned } from "../state.ts";
+
+const keysStatement = z.object({
+  aud: z.url(),
+  seq: z.int().min(0),
+  iat: z.int(),
+  keys: z.array(p256Jwk).min(1).max(8),
+});
+
+export type PinningResult =
+  | { readonly ok: true; readonly pinned: Pinned; readonly changed: boolean }
+  | { readonly ok: false; readonly why: string };
+
+/**
+ * Accepts an answer's listen URL only in the namespace and path pinned before (a pending agent pins its first one), and
+ * its keys only as a statement signed by a pinned key, for this origin, not older than the last one.
+ */
+export async function acceptAnswer(pinned: Pinned, answer: TokenAnswer): Promise<PinningResult> {
+  const listenUrl = new URL(answer.listenUrl);
+  if (listenUrl.protocol !== "wss:" || listenUrl.searchParams.get("sb-hc-action") !== "listen") {
+    return { ok: false, why: "the listen URL is not one of a relay" };
+  }
+  if (pinned.listenUrl !== null && placeOf(pinned.listenUrl) !== placeOf(answer.listenUrl)) {
+    return { ok: false, why: "the listen URL is not in the namespace and path pinned at enrolment" };
+  }
+  const byKid = await keysByKid(pinned.keys);
+  const verified = await verifyJws(answer.keys, { purpose: "keys", alg: "ES256" }, (kid) => byKid.get(kid));
+  if (!verified.ok) return { ok: false, why: `the key statement is not signed by a pinned key (${verified.reason})` };
+  const statement = keysStatement.safeParse(parseJson(verified.payload));
+  if (!statement.success) return { ok: false, why: "the key statement does not fit its schema" };
+  const { aud, seq, keys } = statement.data;
+  if (aud !== pinned.origin) return { ok: false, why: "the key statement is for another origin" };
+  if (seq < pinned.keysSeq) return { ok: false, why: "the key statement is older than the last one" };
+  const next: Pinned = {
+    ...pinned,
+    listenUrl: pinned.listenUrl ?? answer.listenUrl,
+    keysSeq: seq,
+    keys,
+    settings: answer.settings,
+  };
+  return { ok: true, pinned: next, changed: JSON.stringify(next) !== JSON.stringify(pinned) };
+}
+
+/** Public keys by their thumbprint, as `verifyJws` asks for them. */
+export async function keysByKid(keys: readonly Record<string, unknown>[]): Promise<ReadonlyMap<string, KeyObject>> {
+  const entries = keys.map(async (key): Promise<[string, KeyObject]> => {
+    const jwk: JWK = p256Jwk.parse(key);
+    return [await thumbprint(jwk), publicKeyOf(jwk)];
+  });
+  return new Map(await Promise.all(entries));
+}
+
+const placeOf = (url: string): string => {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`.toLowerCase();
+};

@@ -1,0 +1,73 @@
+/** The owner's policy as it is now: read again when its file changes; a broken file never replaces a good one. */
+import { readFileSync, statSync } from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import type { Policy } from "@sallyport/shared/schema/policy.ts";
+import type { Logger } from "pino";
+import { digestPolicy, parsePolicy } from "../executor/policy.ts";
+
+export interface PolicySnapshot {
+  readonly text: string;
+  readonly digest: string;
+  readonly policy: Policy;
+  /** PEM of the authorities that connections name, by connection; a file that cannot be read is left out. */
+  readonly authorities: Readonly<Record<string, string>>;
+}
+
+export interface PolicySource {
+  current(): PolicySnapshot;
+}
+
+/**
+ * @param onChange told of each new policy after the first
+ * @throws policy.invalid when the first one cannot be read; later ones are only reported to the log.
+ */
+export function createPolicySource(path: string, log: Logger, onChange: (next: PolicySnapshot) => void): PolicySource {
+  let seen = stampOf(path);
+  let snapshot = readPolicy(path, log);
+  return {
+    current() {
+      const stamp = stampOf(path);
+      if (stamp === seen) return snapshot;
+      seen = stamp;
+      try {
+        const next = readPolicy(path, log);
+        if (next.digest !== snapshot.digest) onChange(next);
+        snapshot = next;
+      } catch (error) {
+        log.error(
+          { why: (error as Error).message },
+          "the policy has changed and is not valid: the last one stays in force",
+        );
+      }
+      return snapshot;
+    },
+  };
+}
+
+function readPolicy(path: string, log: Logger): PolicySnapshot {
+  const text = readFileSync(path, "utf8");
+  const policy = parsePolicy(text, new Date());
+  const authorities: Record<string, string> = {};
+  for (const [name, { tls }] of Object.entries(policy.connections)) {
+    if (tls.ca === undefined) continue;
+    const file = isAbsolute(tls.ca) ? tls.ca : join(dirname(path), tls.ca);
+    try {
+      authorities[name] = readFileSync(file, "utf8");
+    } catch {
+      log.error(
+        { connection: name, file },
+        "the authorities' file cannot be read: sessions of this connection will fail",
+      );
+    }
+  }
+  return { text, digest: digestPolicy(text), policy, authorities };
+}
+
+function stampOf(path: string): string {
+  try {
+    const { mtimeMs, size, ino } = statSync(path);
+    return `${mtimeMs}/${size}/${ino}`;
+  } catch {
+    return "missing";
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * The supervisor's side of one session: it signs one hello, writes the journal's two lines, and watches the executor,
+ * which is an untrusted party here.
+ */
+import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
+import type { Signer } from "@sallyport/shared/crypto/jws.ts";
+import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { buildHello, PROTOCOL_VERSION } from "@sallyport/shared/protocol/hello.ts";
+import { POLICY_DEFAULTS } from "@sallyport/shared/schema/policy.ts";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { EndReport, RequestReport, ToSupervisor } from "../executor/messages.ts";
+import type { Network } from "../origin.ts";
+import type { Pinned } from "../state.ts";
+import { VERSION } from "../version.ts";
+import type { ConnectionBudgets, ConnectionLimits } from "./budgets.ts";
+import type { Executor, ExecutorExit } from "./executors.ts";
+import type { Journal } from "./journal.ts";
+import type { PolicySnapshot } from "./policy-source.ts";
+
+/** What this agent can serve, as its hello says. */
+export const OPERATIONS = ["sql.table", "sql.query", "agent.ping"] as const;
+
+/** From the accept to the request: dialling 20 s, waiting 30 s, opening. */
+const REQUEST_WITHIN_MS = 75_000;
+/** What an executor may take longer than its own limits before it is killed. */
+const GRACE_MS = 30_000;
+/** Between its last word and its exit. */
+const EXIT_WITHIN_MS = 10_000;
+
+export interface Offer {
+  readonly address: string;
+  readonly challenge: string;
+  readonly ping: boolean;
+}
+
+export interface SessionDeps {
+  readonly journal: Journal;
+  readonly budgets: ConnectionBudgets;
+  readonly loginKey: string;
+  readonly signer: Signer;
+  readonly pinned: Pinned;
+  readonly policy: PolicySnapshot;
+  readonly network: Network;
+  readonly maxSessions: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface RunningSession {
+  /** Settles when the executor has gone and the journal has its last line. */
+  readonly ended: Promise<void>;
+  /** Stop at the next checkpoint. */
+  finish(): void;
+  /** Stop now, with this code. */
+  stop(code: ErrorCode, message: string): void;
+}
+
+/** Serves one accepted offer with one executor. Never rejects: what goes wrong stands in journal and log. */
+export function runSession(offer: Offer, executor: Executor, deps: SessionDeps): RunningSession {
+  const { pinned, policy, network, clock } = deps;
+  const done = new AbortController();
+  let expected: ToSupervisor["say"] | "nothing" = "key";
+  let request: RequestReport | undefined;
+  let requestedMs = 0;
+  let end: EndReport | undefined;
+  let release = (): void => {};
+  let deadline = new AbortController();
+
+  const killAfter = (ms: number): void => {
+    deadline.abort();
+    deadline = new AbortController();
+    clock.sleep(ms, AbortSignal.any([deadline.signal, done.signal])).then(
+      () => executor.kill("deadline"),
+      () => {},
+    );
+  };
+
+  const onKey = async (key: string): Promise<void> => {
+    const hello = await buildHello(
+      {
+        v: PROTOCOL_VERSION,
+        agent: pinned.agent,
+        site: pinned.site,
+        challenge: offer.challenge,
+        key,
+        iat: Math.floor(clock.wallMs() / 1000),
+        version: VERSION,
+        policy: policy.digest,
+        maskKey: null,
+        maxSessions: deps.maxSessions,
+        operations: [...OPERATIONS],
+      },
+      deps.signer,
+    );
+    executor.send({ say: "hello", record: toBase64url(hello.record) });
+  };
+
+  const onRequest = (report: RequestReport): void => {
+    if (!isPlausible(report, offer, policy)) {
+      executor.kill("protocol");
+      return;
+    }
+    const refusal = report.decision === "allow" ? takePlace(report) : undefined;
+    const code = refusal?.code ?? report.code;
+    const { say: _say, login: _login, seconds, code: _code, decision, ...facts } = report;
+    try {
+      deps.journal.append({
+        event: "request",
+        policy: policy.digest,
+        ...facts,
+        decision: refusal === undefined ? decision : "deny",
+        ...(code === undefined ? {} : { code }),
+      });
+    } catch (error) {
+      deps.log.error({ why: (error as Error).message }, "no journal line, so no session");
+      executor.send({
+        say: "refuse",
+        code: "agent.journal_unwritable",
+        message: "The agent cannot write its journal.",
+      });
+      return;
+    }
+    request = report;
+    requestedMs = clock.monotonicMs();
+    killAfter(seconds * 1000 + GRACE_MS);
+    executor.send(
+      refusal === undefined ? { say: "go" } : { say: "refuse", code: refusal.code, message: refusal.message },
+    );
+  };
+
+  const takePlace = (report: RequestReport): SallyportError | undefined => {
+    if (report.connection === undefined) return undefined;
+    try {
+      release = deps.budgets.begin(report.connection, report.login, limitsOf(policy, report.connection));
+      return undefined;
+    } catch (error) {
+      if (error instanceof SallyportError) return error;
+      throw error;
+    }
+  };
+
+  executor.onMessage((message) => {
+    // Each message once and in order; anything else is not our executor any more.
+    if (message.say !== expected && !(message.say === "end" && expected !== "nothing"))
+      return executor.kill("protocol");
+    if (message.say === "key") {
+      expected = "request";
+      void onKey(message.key).catch(() => executor.kill("protocol"));
+    } else if (message.say === "request") {
+      expected = "end";
+      onRequest(message);
+    } else if (message.say === "end") {
+      expected = "nothing";
+      end = message;
+      killAfter(EXIT_WITHIN_MS);
+    }
+  });
+
+  const conclude = (exit: ExecutorExit): void => {
+    done.abort();
+    release();
+    const code = codeOf(exit, end);
+    if (request?.connection !== undefined) {
+      deps.budgets.sent(request.connection, end?.bytesOut ?? 0);
+      if (request.login !== undefined) countLogin(deps.budgets, request.login, code);
+    }
+    const facts = {
+      ...(code === undefined ? {} : { code }),
+      ...(end === undefined ? {} : { rowsOut: end.rowsOut, bytesOut: end.bytesOut }),
+      ...(end?.source === undefined ? {} : { source: end.source }),
+      ...(end === undefined ? {} : { reported: true as const }),
+    };
+    const durationMs = Math.round(clock.monotonicMs() - requestedMs);
+    try {
+      if (request === undefined) deps.journal.append({ event: "session", policy: policy.digest, ...facts });
+      else deps.journal.append({ event: "end", ...idsOf(request), ...facts, durationMs });
+    } catch (error) {
+      deps.log.error({ why: (error as Error).message }, "the journal's last line of a session could not be written");
+    }
+    deps.log.info({ request: request?.request, op: request?.op, ...facts, killed: exit.killed }, "session ended");
+  };
+
+  const begin = async (): Promise<void> => {
+    killAfter(REQUEST_WITHIN_MS);
+    if (await executor.ready) {
+      executor.send({
+        say: "session",
+        address: offer.address,
+        ping: offer.ping,
+        agent: pinned.agent,
+        site: pinned.site,
+        tenant: pinned.tenant,
+        keys: pinned.keys,
+        policy: policy.text,
+        authorities: { ...policy.authorities },
+        ...network,
+        loginKey: deps.loginKey,
+      });
+    }
+    conclude(await executor.exited);
+  };
+
+  return {
+    ended: begin(),
+    finish: () => executor.send({ say: "finish" }),
+    stop: (code, message) => executor.send({ say: "stop", code, message }),
+  };
+}
+
+/** What an executor says about an allowed request must at least stand in the policy it was given. */
+function isPlausible(report: RequestReport, offer: Offer, { policy }: PolicySnapshot): boolean {
+  if (report.decision === "deny") return report.code !== undefined;
+  if (report.op === "agent.ping") return report.connection === undefined;
+  if (offer.ping || report.connection === undefined || !Object.hasOwn(policy.connections, report.connection))
+    return false;
+  return (
+    policy.connections[report.connection]?.rules.some((rule) => "allow" in rule && rule.id === report.rule) === true
+  );
+}
+
+function limitsOf({ policy }: PolicySnapshot, connection: string): ConnectionLimits {
+  const stated = policy.connections[connection]?.limits;
+  const failedLogins = stated?.failedLogins ?? POLICY_DEFAULTS.failedLogins;
+  return {
+    sessions: stated?.sessions ?? POLICY_DEFAULTS.sessions,
+    bytesPerDay: stated?.bytesPerDay ?? POLICY_DEFAULTS.bytesPerDay,
+    failedLogins: { count: failedLogins.count, perMs: failedLogins.seconds * 1000 },
+  };
+}
+
+function idsOf({ request, run, pull, connection }: RequestReport) {
+  return {
+    request,
+    ...(run === undefined ? {} : { run }),
+    ...(pull === undefined ? {} : { pull }),
+    ...(connection === undefined ? {} : { connection }),
+  };
+}
+
+function countLogin(budgets: ConnectionBudgets, login: string, code: ErrorCode | undefined): void {
+  if (code === "connection.login_failed" || code === "connection.account_locked") budgets.loginFailed(login);
+  else if (code === undefined) budgets.loginSucceeded(login);
+}
+
+/** The supervisor's own facts come first: what it killed, and for what; then the executor's word; then its silence. */
+function codeOf({ killed }: ExecutorExit, end: EndReport | undefined): ErrorCode | undefined {
+  switch (killed) {
+    case "memory":
+      return "limit.memory";
+    case "deadline":
+      return end === undefined ? "limit.time" : end.code;
+    case "shutdown":
+      return "agent.interrupted";
+    case "core":
+    case "protocol":
+      return "executor.crashed";
+    case undefined:
+      return end === undefined ? "executor.crashed" : end.code;
+    default:
+      return killed satisfies never;
+  }
+}

@@ -1,0 +1,87 @@
+/** What a supervisor reads and checks before it serves: refusals by environment and rights, orphans, budgets of today. */
+import { POLICY_DEFAULTS } from "@sallyport/shared/schema/policy.ts";
+import { ConfigError } from "../config.ts";
+import { readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
+import { newUsage, type Usage, usage } from "./budgets.ts";
+import { isChangeable } from "./files.ts";
+import { type Journal, recentLines } from "./journal.ts";
+import type { JournalLine } from "./journal-line.ts";
+
+/** Variables that change what Node does, print secrets, or switch TLS checks off. */
+const REFUSED_VARIABLES = ["NODE_OPTIONS", "NODE_DEBUG", "NODE_TLS_REJECT_UNAUTHORIZED"];
+
+/** @throws ConfigError that names what is set. */
+export function refuseEnvironment(environment: NodeJS.ProcessEnv): void {
+  const set = REFUSED_VARIABLES.filter((name) => environment[name] !== undefined);
+  if (set.length > 0)
+    throw new ConfigError(`${set.join(", ")} must not be set for the agent: unset it and start again`);
+}
+
+/** @throws ConfigError when this account can change its own policy or program. Answers what could not be checked. */
+export function refuseOwnFiles(files: readonly string[]): readonly string[] {
+  const verdicts = files.map((file) => ({ file, changeable: isChangeable(file) }));
+  const own = verdicts.filter(({ changeable }) => changeable === true).map(({ file }) => file);
+  if (own.length > 0) {
+    throw new ConfigError(
+      `this account can change ${own.join(" and ")}: let another account own it and run the agent without rights to it ` +
+        "(--insecure-files starts anyway, for a demonstration)",
+    );
+  }
+  return verdicts.filter(({ changeable }) => changeable === undefined).map(({ file }) => file);
+}
+
+/** No session runs longer, so no open `request` line is older. */
+const LONGEST_SESSION_MS = 2 * 86_400_000;
+
+export interface PastDay {
+  /** Bytes sent since midnight UTC, by connection. */
+  readonly sentToday: ReadonlyMap<string, number>;
+  /** Requests whose `end` line is missing: the agent stopped during them. */
+  readonly orphans: readonly JournalLine[];
+}
+
+/** Reads the journal's recent lines once. */
+export function readPastDay(folder: string, nowMs: number): PastDay {
+  const midnightMs = Math.floor(nowMs / 86_400_000) * 86_400_000;
+  const sentToday = new Map<string, number>();
+  const open = new Map<string, JournalLine>();
+  for (const line of recentLines(folder, nowMs - LONGEST_SESSION_MS)) {
+    if (line.event === "request" && line.request !== undefined) open.set(line.request, line);
+    if (line.event !== "end" || line.request === undefined) continue;
+    open.delete(line.request);
+    if (line.connection !== undefined && Date.parse(line.at) >= midnightMs) {
+      sentToday.set(line.connection, (sentToday.get(line.connection) ?? 0) + (line.bytesOut ?? 0));
+    }
+  }
+  return { sentToday, orphans: [...open.values()] };
+}
+
+/** Gives each orphan the `end` line that the crash took. */
+export function endOrphans(journal: Journal, orphans: readonly JournalLine[]): void {
+  for (const { request, run, pull, connection } of orphans) {
+    journal.append({
+      event: "end",
+      code: "agent.interrupted",
+      ...(request === undefined ? {} : { request }),
+      ...(run === undefined ? {} : { run }),
+      ...(pull === undefined ? {} : { pull }),
+      ...(connection === undefined ? {} : { connection }),
+    });
+  }
+}
+
+/** `usage.json`, made anew where there is none. */
+export function loadUsage(paths: StatePaths): Usage {
+  const text = readTextIfAny(paths.usage);
+  if (text !== undefined) return usage.parse(JSON.parse(text));
+  const made = newUsage();
+  storeUsage(paths, made);
+  return made;
+}
+
+export const storeUsage = (paths: StatePaths, state: Usage): void =>
+  writeFileDurably(paths.usage, `${JSON.stringify(state)}\n`);
+
+/** The policy's `sessionsPerMinute`, or its default. */
+export const sessionsPerMinute = (limits: { readonly sessionsPerMinute?: number | undefined } | undefined): number =>
+  limits?.sessionsPerMinute ?? POLICY_DEFAULTS.sessionsPerMinute;

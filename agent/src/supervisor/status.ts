@@ -1,0 +1,58 @@
+/** `run/status.json`: what `sallyport status` reads. Written every 5 s; older than 20 s means that nobody writes it. */
+import { sha256Text } from "@sallyport/shared/schema/ids.ts";
+import { z } from "zod";
+import { readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
+
+export const STATUS_EVERY_MS = 5_000;
+export const STATUS_STALE_MS = 20_000;
+
+export const agentStatus = z.object({
+  v: z.literal(1),
+  at: z.iso.datetime(),
+  pid: z.int(),
+  startedAt: z.iso.datetime(),
+  version: z.string(),
+  agent: z.string(),
+  tenant: z.string(),
+  site: z.string(),
+  fingerprint: z.string(),
+  /** Takes sessions now: channel online, not locked, not draining, journal writable. */
+  ready: z.boolean(),
+  locked: z.boolean(),
+  draining: z.boolean(),
+  channel: z.union([
+    z.object({ state: z.literal("online"), since: z.string() }),
+    z.object({ state: z.literal("offline"), why: z.string() }),
+  ]),
+  token: z.union([
+    z.object({ state: z.literal("valid"), renewedAt: z.string(), expiresAt: z.string() }),
+    z.object({ state: z.literal("none"), why: z.string() }),
+  ]),
+  policy: sha256Text,
+  sessions: z.object({ running: z.int(), most: z.int(), served: z.int() }),
+  journal: z.object({ seq: z.int(), hash: sha256Text }).nullable(),
+});
+export type AgentStatus = z.infer<typeof agentStatus>;
+
+export function writeStatus(paths: StatePaths, status: AgentStatus): void {
+  writeFileDurably(paths.status, `${JSON.stringify(agentStatus.parse(status), null, 2)}\n`);
+}
+
+/** The last status, and whether the agent that wrote it is still there; undefined when it never ran. */
+export function readStatus(paths: StatePaths, nowMs: number): { status: AgentStatus; live: boolean } | undefined {
+  const text = readTextIfAny(paths.status);
+  if (text === undefined) return undefined;
+  const parsed = agentStatus.safeParse(JSON.parse(text));
+  if (!parsed.success) return undefined;
+  const fresh = nowMs - Date.parse(parsed.data.at) < STATUS_STALE_MS;
+  return { status: parsed.data, live: fresh && isRunning(parsed.data.pid) };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

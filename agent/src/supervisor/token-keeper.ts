@@ -1,0 +1,120 @@
+/** Keeps one valid listen token: asks, pins what the answer says, renews after half of its life, backs off on refusals. */
+import type { ErrorCode } from "@sallyport/shared/protocol/errors.ts";
+import type { Logger } from "pino";
+import type { Clock } from "../clock.ts";
+import type { Pinned } from "../state.ts";
+import { createBackoff } from "./backoff.ts";
+import { acceptAnswer } from "./pinning.ts";
+import { renewInMs, type TokenResult } from "./tokens.ts";
+
+export interface ListenToken {
+  readonly listenUrl: string;
+  readonly token: string;
+}
+
+export type TokenState =
+  | { readonly state: "none"; readonly why: string }
+  | { readonly state: "valid"; readonly renewedAt: string; readonly expiresAt: string };
+
+export interface TokenKeeper {
+  /** The token, as soon as there is one. Rejects with the signal's reason. */
+  current(signal: AbortSignal): Promise<ListenToken>;
+  /** The relay refused the token: ask for another one now. */
+  refresh(): void;
+  readonly state: TokenState;
+  /** Runs until the signal; never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface KeeperDeps {
+  readonly request: (signal: AbortSignal) => Promise<TokenResult>;
+  readonly pinned: () => Pinned;
+  readonly store: (next: Pinned) => void;
+  /** Told of every new token; an open channel takes it without reconnecting. */
+  readonly renewed: (token: ListenToken) => void;
+  /** Told of each success and of the first refusal of a row, for the journal. */
+  readonly note: (code: ErrorCode | undefined) => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+export function createTokenKeeper(deps: KeeperDeps): TokenKeeper {
+  const backoff = createBackoff(1_000, 60_000, deps.random);
+  let token: ListenToken | undefined;
+  let arrived = Promise.withResolvers<void>();
+  let wake = new AbortController();
+  let state: TokenState = { state: "none", why: "not asked yet" };
+  let lastRefusal: string | undefined;
+
+  const refused = (code: ErrorCode | "unreachable", why: string): void => {
+    state = { state: "none", why: code };
+    if (code !== lastRefusal) {
+      deps.log.warn({ code, why }, "no listen token");
+      if (code !== "unreachable") deps.note(code);
+    }
+    lastRefusal = code;
+  };
+
+  /** One request; answers the milliseconds to wait before the next one. */
+  const ask = async (signal: AbortSignal): Promise<number> => {
+    const result = await deps.request(signal);
+    if (!result.ok) {
+      refused(result.code, result.why);
+      return backoff.nextMs();
+    }
+    const accepted = await acceptAnswer(deps.pinned(), result.answer);
+    if (!accepted.ok) {
+      refused("token.invalid", accepted.why);
+      return backoff.nextMs();
+    }
+    if (accepted.changed) deps.store(accepted.pinned);
+    const { listenUrl, token: text, expiresAt } = result.answer;
+    token = { listenUrl, token: text };
+    state = { state: "valid", renewedAt: new Date(deps.clock.wallMs()).toISOString(), expiresAt };
+    lastRefusal = undefined;
+    backoff.reset();
+    deps.note(undefined);
+    arrived.resolve();
+    deps.renewed(token);
+    return renewInMs(result.answer, deps.random);
+  };
+
+  return {
+    get state() {
+      return state;
+    },
+    async current(signal) {
+      while (token === undefined) {
+        const aborted = Promise.withResolvers<never>();
+        const onAbort = (): void => aborted.reject(signal.reason);
+        if (signal.aborted) throw signal.reason;
+        signal.addEventListener("abort", onAbort, { once: true });
+        await Promise.race([arrived.promise, aborted.promise]).finally(() =>
+          signal.removeEventListener("abort", onAbort),
+        );
+      }
+      return token;
+    },
+    refresh() {
+      if (token === undefined) return;
+      token = undefined;
+      arrived = Promise.withResolvers<void>();
+      wake.abort();
+    },
+    async run(signal) {
+      while (!signal.aborted) {
+        wake = new AbortController();
+        let waitMs: number;
+        try {
+          waitMs = await ask(signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          deps.log.error({ why: (error as Error).message }, "a token request failed");
+          waitMs = backoff.nextMs();
+        }
+        await deps.clock.sleep(waitMs, AbortSignal.any([signal, wake.signal])).catch(() => {});
+      }
+    },
+  };
+}
