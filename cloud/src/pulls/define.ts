@@ -1,0 +1,138 @@
+/** Storing, changing and resetting pulls. */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { type PullDefinition, pullDefinition } from "@sallyport/shared/schema/pull.ts";
+import { pullPartition } from "../store/ids.ts";
+import type { Stored } from "../store/record.ts";
+import {
+  type Cursor,
+  type DefinitionRecord,
+  insertCursor,
+  insertDefinition,
+  type PullKey,
+  replaceCursor,
+  replaceDefinition,
+} from "../store/runs.ts";
+import { type Change, commit } from "../store/tables.ts";
+import { isoTime, type PullDeps } from "./deps.ts";
+import { digestOf, finish, hasEnded } from "./run.ts";
+import { firstDue } from "./schedule.ts";
+import { type Wake, wakeBefore } from "./wake.ts";
+
+const TRIES = 5;
+
+export interface PutAnswer {
+  readonly created: boolean;
+  readonly revision: number;
+  /** What it reads has changed, so its watermark means nothing any more: it starts again, replacing what was read. */
+  readonly reset: boolean;
+}
+
+/**
+ * Creates a pull, or changes the one that has `revision`. The same definition again changes nothing.
+ * Throws `api.invalid` (schedule, connection), `api.conflict` (exists, and no revision given), `api.changed`.
+ */
+export async function putPull(
+  deps: PullDeps,
+  key: PullKey,
+  given: PullDefinition,
+  revision?: number,
+): Promise<PutAnswer> {
+  const { store } = deps;
+  const definition = pullDefinition.parse(given);
+  const dueMs = firstDue(definition, deps.clock.now());
+  if (!(await store.connections.get(key.tenant, definition.connection))) {
+    throw new SallyportError("api.invalid", `There is no connection ${definition.connection}.`, {
+      field: "connection",
+    });
+  }
+  const wake = await wakeBefore(deps, key, dueMs ?? deps.clock.now());
+  for (let tries = 1; tries <= TRIES; tries++) {
+    const stored = await store.runs.definition(key);
+    if (stored && digestOf(stored.value.definition) === digestOf(definition)) {
+      return { created: false, revision: stored.value.revision, reset: false };
+    }
+    const answer = stored
+      ? await change(deps, key, stored, definition, dueMs, revision, wake)
+      : await create(deps, key, definition, dueMs, wake);
+    if (answer) return answer;
+  }
+  throw changed();
+}
+
+const changed = () => new SallyportError("api.changed", "The pull is being changed by others.");
+
+async function create(
+  deps: PullDeps,
+  key: PullKey,
+  definition: PullDefinition,
+  dueMs: number | null,
+  wake: Wake,
+): Promise<PutAnswer | undefined> {
+  const nextDue = dueMs === null ? null : isoTime(dueMs);
+  const counts = { epoch: 1, seq: 0, published: 0, oldest: 1, nextFence: 1 };
+  const cursor: Cursor = { ...counts, replaces: false, watermark: null, activeRun: null, nextDue };
+  const record = { definition, revision: 1, createdAt: isoTime(deps.clock.now()) };
+  const made = await write(deps, key, [insertDefinition(record), insertCursor(cursor)], wake);
+  return made ? { created: true, revision: 1, reset: false } : undefined;
+}
+
+async function change(
+  deps: PullDeps,
+  key: PullKey,
+  stored: Stored<DefinitionRecord>,
+  definition: PullDefinition,
+  dueMs: number | null,
+  revision: number | undefined,
+  wake: Wake,
+): Promise<PutAnswer | undefined> {
+  if (revision === undefined) throw new SallyportError("api.conflict", `A pull ${key.pull} exists already.`);
+  if (stored.value.revision !== revision) throw changed();
+  const cursor = await deps.store.runs.cursor(key);
+  if (!cursor) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+  const next = { ...stored.value, definition, revision: revision + 1 };
+  const nextDue = dueMs === null ? null : isoTime(dueMs);
+  const reset = sourceOf(stored.value.definition) !== sourceOf(definition);
+  const changes: Change[] = [replaceDefinition(next, stored.etag)];
+  if (reset) changes.push(...(await resetChanges(deps, key, cursor, { nextDue })));
+  else changes.push(replaceCursor({ ...cursor.value, nextDue }, cursor.etag));
+  return (await write(deps, key, changes, wake)) ? { created: false, revision: revision + 1, reset } : undefined;
+}
+
+/** What a watermark is a place in: another connection, table or mode has another. */
+function sourceOf({ connection, operation, watermark }: PullDefinition): string {
+  const source = operation.op === "sql.table" ? operation.table : operation.statement;
+  return digestOf([connection, operation.op, source, watermark]);
+}
+
+/** Starts a pull's history anew: the next run reads everything, and its manifest replaces all before it. */
+export async function resetPull(deps: PullDeps, key: PullKey): Promise<void> {
+  const wake = await wakeBefore(deps, key, deps.clock.now());
+  for (let tries = 1; tries <= TRIES; tries++) {
+    const cursor = await deps.store.runs.cursor(key);
+    if (!cursor) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+    if (await write(deps, key, await resetChanges(deps, key, cursor, {}), wake)) return;
+  }
+  throw changed();
+}
+
+async function resetChanges(
+  deps: PullDeps,
+  key: PullKey,
+  cursor: Stored<Cursor>,
+  also: Partial<Cursor>,
+): Promise<Change[]> {
+  const { value } = cursor;
+  const next: Cursor = { ...value, epoch: value.epoch + 1, watermark: null, replaces: true, activeRun: null, ...also };
+  const moved = replaceCursor(next, cursor.etag);
+  const run = value.activeRun === null ? undefined : await deps.store.runs.run(key, value.activeRun);
+  if (!run || value.activeRun === null || hasEnded(run.value)) return [moved];
+  const opId = deps.random(12).toString("hex");
+  const ended = finish({ id: value.activeRun, run, cursor }, "superseded", null, isoTime(deps.clock.now()), opId);
+  // The end's own change of the cursor gives way to the reset's: an entity stands once in a transaction.
+  return [moved, ...ended.changes.filter((one) => one.row !== moved.row)];
+}
+
+async function write(deps: PullDeps, key: PullKey, changes: readonly Change[], wake: Wake): Promise<boolean> {
+  await wake.keepFresh();
+  return (await commit(deps.store.runs.table, pullPartition(key.tenant, key.pull), changes)).ok;
+}

@@ -1,0 +1,50 @@
+/** Times and sizes of pulls, with their defaults in one place. */
+
+export interface PullSettings {
+  /** How long a claim lives without being renewed. */
+  readonly leaseSeconds: number;
+  /** A wake entry stands at least this long before the change it serves must have landed. */
+  readonly wakeLeadSeconds: number;
+  /** A claim hands its run over at the first checkpoint after this. */
+  readonly claimSeconds: number;
+  /** A session that cannot hand over may take this long: less than the function's timeout. */
+  readonly sessionSeconds: number;
+  /** A drained function lets its session reach a checkpoint for this long. */
+  readonly drainSeconds: number;
+  /** A slice is committed at the first checkpoint after either. */
+  readonly sliceSeconds: number;
+  readonly sliceBytes: number;
+  /** Claims without a committed slice after which a run fails. */
+  readonly claims: number;
+  /** The pause after the first failed claim; it doubles, up to the next one. */
+  readonly backoffSeconds: number;
+  readonly maxBackoffSeconds: number;
+  /** The pause for an agent that is offline or busy. */
+  readonly waitSeconds: number;
+  /** A due time older than this was missed: the schedule's misfire rule applies. */
+  readonly misfireSeconds: number;
+  /** Credit that an agent has at most; a block in the sink is a quarter of it. */
+  readonly windowBytes: number;
+  /** How long links to parts are valid. */
+  readonly linkSeconds: number;
+  /** Wake entries of one partition that one tick looks at. */
+  readonly tickEntries: number;
+}
+
+export const DEFAULT_PULL_SETTINGS: PullSettings = {
+  leaseSeconds: 60,
+  wakeLeadSeconds: 60,
+  claimSeconds: 300,
+  sessionSeconds: 780,
+  drainSeconds: 30,
+  sliceSeconds: 60,
+  sliceBytes: 256 * 2 ** 20,
+  claims: 5,
+  backoffSeconds: 10,
+  maxBackoffSeconds: 900,
+  waitSeconds: 30,
+  misfireSeconds: 300,
+  windowBytes: 4 * 2 ** 20,
+  linkSeconds: 600,
+  tickEntries: 100,
+};

@@ -1,0 +1,101 @@
+/** Bringing runs into being, and to their turn (RUNS.md step 1). */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { newRunKey, pullPartition } from "../store/ids.ts";
+import type { Stored } from "../store/record.ts";
+import { type Cursor, insertRun, type PullKey, type Run, replaceCursor, replaceRun } from "../store/runs.ts";
+import { type Change, commit } from "../store/tables.ts";
+import { isoTime, type PullDeps } from "./deps.ts";
+import { finish, newRun } from "./run.ts";
+import { wakeBefore } from "./wake.ts";
+
+const TRIES = 5;
+
+/** Rings, and leaves it to the wake index when the queue does not answer. */
+export async function ringSafely(deps: PullDeps, key: PullKey, run: string, atMs?: number): Promise<void> {
+  try {
+    await deps.ring({ ...key, run }, atMs);
+  } catch (thrown) {
+    deps.log("doorbell not rung", { ...key, run, error: String(thrown) });
+  }
+}
+
+/** A fresh run of a pull as of now, with its key. */
+export function freshRun(
+  deps: PullDeps,
+  kind: Run["kind"],
+  epoch: number,
+  maxSeconds: number,
+): { readonly id: string; readonly run: Run } {
+  const nowMs = deps.clock.now();
+  const run = newRun({
+    kind,
+    epoch,
+    opId: deps.random(12).toString("hex"),
+    now: isoTime(nowMs),
+    deadline: isoTime(nowMs + maxSeconds * 1000),
+    leaseSeconds: deps.settings.leaseSeconds,
+  });
+  return { id: newRunKey(nowMs, deps.random), run };
+}
+
+/**
+ * Inserts a run by hand; it becomes active now, or waits for its turn while another is. Answers its key.
+ * Throws `api.not_found` without such a pull, `api.changed` when others keep changing it.
+ */
+export async function insertManualRun(deps: PullDeps, key: PullKey): Promise<string> {
+  const { runs } = deps.store;
+  const definition = await runs.definition(key);
+  if (!definition) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+  const { maxSeconds } = definition.value.definition;
+  const wake = await wakeBefore(deps, key, deps.clock.now());
+  let made: { readonly id: string; readonly run: Run } | undefined;
+  for (let tries = 1; tries <= TRIES; tries++) {
+    const cursor = await runs.cursor(key);
+    if (!cursor) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+    // A commit whose answer was lost and that the SDK repeated comes back as 412 or 409.
+    if (made && (await runs.run(key, made.id))) return made.id;
+    made = made?.run.epoch === cursor.value.epoch ? made : freshRun(deps, "manual", cursor.value.epoch, maxSeconds);
+    await wake.keepFresh();
+    const changes: Change[] = [insertRun(made.id, made.run)];
+    if (cursor.value.activeRun === null) {
+      changes.push(replaceCursor({ ...cursor.value, activeRun: made.id }, cursor.etag));
+    }
+    const done = await commit(runs.table, pullPartition(key.tenant, key.pull), changes);
+    if (!done.ok) continue;
+    if (cursor.value.activeRun === null) await ringSafely(deps, key, made.id);
+    return made.id;
+  }
+  throw new SallyportError("api.changed", "The pull is being changed by others.");
+}
+
+/**
+ * Gives the turn to the oldest queued run of the current epoch, where none is active; those of an older epoch end here.
+ * Answers the run that has become active.
+ */
+export async function activateNext(deps: PullDeps, key: PullKey): Promise<string | undefined> {
+  const { runs } = deps.store;
+  for (let tries = 1; tries <= TRIES; tries++) {
+    const cursor = await runs.cursor(key);
+    if (!cursor || cursor.value.activeRun !== null) return undefined;
+    const [next] = await runs.queued(key);
+    if (!next) return undefined;
+    const outdated = next.run.value.epoch !== cursor.value.epoch;
+    const opId = deps.random(12).toString("hex");
+    const changes = outdated
+      ? finish({ ...next, cursor }, "superseded", null, isoTime(deps.clock.now()), opId).changes
+      : activation(next, cursor, opId);
+    const done = await commit(runs.table, pullPartition(key.tenant, key.pull), changes);
+    if (done.ok && !outdated) {
+      await ringSafely(deps, key, next.id);
+      return next.id;
+    }
+    // One outdated run ended: that is progress, not a try.
+    if (done.ok) tries = 0;
+  }
+  return undefined;
+}
+
+const activation = (next: { readonly id: string; readonly run: Stored<Run> }, cursor: Stored<Cursor>, opId: string) => [
+  replaceRun(next.id, { ...next.run.value, opId }, next.run.etag),
+  replaceCursor({ ...cursor.value, activeRun: next.id }, cursor.etag),
+];

@@ -1,0 +1,130 @@
+/**
+ * The scheduler: what the wake index says is due is looked at, acted on, and entered again (RUNS.md, "Table wake" and
+ * step 1). Two ticks at once do no harm: all they do is guarded by ETags, and a doorbell may ring twice.
+ */
+import { pullPartition } from "../store/ids.ts";
+import type { Stored } from "../store/record.ts";
+import { type Cursor, type DefinitionRecord, insertRun, type PullKey, type Run, replaceCursor } from "../store/runs.ts";
+import { type Change, commit } from "../store/tables.ts";
+import type { WakeEntry } from "../store/wake.ts";
+import { isoTime, type PullDeps } from "./deps.ts";
+import { publishAll } from "./publish.ts";
+import { hasEnded, leaseEndsMs } from "./run.ts";
+import { whenDue } from "./schedule.ts";
+import { activateNext, freshRun, ringSafely } from "./start.ts";
+
+export interface TickReport {
+  readonly entries: number;
+  readonly pulls: number;
+  readonly failed: number;
+}
+
+/** Looks at every pull whose time has come. A pull that cannot be looked at keeps its entries. */
+export async function tick(deps: PullDeps, nowMs: number): Promise<TickReport> {
+  const entries = await deps.store.wake.due(nowMs, deps.settings.tickEntries);
+  const pulls = Map.groupBy(entries, ({ tenant, pull }) => pullPartition(tenant, pull));
+  let failed = 0;
+  for (const same of pulls.values()) {
+    try {
+      await lookAt(deps, same, nowMs);
+    } catch (thrown) {
+      failed += 1;
+      deps.log("pull not looked at", { tenant: same[0]!.tenant, pull: same[0]!.pull, error: String(thrown) });
+    }
+  }
+  return { entries: entries.length, pulls: pulls.size, failed };
+}
+
+async function lookAt(deps: PullDeps, entries: readonly WakeEntry[], nowMs: number): Promise<void> {
+  const { tenant, pull } = entries[0]!;
+  const key = { tenant, pull };
+  const nextMs = await act(deps, key, nowMs);
+  // The next entry first: a crash in between leaves one too many, not one too few.
+  if (nextMs !== undefined) await deps.store.wake.insert(key, Math.max(nextMs, nowMs + 1000));
+  for (const entry of entries) await deps.store.wake.remove(entry);
+}
+
+/** Does what is to be done now and answers when to look again; undefined when there is nothing to wait for. */
+async function act(deps: PullDeps, key: PullKey, nowMs: number): Promise<number | undefined> {
+  const { runs } = deps.store;
+  await clearEnded(deps, key);
+  // A manifest that cannot be written must not keep the next run from starting.
+  const told = await publishAll(deps, key).catch((thrown: unknown) => {
+    deps.log("not published", { ...key, error: String(thrown) });
+    return false;
+  });
+  const definition = await runs.definition(key);
+  if (definition) await startIfDue(deps, key, definition.value, nowMs);
+  await activateNext(deps, key);
+  const cursor = await runs.cursor(key);
+  if (!cursor) return undefined;
+  const { activeRun, nextDue } = cursor.value;
+  const again = told ? [] : [nowMs + deps.settings.wakeLeadSeconds * 1000];
+  if (nextDue !== null) again.push(Date.parse(nextDue));
+  const run = activeRun === null ? undefined : await runs.run(key, activeRun);
+  if (run && activeRun !== null) again.push(await ringIfFree(deps, key, activeRun, run, nowMs));
+  return again.length > 0 ? Math.min(...again) : undefined;
+}
+
+/** An activeRun that names an ended run is left over from a write that nobody makes: cleared, If-Match. */
+async function clearEnded(deps: PullDeps, key: PullKey): Promise<void> {
+  const { runs } = deps.store;
+  const cursor = await runs.cursor(key);
+  if (!cursor || cursor.value.activeRun === null) return;
+  const run = await runs.run(key, cursor.value.activeRun);
+  if (run && !hasEnded(run.value)) return;
+  const cleared = replaceCursor({ ...cursor.value, activeRun: null }, cursor.etag);
+  await commit(runs.table, pullPartition(key.tenant, key.pull), [cleared]);
+}
+
+async function ringIfFree(deps: PullDeps, key: PullKey, id: string, run: Stored<Run>, nowMs: number): Promise<number> {
+  if (run.value.state === "running" && !(run.row.readAtMs > leaseEndsMs(run))) return leaseEndsMs(run) + 1000;
+  const notBeforeMs = run.value.notBefore === null ? nowMs : Date.parse(run.value.notBefore);
+  if (notBeforeMs > nowMs) return notBeforeMs;
+  await ringSafely(deps, key, id);
+  // In case this bell is lost as well.
+  return nowMs + deps.settings.wakeLeadSeconds * 1000;
+}
+
+/** Of two schedulers one gets 412 and goes on. */
+async function startIfDue(
+  deps: PullDeps,
+  key: PullKey,
+  { definition }: DefinitionRecord,
+  nowMs: number,
+): Promise<void> {
+  const { runs } = deps.store;
+  const { schedule } = definition;
+  const cursor = await runs.cursor(key);
+  if (!cursor || !schedule || definition.paused || cursor.value.nextDue === null) return;
+  const nextDueMs = Date.parse(cursor.value.nextDue);
+  if (nextDueMs > nowMs) return;
+  const queued = (await runs.queued(key)).some(
+    ({ id, run }) => run.value.kind === "scheduled" && id !== cursor.value.activeRun,
+  );
+  const active = cursor.value.activeRun !== null;
+  const { misfireSeconds } = deps.settings;
+  const verdict = whenDue({ schedule, nextDueMs, nowMs, active, queued, misfireSeconds });
+  const { id, run } = freshRun(deps, "scheduled", cursor.value.epoch, definition.maxSeconds);
+  // For the run, before it is there: the entry that led here is removed only after a new one was written.
+  if (verdict.do !== "skip") await deps.store.wake.insert(key, deps.clock.now() + deps.settings.wakeLeadSeconds * 1000);
+  const done = await commit(
+    runs.table,
+    pullPartition(key.tenant, key.pull),
+    dueChanges(cursor, id, run, verdict.do, verdict.nextDueMs),
+  );
+  if (done.ok && verdict.do === "start") await ringSafely(deps, key, id);
+}
+
+function dueChanges(
+  cursor: Stored<Cursor>,
+  id: string,
+  run: Run,
+  what: "start" | "queue" | "skip",
+  nextDueMs: number | null,
+): Change[] {
+  const nextDue = nextDueMs === null ? null : isoTime(nextDueMs);
+  const activeRun = what === "start" ? id : cursor.value.activeRun;
+  const moved = replaceCursor({ ...cursor.value, nextDue, activeRun }, cursor.etag);
+  return what === "skip" ? [moved] : [moved, insertRun(id, run)];
+}

@@ -1,0 +1,84 @@
+/** What people see of runs and their results. */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import type { partsView, RunView } from "@sallyport/shared/schema/api.ts";
+import { manifest } from "@sallyport/shared/schema/pull.ts";
+import type { z } from "zod";
+import { readWhole } from "../sinks/blob.ts";
+import { publicRunId, splitRunId } from "../store/ids.ts";
+import type { PullKey, Run } from "../store/runs.ts";
+import { isoTime, type PullDeps } from "./deps.ts";
+import { manifestPath } from "./publish.ts";
+import { insertManualRun } from "./start.ts";
+
+export type PartsView = z.infer<typeof partsView>;
+
+export function viewOf(pull: string, id: string, run: Run): RunView {
+  const { state, kind, rows, bytes, slices, seq, from, to, error, startedAt, endedAt } = run;
+  return {
+    id: publicRunId(pull, id),
+    pull,
+    state,
+    kind,
+    rows,
+    bytes,
+    slices,
+    seq,
+    from,
+    to,
+    error,
+    startedAt,
+    endedAt,
+  };
+}
+
+/** Starts a run by hand. Throws `api.not_found`. */
+export async function startRun(deps: PullDeps, tenant: string, pull: string): Promise<RunView> {
+  const id = await insertManualRun(deps, { tenant, pull });
+  return getRun(deps, tenant, publicRunId(pull, id));
+}
+
+/** Throws `api.not_found`. */
+export async function getRun(deps: PullDeps, tenant: string, runId: string): Promise<RunView> {
+  const { key, id, run } = await find(deps, tenant, runId);
+  return viewOf(key.pull, id, run);
+}
+
+/** Newest first. Throws `api.not_found` without such a pull. */
+export async function listRuns(deps: PullDeps, tenant: string, pull: string, most = 50): Promise<RunView[]> {
+  const key = { tenant, pull };
+  if (!(await deps.store.runs.definition(key))) {
+    throw new SallyportError("api.not_found", `There is no pull ${pull}.`);
+  }
+  return (await deps.store.runs.runs(key, most)).map(({ id, run }) => viewOf(pull, id, run.value));
+}
+
+/**
+ * A published run's manifest and parts with links that read one file each for ten minutes; without parts for a run that
+ * has no manifest, or not yet. Throws `api.not_found`, `storage.failed`.
+ */
+export async function getParts(deps: PullDeps, tenant: string, runId: string): Promise<PartsView> {
+  const { key, run } = await find(deps, tenant, runId);
+  if (run.state !== "published" || run.seq === null) return { run: runId, manifest: null, parts: [] };
+  const path = manifestPath(key, run.seq);
+  const content = manifest.parse(JSON.parse((await readWhole(deps.blobs, path)).toString("utf8")));
+  const expiresAtMs = deps.clock.now() + deps.settings.linkSeconds * 1000;
+  const expiresAt = isoTime(expiresAtMs);
+  const linked = content.parts.map(async (part) => ({
+    ...part,
+    url: await deps.links(part.path, expiresAtMs),
+    expiresAt,
+  }));
+  return { run: runId, manifest: { path, url: await deps.links(path, expiresAtMs) }, parts: await Promise.all(linked) };
+}
+
+async function find(
+  deps: PullDeps,
+  tenant: string,
+  runId: string,
+): Promise<{ readonly key: PullKey; readonly id: string; readonly run: Run }> {
+  const { pull, run: id } = splitRunId(runId);
+  const key = { tenant, pull };
+  const found = await deps.store.runs.run(key, id);
+  if (!found) throw new SallyportError("api.not_found", "There is no such run.");
+  return { key, id, run: found.value };
+}

@@ -1,0 +1,40 @@
+/** What a format gives to a run: parts that are opened, filled between checkpoints, and committed under their name. */
+import type { Column } from "@sallyport/shared/rows/types.ts";
+
+/** A committed part, as slices and manifests list it. */
+export interface PartFile {
+  readonly path: string;
+  /** Over the whole file, base64url. */
+  readonly sha256: string;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+export interface Batch {
+  /** One encapsulated Arrow IPC record batch message, checked. */
+  readonly bytes: Uint8Array;
+  readonly rows: number;
+  readonly decompressedBytes: number;
+}
+
+/**
+ * One part: `schema` once, then batches and checkpoints, then `commit` or `abort`. Promises are the back-pressure: each
+ * settles when its bytes are staged or in a bounded buffer. Nothing is visible before `commit`.
+ */
+export interface Part {
+  /** The encapsulated Arrow IPC schema message, and its columns. */
+  schema(schema: { readonly bytes: Uint8Array; readonly columns: readonly Column[] }): Promise<void>;
+  batch(batch: Batch): Promise<void>;
+  /** Everything so far is a whole number of the source's checkpoints. */
+  checkpoint(): Promise<void>;
+  /** Closes the file and commits it. Throws `storage.conflict` or `storage.failed`. */
+  commit(): Promise<PartFile>;
+  /** Drops what was staged; the service forgets it after a week. Never throws. */
+  abort(): Promise<void>;
+}
+
+export interface Sink {
+  /** Of the part's file, without a dot. */
+  readonly extension: string;
+  open(path: string): Promise<Part>;
+}
