@@ -132,13 +132,25 @@ export function decodeSchema(bytes: Uint8Array): DecodedSchema {
   const { header } = openMessage(bytes, HEADER.schema, SCHEMA_BYTES_MAX);
   if (readInt16(header, 0) !== 0) throw badBatch("A schema is not little-endian.");
   if ((readVector(header, 3, 8, 8, METADATA_ENTRIES_MAX)?.length ?? 0) > 0) throw badBatch("A schema wants features.");
-  const columns = readTables(header, 1, COLUMNS_MAX).map(readColumn);
+  const metadata = readMetadata(header, 2);
+  const columns: Column[] = [];
+  let textLength = 0;
+  for (const field of readTables(header, 1, COLUMNS_MAX)) {
+    const column = readColumn(field);
+    columns.push(column);
+    // Tables may share what they point at, so 4 MiB could become gigabytes of text.
+    textLength += column.source.length + textLengthOf(column.metadata);
+    if (textLength > bytes.length) throw badBatch("A schema has more metadata than bytes.");
+  }
   if (columns.length === 0) throw badBatch("A schema has no columns.");
   if (new Set(columns.map(({ name }) => name)).size !== columns.length) throw badBatch("Two columns have one name.");
-  return { columns, metadata: readMetadata(header, 2) };
+  return { columns, metadata };
 }
 
-function readColumn(field: FlatTable): Column {
+const textLengthOf = (metadata: Metadata): number =>
+  Object.entries(metadata).reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+
+function readColumn(field: FlatTable): Column & { readonly metadata: Metadata } {
   const name = readText(field, 0, NAME_BYTES_MAX);
   if (name === undefined) throw badBatch("A column has no name.");
   if (readTable(field, 4) !== undefined) throw badBatch(`Column ${name} is dictionary-encoded.`);
