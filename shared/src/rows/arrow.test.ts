@@ -169,6 +169,13 @@ describe("a record batch of every type", () => {
       { numRuns: 30 },
     );
   });
+  it("can be stored without compression in the same form", () => {
+    const rows = fc.sample(sampleRows, { numRuns: 1, seed: 3 })[0]!;
+    const message = encodeBatch(sampleBatch(rows), "stored");
+    const checked = checkBatch(message, SAMPLE_COLUMNS, SAMPLE_LIMITS);
+    assert.ok(message.length > checked.decompressedBytes);
+    assertTheirs(Buffer.concat([SCHEMA, message, END_OF_STREAM]), [rows]);
+  });
   it("is compressed where that is smaller, and counts what it holds", () => {
     const rows = fc.sample(sampleRows, { numRuns: 1, seed: 7 })[0]!;
     const batch = sampleBatch(Array.from({ length: 400 }, (_, index) => rows[index % rows.length]!));

@@ -58,12 +58,23 @@ function compress(data: Uint8Array): EncodedBuffer {
   return compressed.length < data.length ? { prefix: BigInt(data.length), data: compressed } : { prefix: STORED, data };
 }
 
-/** One record batch message of these columns; `compressed: false` for readers that know no compression. */
-export function encodeViews(views: readonly ColumnView[], compressed: boolean): Uint8Array {
-  const buffers = views
-    .flatMap(buffersOf)
-    .map((data): EncodedBuffer => (compressed ? compress(data) : { prefix: undefined, data }));
-  return assembleBatch({ rows: views[0]?.length ?? 0, nodes: views.flatMap(nodesOf), buffers, compressed });
+/**
+ * `zstd`: compressed where that is smaller. `stored`: the same message with nothing compressed in it, for a connection
+ * where sizes must tell nothing about neighbouring values. `plain`: for readers that know no compressed bodies.
+ */
+export type BodyForm = "zstd" | "stored" | "plain";
+
+const ENCODE: Readonly<Record<BodyForm, (data: Uint8Array) => EncodedBuffer>> = {
+  zstd: compress,
+  stored: (data) => ({ prefix: STORED, data }),
+  plain: (data) => ({ prefix: undefined, data }),
+};
+
+/** One record batch message of these columns. */
+export function encodeViews(views: readonly ColumnView[], form: BodyForm): Uint8Array {
+  const buffers = views.flatMap(buffersOf).map(ENCODE[form]);
+  const rows = views[0]?.length ?? 0;
+  return assembleBatch({ rows, nodes: views.flatMap(nodesOf), buffers, compressed: form !== "plain" });
 }
 
 export interface BatchParts {
@@ -131,11 +142,15 @@ function writeHeader(
   return builder.endObject();
 }
 
-/** The first `rows` rows of a batch (all by default) as one compressed record batch message; the batch stays as it is. */
-export function encodeBatch(batch: RowBatch, rows: number = batch.length): Uint8Array {
+/** The first `rows` rows of a batch as one record batch message; the batch stays as it is. */
+export function encodeBatch(
+  batch: RowBatch,
+  form: "zstd" | "stored" = "zstd",
+  rows: number = batch.length,
+): Uint8Array {
   return encodeViews(
     batch.columns.map((column) => column.view(rows)),
-    true,
+    form,
   );
 }
 
@@ -145,13 +160,13 @@ export interface EncodedBatch {
 }
 
 /** Encodes what a batch holds and empties it: one message, or two where the last row is too large for the first. */
-export function drainBatch(batch: RowBatch): EncodedBatch[] {
+export function drainBatch(batch: RowBatch, form: "zstd" | "stored" = "zstd"): EncodedBatch[] {
   const messages: EncodedBatch[] = [];
   if (batch.overflows) {
-    messages.push({ message: encodeBatch(batch, batch.length - 1), rows: batch.length - 1 });
+    messages.push({ message: encodeBatch(batch, form, batch.length - 1), rows: batch.length - 1 });
     batch.clear("last");
   }
-  if (batch.length > 0) messages.push({ message: encodeBatch(batch), rows: batch.length });
+  if (batch.length > 0) messages.push({ message: encodeBatch(batch, form), rows: batch.length });
   batch.clear();
   return messages;
 }
