@@ -1,0 +1,124 @@
+/** What the server says a table is: resolved once for each session, before anything is read. */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import {
+  type Column,
+  type SqlServerDeclaration,
+  sqlServerType,
+  sqlServerTypeText,
+} from "@sallyport/shared/rows/types.ts";
+import { TYPES } from "tedious";
+import { sameName, splitTable } from "../../executor/names.ts";
+import { ask } from "./ask.ts";
+import type { Session } from "./connect.ts";
+import { canBeKey } from "./key-parameter.ts";
+
+export interface CatalogColumn {
+  readonly name: string;
+  readonly declared: SqlServerDeclaration;
+  readonly collation: string | undefined;
+  readonly nullable: boolean;
+}
+
+export interface CatalogTable {
+  readonly schema: string;
+  readonly name: string;
+  readonly columns: readonly CatalogColumn[];
+  /** The primary key, or else a unique index over columns that are NOT NULL, in index order; empty without either. */
+  readonly key: readonly CatalogColumn[];
+}
+
+const OBJECT = `SELECT o.object_id AS id, s.name AS schemaName, o.name AS objectName, o.type AS type
+FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
+WHERE s.name = @schema AND o.name = @name AND o.type IN ('U', 'V', 'SN')`;
+
+// The base type of an alias type has its system type's id as its own; CLR types (geography) have none such.
+const COLUMNS = `SELECT c.column_id AS id, c.name AS name, b.name AS baseName, t.name AS typeName, c.max_length AS maxLength,
+c.precision AS precision, c.scale AS scale, c.is_nullable AS nullable, c.collation_name AS collation
+FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.user_type_id
+LEFT JOIN sys.types b ON b.user_type_id = c.system_type_id
+WHERE c.object_id = @id ORDER BY c.column_id`;
+
+const KEYS = `SELECT i.index_id AS indexId, i.is_primary_key AS isPrimary, k.column_id AS columnId
+FROM sys.indexes i JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id
+WHERE i.object_id = @id AND i.is_unique = 1 AND i.is_disabled = 0 AND i.has_filter = 0 AND i.is_hypothetical = 0
+AND k.key_ordinal > 0 ORDER BY i.is_primary_key DESC, i.index_id, k.key_ordinal`;
+
+/**
+ * @param named the policy names this very object: only then may it be a view.
+ * @throws SallyportError `sql.not_found`, `policy.denied`.
+ */
+export async function resolveTable(
+  session: Session,
+  table: string,
+  named: boolean,
+  signal: AbortSignal,
+): Promise<CatalogTable> {
+  const [schema, name] = splitTable(table) ?? ["", table];
+  const text = (parameter: string, value: string) => ({ name: parameter, type: TYPES.NVarChar, value, length: 128 });
+  const objects = await ask(session, { sql: OBJECT, parameters: [text("schema", schema), text("name", name)] }, signal);
+  // The server compares by its collation, which may take á for a or full-width for plain letters; the policy does not.
+  const object = objects.find(
+    (one) => sameName(String(one.schemaName), schema) && sameName(String(one.objectName), name),
+  );
+  if (object === undefined) {
+    throw new SallyportError("sql.not_found", `There is no table ${table}, or the login may not see it.`, { table });
+  }
+  const kind = String(object.type).trim();
+  if (kind === "SN") throw new SallyportError("request.invalid", `${table} is a synonym: name what it stands for.`);
+  if (kind === "V" && !named) {
+    throw new SallyportError("policy.denied", `${table} is a view: the policy must name it, a pattern is not enough.`);
+  }
+  const id = [{ name: "id", type: TYPES.Int, value: Number(object.id) }];
+  const columnRows = await ask(session, { sql: COLUMNS, parameters: id }, signal);
+  const byId = new Map(columnRows.map((row) => [Number(row.id), columnOf(row)]));
+  const keys = await ask(session, { sql: KEYS, parameters: id }, signal);
+  return {
+    schema: String(object.schemaName),
+    name: String(object.objectName),
+    columns: [...byId.values()],
+    key: chooseKey(keys, byId),
+  };
+}
+
+function columnOf(row: Readonly<Record<string, unknown>>): CatalogColumn {
+  const name = String(row.baseName ?? row.typeName).toLowerCase();
+  const bytes = Number(row.maxLength);
+  const isWide = name === "nchar" || name === "nvarchar";
+  return {
+    name: String(row.name),
+    declared: {
+      name: name === "timestamp" ? "rowversion" : name,
+      precision: Number(row.precision),
+      scale: Number(row.scale),
+      length: bytes === -1 ? "max" : isWide ? bytes / 2 : bytes,
+    },
+    collation: typeof row.collation === "string" && /^[A-Za-z0-9_]+$/.test(row.collation) ? row.collation : undefined,
+    nullable: row.nullable !== false && row.nullable !== 0,
+  };
+}
+
+/** The first index, primary key first, whose columns all are NOT NULL and can be compared exactly. */
+function chooseKey(
+  rows: readonly Readonly<Record<string, unknown>>[],
+  byId: ReadonlyMap<number, CatalogColumn>,
+): readonly CatalogColumn[] {
+  for (const indexId of new Set(rows.map((row) => row.indexId))) {
+    const columns = rows.filter((row) => row.indexId === indexId).map((row) => byId.get(Number(row.columnId)));
+    const usable = columns.filter((column) => column !== undefined && !column.nullable && canBeKey(column.declared));
+    if (usable.length === columns.length) return usable as CatalogColumn[];
+  }
+  return [];
+}
+
+/** @throws SallyportError `value.not_exact` for a type that no column type holds. */
+export function arrowColumn({ name, declared, nullable }: CatalogColumn): Column {
+  const type = sqlServerType(declared);
+  const source = sqlServerTypeText(declared);
+  if (type === undefined) {
+    throw new SallyportError("value.not_exact", `Values of column ${name} (${source}) cannot be carried exactly.`, {
+      column: name,
+      source,
+    });
+  }
+  return { name, type, nullable, source };
+}

@@ -1,0 +1,114 @@
+/** One connection for one session: encrypted, named so that the server's administrator finds it, closed afterwards. */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { Connection, type ConnectionConfiguration, Request } from "tedious";
+import type { Target } from "../connector.ts";
+import { connectError, type ServerMessage, statementError } from "./errors.ts";
+import { installHook } from "./hook.ts";
+
+const CONNECT_TIMEOUT_MS = 15_000;
+/** After this long without an answer to a cancel the connection is destroyed. */
+const CANCEL_TIMEOUT_MS = 5_000;
+const LOCK_TIMEOUT_MS = 10_000;
+/** The largest packet that SQL Server sends through TLS inside TDS; fewer, larger packets cost less. */
+const PACKET_BYTES = 16_368;
+const CONTEXT_INFO_BYTES = 128;
+const MAX_TEXT_BYTES = 2 ** 31 - 1;
+
+export interface Session {
+  readonly connection: Connection;
+  /** ERROR tokens of the statement that runs: some arrive nowhere else. */
+  readonly messages: ServerMessage[];
+  /** Ends the connection; resolves when its socket is gone. */
+  close(): Promise<void>;
+}
+
+/** @throws SallyportError `connection.*`, or the signal's reason. */
+export async function openSession(target: Target, cellBytes: number, signal: AbortSignal): Promise<Session> {
+  if (target.credential.signIn !== "sql") {
+    throw new SallyportError(
+      "connection.windows_login_refused",
+      `This version signs in to SQL Server by \`sql\` only.`,
+    );
+  }
+  signal.throwIfAborted();
+  installHook();
+  const connection = new Connection(configuration(target, cellBytes));
+  const messages: ServerMessage[] = [];
+  connection.on("errorMessage", (message) => messages.push(message as unknown as ServerMessage));
+  // Without a listener a socket error would end the process; the statement that runs reports it.
+  connection.on("error", () => {});
+  // The server would send us elsewhere, to an address that the owner's policy does not name.
+  let rerouted = false;
+  (connection as NodeJS.EventEmitter).on("rerouting", () => {
+    rerouted = true;
+    connection.close();
+  });
+  const session = { connection, messages, close: () => closed(connection) };
+  try {
+    await connected(connection, signal);
+    await introduce(session, target.requestId);
+    return session;
+  } catch (error) {
+    await session.close();
+    signal.throwIfAborted();
+    if (rerouted) throw new SallyportError("connection.unreachable", "The server redirects to another address.");
+    throw connectError(error, messages);
+  }
+}
+
+function configuration(target: Target, cellBytes: number): ConnectionConfiguration {
+  const { tls, credential } = target;
+  return {
+    server: target.host,
+    authentication: { type: "default", options: { userName: credential.user, password: credential.password } },
+    options: {
+      port: target.port,
+      database: target.database,
+      encrypt: tls.mode === "strict" ? "strict" : true,
+      trustServerCertificate: tls.mode === "trustAnyCertificate",
+      cryptoCredentialsDetails: tls.caPem === undefined ? {} : { ca: tls.caPem },
+      appName: `sallyport/${target.connection}`.slice(0, 128),
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      cancelTimeout: CANCEL_TIMEOUT_MS,
+      // The driver's own stops at the first packet; ours are in stream.ts.
+      requestTimeout: 0,
+      maxRetriesOnTransientErrors: 0,
+      packetSize: PACKET_BYTES,
+      // A longer value arrives cut, but never so short that the cell's limit would let it pass.
+      textsize: Math.min(MAX_TEXT_BYTES, cellBytes * 2 + 16),
+      useUTC: true,
+    },
+  };
+}
+
+function connected(connection: Connection, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => connection.close();
+    signal.addEventListener("abort", abort, { once: true });
+    connection.connect((error) => {
+      signal.removeEventListener("abort", abort);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}
+
+/** Settings of the session, and the request's id where the administrator looks for it (`sys.dm_exec_sessions`). */
+function introduce(session: Session, requestId: string): Promise<void> {
+  const id = Buffer.from(requestId, "utf8").subarray(0, CONTEXT_INFO_BYTES);
+  const context = id.length === 0 ? "" : `; SET CONTEXT_INFO 0x${id.toString("hex")}`;
+  const sql = `SET LOCK_TIMEOUT ${LOCK_TIMEOUT_MS}; SET DEADLOCK_PRIORITY LOW${context}`;
+  return new Promise((resolve, reject) => {
+    const request = new Request(sql, (error) => (error ? reject(statementError(error, session.messages)) : resolve()));
+    session.connection.execSqlBatch(request);
+  });
+}
+
+function closed(connection: Connection): Promise<void> {
+  return new Promise((resolve) => {
+    const { socket } = connection as unknown as { socket?: { readonly closed: boolean } & NodeJS.EventEmitter };
+    if (socket === undefined || socket.closed) resolve();
+    else socket.once("close", () => resolve());
+    connection.close();
+  });
+}

@@ -1,0 +1,138 @@
+/** How a table is read: which columns, in which order, up to where. */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import type { SqlTable } from "@sallyport/shared/schema/operations.ts";
+import { hasName, sameName } from "../../executor/names.ts";
+import { ask } from "./ask.ts";
+import type { CatalogColumn, CatalogTable } from "./catalog.ts";
+import type { Session } from "./connect.ts";
+import { rowversionBefore, rowversionText } from "./position.ts";
+
+export interface Read {
+  readonly table: CatalogTable;
+  /** What the output gets, in the order that was asked for. */
+  readonly emitted: readonly CatalogColumn[];
+  /** Read for the position alone, because nobody asked for them. */
+  readonly unseen: readonly CatalogColumn[];
+  /** What rows are ordered by; empty where the table has no key. */
+  readonly order: readonly CatalogColumn[];
+  /** Ordered by rowversion, not by key: a later run of a rowversion pull. */
+  readonly byRowversion: boolean;
+  readonly rowversion?: CatalogColumn;
+  /** Rowversions as 16 hex digits: after `from`, up to `to`. */
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** @throws SallyportError `sql.not_found`, `policy.denied`, `request.invalid`, `sql.no_key`, `sql.watermark_lost`. */
+export async function planRead(
+  session: Session,
+  table: CatalogTable,
+  operation: SqlTable,
+  allowed: "*" | readonly string[],
+  signal: AbortSignal,
+): Promise<Read> {
+  const emitted = chooseColumns(table, operation, allowed);
+  if (operation.watermark === "none") return withOrder({ table, emitted, byRowversion: false }, table.key, allowed);
+
+  const rowversion = table.columns.find(({ declared }) => declared.name === "rowversion");
+  if (rowversion === undefined) {
+    throw new SallyportError("request.invalid", `${operation.table} has no rowversion column to find changes by.`, {
+      table: operation.table,
+      field: "operation.watermark",
+    });
+  }
+  if (table.key.length === 0) {
+    throw new SallyportError("sql.no_key", `${operation.table} has no key to fold changes by.`, {
+      table: operation.table,
+    });
+  }
+  requireAllowed([rowversion], allowed);
+  const { from } = operation;
+  if (from !== undefined && !isRowversion(from)) {
+    throw new SallyportError("request.invalid", "The watermark is no rowversion.", { field: "operation.from" });
+  }
+  const to = await upperBound(session, operation, signal);
+  const read = {
+    table,
+    emitted,
+    rowversion,
+    to,
+    byRowversion: from !== undefined,
+    ...(from === undefined ? {} : { from }),
+  };
+  return withOrder(read, from === undefined ? table.key : [rowversion], allowed);
+}
+
+function chooseColumns(
+  table: CatalogTable,
+  operation: SqlTable,
+  allowed: "*" | readonly string[],
+): readonly CatalogColumn[] {
+  if (operation.columns === "*") {
+    return allowed === "*" ? table.columns : table.columns.filter(({ name }) => hasName(allowed, name));
+  }
+  const columns = operation.columns.map((wanted) => {
+    const column = table.columns.find(({ name }) => sameName(name, wanted));
+    if (column !== undefined) return column;
+    throw new SallyportError("sql.not_found", `${operation.table} has no column ${wanted}.`, { column: wanted });
+  });
+  if (new Set(columns).size < columns.length) {
+    throw new SallyportError("request.invalid", "A column is named twice.", { field: "operation.columns" });
+  }
+  requireAllowed(columns, allowed);
+  return columns;
+}
+
+/** Adds the order, and what has to be read for it besides what was asked for. */
+function withOrder(
+  read: Omit<Read, "order" | "unseen">,
+  order: readonly CatalogColumn[],
+  allowed: "*" | readonly string[],
+): Read {
+  requireAllowed(order, allowed);
+  return { ...read, order, unseen: order.filter((column) => !read.emitted.includes(column)) };
+}
+
+/** Keys and watermarks are read and leave in positions, so the policy must allow them like any other column. */
+function requireAllowed(columns: readonly CatalogColumn[], allowed: "*" | readonly string[]): void {
+  if (allowed === "*") return;
+  const hidden = columns.find(({ name }) => !hasName(allowed, name));
+  if (hidden === undefined) return;
+  throw new SallyportError(
+    "policy.denied",
+    `The policy does not allow column ${hidden.name}, which is needed to read this table in order.`,
+    { column: hidden.name },
+  );
+}
+
+const isRowversion = (text: string): boolean => /^[0-9a-f]{16}$/.test(text);
+
+/**
+ * Everything below it is committed: `MIN_ACTIVE_ROWVERSION() - 1`, fixed once for a run, before its first row.
+ * A watermark above the database's current value comes from a history that a restore took away.
+ */
+async function upperBound(session: Session, operation: SqlTable, signal: AbortSignal): Promise<string> {
+  const sql = "SELECT MIN_ACTIVE_ROWVERSION() AS active, @@DBTS AS latest";
+  const [row] = await ask(session, { sql, parameters: [] }, signal);
+  const active = rowversionText(row?.active as Uint8Array);
+  const latest = rowversionText(row?.latest as Uint8Array);
+  const { from, plan } = operation;
+  const planned = plan?.to ?? undefined;
+  if (planned !== undefined && !isRowversion(planned)) {
+    throw new SallyportError("request.invalid", "The plan's upper bound is no rowversion.", {
+      field: "operation.plan",
+    });
+  }
+  for (const known of [from, planned]) {
+    if (known !== undefined && known > latest) {
+      throw new SallyportError("sql.watermark_lost", "The database's rowversion is behind the pull's watermark.", {
+        watermark: known,
+        current: latest,
+      });
+    }
+  }
+  if (planned !== undefined) return planned;
+  const before = rowversionBefore(active);
+  // An old transaction may hold the bound back; what was read once is not read again.
+  return from !== undefined && before < from ? from : before;
+}
