@@ -41,6 +41,8 @@ export function splitSections(bytes: Buffer): Section[] {
   while (reader.remaining() > 0) {
     const start = reader.position;
     const value = reader.read();
+    // rhea reads past the end without complaint.
+    if (reader.position > bytes.length) throw new Error("a message that is cut off");
     const code: unknown = value.descriptor?.value;
     const previous = sections.at(-1)?.code ?? 0;
     if (typeof code !== "number" || code < SECTION.header || code > SECTION.footer) {
