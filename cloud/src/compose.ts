@@ -47,11 +47,17 @@ export interface Orchestrator {
 
 // Read when the app is loaded: a wrong setting is named at start, not at the first call.
 const settings: Settings = readSettings(process.env);
-const QUEUE = "slices";
+/** The doorbells' queue. */
+export const SLICES_QUEUE = "slices";
 const RELAY_SCOPE = "https://relay.azure.net//.default";
 const MANAGEMENT_SCOPE = "https://management.azure.com/.default";
 /** Seconds that a send token by a shared key lives. */
 const SEND_TOKEN_SECONDS = 300;
+
+const stop = new AbortController();
+process.once("SIGTERM", () => stop.abort());
+/** Aborted when the host is about to stop this process: runs are then handed over at their next checkpoint. */
+export const stopping: AbortSignal = stop.signal;
 
 let built: Promise<Orchestrator> | undefined;
 
@@ -149,7 +155,7 @@ function pullDeps({ store, identity, openSession, random }: PullParts): PullDeps
     sinks: { arrow: arrowSink(sinkOptions), parquet: parquetSink(sinkOptions) },
     links: blobLinks(blobService, container, Date.now),
     openSession,
-    ring: serviceBusRing(serviceBusClient(identity).createSender(QUEUE)),
+    ring: serviceBusRing(serviceBusClient(identity).createSender(SLICES_QUEUE)),
     tell: async (event) => logLine("event", event.id, { ...event }),
     clock: systemClock,
     random,

@@ -50,7 +50,8 @@ export const newCredential = z.strictObject({
   signIn: z.enum(["sql"]).default("sql"),
 });
 export type Credential = z.infer<typeof newCredential>;
-export const newPull = z.strictObject({ id: nameId, definition: pullDefinition });
+/** `revision`: of the definition that this one replaces; left out for a new pull. */
+export const newPull = z.strictObject({ id: nameId, definition: pullDefinition, revision: z.int().min(1).optional() });
 export const newKey = z.strictObject({
   id: nameId,
   tenant: nameId.nullable(),

@@ -1,0 +1,50 @@
+import { app } from "@azure/functions";
+import { guarded } from "../access/guard.ts";
+import { keys, orchestrator } from "../compose.ts";
+import { cancelRun } from "../pulls/cancel.ts";
+import { getParts, getRun, listRuns, startRun } from "../pulls/views.ts";
+
+app.http("runs-start", {
+  route: "v1/tenants/{tenant}/pulls/{pull}/runs",
+  methods: ["POST"],
+  authLevel: "anonymous",
+  handler: guarded(keys, "runs:start", async (call) =>
+    startRun((await orchestrator()).pulls, call.tenant, call.param("pull")),
+  ),
+});
+
+app.http("runs-list", {
+  route: "v1/tenants/{tenant}/pulls/{pull}/runs",
+  methods: ["GET"],
+  authLevel: "anonymous",
+  handler: guarded(keys, "runs:read", async (call) =>
+    listRuns((await orchestrator()).pulls, call.tenant, call.param("pull")),
+  ),
+});
+
+app.http("runs-get", {
+  route: "v1/tenants/{tenant}/runs/{run}",
+  methods: ["GET"],
+  authLevel: "anonymous",
+  handler: guarded(keys, "runs:read", async (call) =>
+    getRun((await orchestrator()).pulls, call.tenant, call.param("run")),
+  ),
+});
+
+app.http("runs-parts", {
+  route: "v1/tenants/{tenant}/runs/{run}/parts",
+  methods: ["GET"],
+  authLevel: "anonymous",
+  handler: guarded(keys, "data:read", async (call) =>
+    getParts((await orchestrator()).pulls, call.tenant, call.param("run")),
+  ),
+});
+
+app.http("runs-cancel", {
+  route: "v1/tenants/{tenant}/runs/{run}/cancel",
+  methods: ["POST"],
+  authLevel: "anonymous",
+  handler: guarded(keys, "runs:start", async (call) => ({
+    answer: await cancelRun((await orchestrator()).pulls, call.tenant, call.param("run"), `key:${call.principal.id}`),
+  })),
+});

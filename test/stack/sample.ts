@@ -1,0 +1,83 @@
+/** Fills the sample database as its own administrator would, through `mssql`: the product never writes to it. */
+import sql from "mssql";
+import { exactSql, readExactRows } from "./exact.ts";
+import { readFlights } from "./flights.ts";
+
+export interface SampleServer {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password: string;
+  readonly ca: string;
+}
+
+export interface Sample {
+  /** Adds one minute to the delay of `count` flights, spread over the table. */
+  change(count: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const FLIGHTS_TABLE = `CREATE TABLE [dbo].[Flights] (
+  [Id] bigint NOT NULL PRIMARY KEY, [DepartedAt] datetime2(7) NOT NULL, [Delay] int NOT NULL, [Distance] int NOT NULL,
+  [Origin] nvarchar(8) NOT NULL, [Destination] nvarchar(8) NOT NULL, [Version] rowversion NOT NULL)`;
+
+/** Makes and fills `dbo.Flights` (with `flights` rows) and `dbo.Exact`. */
+export async function fillSample(
+  server: SampleServer,
+  flights: number,
+  onRows: (rows: number) => void,
+): Promise<Sample> {
+  const pool = await new sql.ConnectionPool({
+    server: server.host,
+    port: server.port,
+    database: server.database,
+    user: server.user,
+    password: server.password,
+    options: { encrypt: true, trustServerCertificate: false, cryptoCredentialsDetails: { ca: server.ca } },
+    requestTimeout: 120_000,
+    pool: { max: 1 },
+  }).connect();
+  await pool.request().batch(FLIGHTS_TABLE);
+  let filled = 0;
+  for await (const chunk of inThousands(readFlights(flights), 20)) {
+    const table = new sql.Table("dbo.Flights");
+    table.create = false;
+    table.columns.add("Id", sql.BigInt, { nullable: false });
+    table.columns.add("DepartedAt", sql.DateTime2(7), { nullable: false });
+    table.columns.add("Delay", sql.Int, { nullable: false });
+    table.columns.add("Distance", sql.Int, { nullable: false });
+    table.columns.add("Origin", sql.NVarChar(8), { nullable: false });
+    table.columns.add("Destination", sql.NVarChar(8), { nullable: false });
+    for (const flight of chunk) {
+      const { id, departedAtMs, delay, distance, origin, destination } = flight;
+      table.rows.add(id, new Date(departedAtMs), delay, distance, origin, destination);
+    }
+    await pool.request().bulk(table);
+    filled += chunk.length;
+    onRows(filled);
+  }
+  await pool.request().batch(exactSql(readExactRows()));
+  return {
+    change: async (count) => {
+      const step = Math.max(1, Math.floor(flights / count));
+      const last = step * count;
+      await pool
+        .request()
+        .batch(`UPDATE [dbo].[Flights] SET [Delay] = [Delay] + 1 WHERE [Id] % ${step} = 0 AND [Id] <= ${last}`);
+    },
+    close: () => pool.close(),
+  };
+}
+
+async function* inThousands<T>(chunks: AsyncIterable<T[]>, thousands: number): AsyncGenerator<T[]> {
+  let held: T[] = [];
+  for await (const chunk of chunks) {
+    held.push(...chunk);
+    if (held.length >= thousands * 1000) {
+      yield held;
+      held = [];
+    }
+  }
+  if (held.length > 0) yield held;
+}

@@ -1,0 +1,41 @@
+/** The customer's SQL Server: the TDS emulator as a process of its own. */
+import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import { type Child, startChild } from "./children.ts";
+import type { SampleServer } from "./sample.ts";
+
+export interface SqlServer extends Child {
+  readonly server: SampleServer;
+  readonly readerPassword: string;
+}
+
+export interface SqlServerOptions {
+  readonly tls: { readonly key: string; readonly cert: string };
+  readonly ca: string;
+  readonly reader: string;
+  readonly logFile: string;
+}
+
+const MAIN = fileURLToPath(new URL("../emulators/tds/main.ts", import.meta.url));
+const DATABASE = "ERP";
+
+export async function startSqlServer({ tls, ca, reader, logFile }: SqlServerOptions): Promise<SqlServer> {
+  const [password, readerPassword] = [randomBytes(18).toString("base64url"), randomBytes(18).toString("base64url")];
+  const logins = [
+    { name: "sa", password, rights: "sysadmin" },
+    { name: reader, password: readerPassword, rights: { schemas: ["dbo"] } },
+  ];
+  const child = startChild({
+    name: "SQL Server emulator",
+    args: [MAIN],
+    input: JSON.stringify({ port: 0, tls, logins, databases: [DATABASE] }),
+    logFile,
+  });
+  const { port } = z.object({ port: z.int() }).parse(await child.ready);
+  return {
+    ...child,
+    readerPassword,
+    server: { host: "localhost", port, database: DATABASE, user: "sa", password, ca },
+  };
+}

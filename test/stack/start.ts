@@ -1,0 +1,224 @@
+/**
+ * The whole system on one machine: emulators where Azure and the customer's server would be, the real function app, and an
+ * agent that enrols as a customer's would. What `npm start` and the end-to-end tests run.
+ */
+import { createHash, generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { TableClient } from "@azure/data-tables";
+import { BlobServiceClient } from "@azure/storage-blob";
+import { createTables } from "@sallyport/cloud/src/store/open.ts";
+import { generateKeyPair } from "@sallyport/shared/crypto/identity.ts";
+import { startAzurite } from "../emulators/azurite/start.ts";
+import { startFunctionsHost } from "../emulators/functions-host/start.ts";
+import { type Relay, startRelay } from "../emulators/relay/start.ts";
+import { makeTokenChecks } from "../emulators/relay/token-checks.ts";
+import { type ServiceBus, startServiceBus } from "../emulators/servicebus/start.ts";
+import { makeAuthority } from "../emulators/tls/certificates.ts";
+import { type RunningAgent, startAgent } from "./agent.ts";
+import { type Api, connectApi } from "./api.ts";
+import type { Cleanup } from "./cleanup.ts";
+import type { SampleServer } from "./sample.ts";
+import { type SqlServer, startSqlServer } from "./sql-server.ts";
+
+export const TENANT = "contoso";
+export const SITE = "oslo";
+export const CONNECTION = "erp";
+/** The login that pulls use; it may only read. */
+export const READER = "svc_sallyport";
+
+export interface Stack {
+  readonly folder: string;
+  readonly api: Api;
+  readonly origin: string;
+  readonly caPem: string;
+  readonly relay: Relay;
+  readonly agent: RunningAgent;
+  readonly sqlServer: SqlServer;
+  /** Enrols and starts a further agent of the site, under another name. */
+  addAgent(name: string, policy?: string): Promise<RunningAgent>;
+}
+
+export interface StackOptions {
+  readonly folder: string;
+  readonly cleanup: Cleanup;
+  /** Settings of the function app beside those that say where things are. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly onStep?: (step: string) => void;
+  /** The agent's policy; by default what the sample needs. */
+  readonly policy?: (server: SampleServer, caFile: string) => string;
+}
+
+/** Starts everything and resolves when the agent listens. What was started is in `cleanup`, also when this throws. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { folder, cleanup, onStep = () => undefined } = options;
+  const inFolder = (name: string) => join(folder, name);
+  mkdirSync(inFolder("logs"), { recursive: true });
+  const authority = await makeAuthority();
+  const tls = await authority.issue({ names: ["localhost"], addresses: ["127.0.0.1"] });
+  const caFile = inFolder("ca.pem");
+  writeFileSync(caFile, authority.caPem);
+
+  onStep("emulators");
+  const identity = makeIdentity();
+  const [storage, queue, relay, sqlServer] = await Promise.all([
+    startAzurite({ folder: inFolder("storage") }).then((it) => cleanup.add(it, () => it.close())),
+    startQueue().then((it) => cleanup.add(it, () => it.close())),
+    startNamespace(tls, identity).then((it) => cleanup.add(it, () => it.stop())),
+    startSqlServer({ tls, ca: authority.caPem, reader: READER, logFile: inFolder("logs/sql-server.log") }).then((it) =>
+      cleanup.add(it, () => it.close()),
+    ),
+  ]);
+  await createTables((name) => tableClient(storage.connectionString, name));
+  await BlobServiceClient.fromConnectionString(storage.connectionString).getContainerClient("sallyport").create();
+
+  onStep("function app");
+  const adminKey = `sp_admin_${randomBytes(32).toString("base64url")}`;
+  const port = await freePort();
+  const origin = `https://localhost:${port}`;
+  const namespace = `localhost:${relay.controlPort}`;
+  cleanup.add(
+    await startFunctionsHost({
+      app: fileURLToPath(new URL("../../cloud", import.meta.url)),
+      tls,
+      port,
+      identity: { privateKeyPem: identity.privateKeyPem, principalId: identity.principalId },
+      env: {
+        NODE_EXTRA_CA_CERTS: caFile,
+        ...(await writeSecrets(folder)),
+        SALLYPORT_ORIGIN: origin,
+        SALLYPORT_ADMIN_KEY_SHA256: createHash("sha256").update(adminKey).digest("hex"),
+        SALLYPORT_TABLES: storage.connectionString,
+        SALLYPORT_BLOBS: storage.connectionString,
+        SALLYPORT_SERVICEBUS: queue.connectionString,
+        SALLYPORT_RELAY: namespace,
+        SALLYPORT_RELAY_LISTEN: `Endpoint=sb://${namespace}/;SharedAccessKeyName=listen;SharedAccessKey=${relay.listenKey}`,
+        SALLYPORT_RELAY_RESOURCE: `https://${namespace}/subscriptions/${randomUUID()}/resourceGroups/demo/providers/Microsoft.Relay/namespaces/demo`,
+        ...options.settings,
+      },
+      onLine: (line) => appendFileSync(inFolder("logs/function-app.log"), `${line}\n`, { mode: 0o600 }),
+    }),
+    (it) => it.close(),
+  );
+
+  onStep("agent");
+  const api = connectApi(origin, adminKey, authority.caPem);
+  await api.post("/tenants", { id: TENANT, name: "Contoso" });
+  await api.post(`/tenants/${TENANT}/sites`, { id: SITE, name: "Oslo" });
+  const policy = options.policy?.(sqlServer.server, caFile) ?? samplePolicy(sqlServer.server, caFile);
+  const addAgent = async (name: string, itsPolicy = policy): Promise<RunningAgent> => {
+    const { code } = await api.post<{ code: string }>(`/tenants/${TENANT}/sites/${SITE}/codes`, { autoApprove: true });
+    const agent = await startAgent({
+      stateDir: inFolder(name),
+      origin,
+      code,
+      caFile,
+      rendezvousHost: `localhost:${relay.rendezvousPort}`,
+      policy: itsPolicy,
+      logFile: inFolder(`logs/${name}.log`),
+    });
+    cleanup.add(agent, (it) => it.close());
+    await Promise.race([relay.listening(`a-${agent.id}`), agent.ended]);
+    return agent;
+  };
+  const agent = await addAgent("agent");
+  await api.post(`/tenants/${TENANT}/connections`, { id: CONNECTION, site: SITE, kind: "mssql" });
+  await api.put(`/tenants/${TENANT}/connections/${CONNECTION}/credential`, {
+    user: READER,
+    password: sqlServer.readerPassword,
+  });
+  return { folder, api, origin, caPem: authority.caPem, relay, agent, sqlServer, addAgent };
+}
+
+/** What the owner of the sample's site allows: its two tables, read only. */
+export const samplePolicy = (server: SampleServer, caFile: string): string => `v: 1
+connections:
+  ${CONNECTION}:
+    kind: mssql
+    address: ${server.host}:${server.port}
+    database: ${server.database}
+    tls: { mode: required, ca: ${JSON.stringify(caFile)} }
+    logins: [${READER}]
+    rules:
+      - id: sample
+        allow: [table]
+        tables: [dbo.Flights, dbo.Exact]
+        columns: "*"
+`;
+
+const startQueue = (): Promise<ServiceBus> =>
+  startServiceBus({
+    config: {
+      UserConfig: {
+        Namespaces: [
+          {
+            Name: "sallyport",
+            Queues: [{ Name: "slices", Properties: { LockDuration: "PT1M", MaxDeliveryCount: 10 } }],
+          },
+        ],
+        Logging: { Type: "File" },
+      },
+    },
+    keys: [{ name: "app", key: randomBytes(32).toString("base64") }],
+  });
+
+async function startNamespace(
+  tls: { key: string; cert: string },
+  identity: Identity,
+): Promise<Relay & { listenKey: string }> {
+  const listenKey = randomBytes(32).toString("base64");
+  // As in Azure: the app's identity holds the roles Azure Relay Sender and, for hybrid connections, Contributor.
+  const roles = {
+    jwk: identity.publicJwk,
+    relay: { [identity.principalId]: ["Send" as const] },
+    management: [identity.principalId],
+  };
+  const relay = await startRelay({
+    tls,
+    ...(await makeTokenChecks(roles)),
+    namespaceRules: [{ name: "listen", primaryKey: listenKey, rights: ["Listen"] }],
+    entities: [],
+  });
+  return { ...relay, listenKey };
+}
+
+type Identity = ReturnType<typeof makeIdentity>;
+
+/** The managed identity of the function app: its tokens are signed with this key. */
+function makeIdentity() {
+  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return {
+    principalId: randomUUID(),
+    privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
+    publicJwk: publicKey.export({ format: "jwk" }) as { kty: "EC"; crv: "P-256"; x: string; y: string },
+  };
+}
+
+/** The orchestrator's signing key and secret store, as files only this account reads. */
+async function writeSecrets(folder: string): Promise<Record<string, string>> {
+  const secrets = join(folder, "orchestrator");
+  mkdirSync(secrets, { recursive: true, mode: 0o700 });
+  const { privateJwk } = await generateKeyPair("ES256");
+  writeFileSync(join(secrets, "signing-key.json"), JSON.stringify(privateJwk), { mode: 0o600 });
+  writeFileSync(join(secrets, "secrets.key"), randomBytes(32).toString("base64"), { mode: 0o600 });
+  return {
+    SALLYPORT_SIGNING_KEY: join(secrets, "signing-key.json"),
+    SALLYPORT_SECRETS: join(secrets, "secrets.json"),
+    SALLYPORT_SECRETS_KEY: join(secrets, "secrets.key"),
+  };
+}
+
+const tableClient = (connectionString: string, name: string): TableClient =>
+  TableClient.fromConnectionString(connectionString, name, { allowInsecureConnection: true });
+
+/** The function app must know its own address before it starts, as in Azure. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
