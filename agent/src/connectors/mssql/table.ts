@@ -3,14 +3,15 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Limits, Plan, SqlTable } from "@sallyport/shared/schema/operations.ts";
 import type { Grant, Outcome, Output } from "../connector.ts";
-import { arrowColumn, type CatalogColumn, resolveTable } from "./catalog.ts";
+import { arrowColumn, resolveTable } from "./catalog.ts";
 import type { Session } from "./connect.ts";
-import { columnSink, createPump, type Pace, type Pump } from "./flow.ts";
+import { columnSink, createPump, type Pace } from "./flow.ts";
 import { createKeyReader, type Position, parsePosition, positionText, rowversionText } from "./position.ts";
 import { planRead, type Read } from "./read-plan.ts";
 import { sliceStatement } from "./select.ts";
 import type { ValueSink } from "./sink.ts";
-import { streamRows } from "./stream.ts";
+import { type RowFlow, streamRows } from "./stream.ts";
+import type { WireColumn } from "./wire.ts";
 
 type TableGrant = Extract<Grant, { kind: "table" }>;
 
@@ -33,9 +34,9 @@ export async function readTable(
     consistency: read.table.key.length > 0 ? "fuzzy" : "statement",
   };
   checkPlan(operation.plan, plan);
-  const columns = read.emitted.map(arrowColumn);
-  const batch = await output.schema(columns, plan);
-  return readSlices(session, read, startOf(operation, read), batch, limits, output, pace, signal);
+  const start = startOf(operation, read);
+  const batch = await output.schema(read.emitted.map(arrowColumn), plan);
+  return readSlices({ session, read, batch, limits, output, pace, signal }, start);
 }
 
 /** The run's plan, fixed by its first session, must be what this session would do too. */
@@ -54,69 +55,55 @@ function checkPlan(stored: Plan | undefined, now: Plan): void {
 function startOf(operation: SqlTable, read: Read): Position | undefined {
   if (operation.position === undefined) return undefined;
   const position = parsePosition(operation.position);
-  const fits =
-    "key" in position ? position.key.length === read.table.key.length && !read.byRowversion : read.byRowversion;
-  if (fits && read.order.length > 0) return position;
+  const fits = "rowversion" in position ? read.byRowversion : position.key.length === read.order.length;
+  if (read.order.length > 0 && fits && read.byRowversion === "rowversion" in position) return position;
   throw new SallyportError("request.plan_changed", "The position does not fit the way this table is read now.");
 }
 
-async function readSlices(
-  session: Session,
-  read: Read,
-  start: Position | undefined,
-  batch: RowBatch,
-  limits: Limits,
-  output: Output,
-  pace: Pace,
-  signal: AbortSignal,
-): Promise<Outcome> {
-  const selected = [...read.emitted, ...read.unseen];
-  let sinks: readonly ValueSink[] = [];
-  let keyOfLast: (() => Position) | undefined;
-  let position = start;
-  let rows = 0;
+interface Reading {
+  readonly session: Session;
+  readonly read: Read;
+  readonly batch: RowBatch;
+  readonly limits: Limits;
+  readonly output: Output;
+  readonly pace: Pace;
+  readonly signal: AbortSignal;
+}
+
+async function readSlices(reading: Reading, start: Position | undefined): Promise<Outcome> {
+  const { session, read, batch, output, pace, signal } = reading;
   const hasPositions = read.order.length > 0;
-  const pump: Pump = createPump(
-    output,
-    batch,
-    pace,
-    hasPositions
-      ? () => {
-          if (keyOfLast !== undefined && rows > 0) position = keyOfLast();
-          return positionText(position!);
-        }
-      : undefined,
-  );
   // By key in slices, each a statement that ends by itself. By rowversion in one: each slice would sort the table anew.
   const sliceRows = hasPositions && !read.byRowversion ? pace.sliceRows : undefined;
+  let position = start;
+  let positionOfLast: () => Position | undefined = () => position;
+  let rows = 0;
+  const currentText = (): string => {
+    if (rows > 0) position = positionOfLast();
+    return positionText(position!);
+  };
+  const pump = createPump(output, batch, pace, hasPositions ? currentText : undefined);
+  const flow: RowFlow = {
+    async columns(wire, guard) {
+      const sinks = sinksOf(reading, wire, guard);
+      if (hasPositions) positionOfLast = positionReader(read, wire, sinks);
+      return sinks;
+    },
+    row() {
+      rows++;
+      return pump.row();
+    },
+    drain: () => pump.drain(),
+  };
   const outcome = (complete: boolean): Outcome =>
     position === undefined ? { complete } : { complete, position: positionText(position) };
   try {
     for (;;) {
       rows = 0;
-      const flow = {
-        async columns(wire: Parameters<typeof columnSink>[0][], guard: Parameters<typeof columnSink>[3]["guard"]) {
-          sinks = selected.map((column, at) =>
-            columnSink(wire[at]!, batch.columns[at], arrowColumn(column), {
-              guard,
-              remember: read.order.includes(column),
-              cellBytes: limits.cellBytes,
-            }),
-          );
-          keyOfLast = keyReaderOf(read, selected, wire, sinks);
-          return sinks;
-        },
-        row() {
-          rows++;
-          return pump.row();
-        },
-        drain: () => pump.drain(),
-      };
-      const statement = sliceStatement(read, position, sliceRows);
-      const end = await streamRows(session, statement, flow as Parameters<typeof streamRows>[2], pace.idleMs, signal);
+      const end = await streamRows(session, sliceStatement(read, position, sliceRows), flow, pace.idleMs, signal);
       if (end === "stopped") return outcome(false);
       await pump.finish();
-      if (hasPositions && rows > 0) position = keyOfLast!();
+      if (hasPositions && rows > 0) position = positionOfLast();
       if (sliceRows === undefined || rows < sliceRows) return outcome(true);
       if ((await pump.checkpoint()) === "stop") return outcome(false);
     }
@@ -125,19 +112,29 @@ async function readSlices(
   }
 }
 
-function keyReaderOf(
-  read: Read,
-  selected: readonly CatalogColumn[],
-  wire: Parameters<typeof columnSink>[0][],
-  sinks: readonly ValueSink[],
-): (() => Position) | undefined {
-  if (read.order.length === 0) return undefined;
+function sinksOf(
+  { read, batch, limits }: Reading,
+  wire: readonly WireColumn[],
+  guard: Parameters<RowFlow["columns"]>[1],
+): readonly ValueSink[] {
+  return [...read.emitted, ...read.unseen].map((column, at) =>
+    columnSink(wire[at]!, batch.columns[at], arrowColumn(column), {
+      guard,
+      remember: read.order.includes(column),
+      cellBytes: limits.cellBytes,
+    }),
+  );
+}
+
+/** Where the row stands that the sinks saw last. */
+function positionReader(read: Read, wire: readonly WireColumn[], sinks: readonly ValueSink[]): () => Position {
+  const selected = [...read.emitted, ...read.unseen];
   const places = read.order.map((column) => selected.indexOf(column));
-  const reader = createKeyReader(
+  const key = createKeyReader(
     read.order.map(arrowColumn),
     places.map((at) => wire[at]!),
     places.map((at) => sinks[at]!),
   );
-  if (!read.byRowversion) return () => ({ key: reader.read() });
-  return () => ({ rowversion: rowversionText(Buffer.from(String(reader.read()[0]), "base64url")) });
+  if (!read.byRowversion) return () => ({ key: key.read() });
+  return () => ({ rowversion: rowversionText(Buffer.from(String(key.read()[0]), "base64url")) });
 }

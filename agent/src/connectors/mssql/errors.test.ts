@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connectError, serverError, statementError } from "./errors.ts";
+
+const message = (number: number, level = 16) => ({ number, state: 1, class: level, procName: "" });
+
+test("numbers become codes, and no text of the server's goes on", () => {
+  const codes = [18456, 18486, 18452, 4060, 208, 207, 102, 229, 1205, 1222, 3952, 596, 245, 8134].map(
+    (number) => serverError([message(number)])?.code,
+  );
+  assert.deepEqual(codes, [
+    "connection.login_failed",
+    "connection.account_locked",
+    "connection.windows_login_refused",
+    "connection.database",
+    "sql.not_found",
+    "sql.not_found",
+    "sql.syntax",
+    "sql.permission",
+    "sql.deadlock",
+    "sql.timeout",
+    "sql.snapshot_unavailable",
+    "connection.lost",
+    "sql.failed",
+    "sql.failed",
+  ]);
+  const quoting = { ...message(245), message: "Conversion failed when converting 'secret'", procName: "dbo.P" };
+  const error = serverError([quoting]);
+  assert.doesNotMatch(JSON.stringify([error?.message, error?.detail]), /secret/);
+  assert.deepEqual(error?.detail, { number: 245, state: 1, class: 16, procedure: "dbo.P" });
+});
+
+test("the first error decides, information does not", () => {
+  assert.equal(serverError([message(5701, 0), message(229), message(3621)])?.code, "sql.permission");
+  assert.equal(serverError([message(5701, 0)]), undefined);
+});
+
+const driver = (code: string, cause?: string): Error =>
+  Object.assign(new Error("text", cause === undefined ? {} : { cause: Object.assign(new Error(), { code: cause }) }), {
+    code,
+  });
+
+test("the driver's codes, with their causes", () => {
+  assert.equal(connectError(driver("ESOCKET", "ECONNREFUSED"), []).code, "connection.unreachable");
+  assert.equal(connectError(driver("ETIMEOUT"), []).code, "connection.unreachable");
+  assert.equal(connectError(driver("ESOCKET", "SELF_SIGNED_CERT_IN_CHAIN"), []).code, "connection.tls");
+  assert.equal(connectError(driver("ESOCKET", "ERR_TLS_CERT_ALTNAME_INVALID"), []).code, "connection.tls");
+  assert.equal(connectError(driver("EENCRYPT"), []).code, "connection.tls");
+  assert.equal(connectError(driver("ELOGIN"), []).code, "connection.login_failed");
+  assert.equal(connectError(driver("ELOGIN"), [message(4060, 11)]).code, "connection.database");
+  assert.equal(statementError(driver("ESOCKET", "ECONNRESET"), []).code, "connection.lost");
+  assert.equal(statementError(driver("EREQUEST"), [message(1205, 13)]).code, "sql.deadlock");
+});

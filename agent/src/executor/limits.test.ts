@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
+import { createMeter, createTimeFuse, smallestLimits } from "./limits.ts";
+
+test("the smallest stated limit counts, the default only where none is stated, the request always", () => {
+  const asked = { ...DEFAULT_LIMITS, rows: 1e9, seconds: 60 };
+  assert.deepEqual(smallestLimits([undefined, {}], asked), { ...DEFAULT_LIMITS, seconds: 60 });
+  // An owner may allow more than the default.
+  assert.equal(smallestLimits([{ rows: 2e8 }, { rows: 1e8 }], asked).rows, 1e8);
+  assert.equal(smallestLimits([{ rows: 2e8 }], { ...asked, rows: 7 }).rows, 7);
+  assert.equal(smallestLimits([{ cellBytes: 10 }, undefined, { cellBytes: 20 }], asked).cellBytes, 10);
+});
+
+const isCode = (code: string) => (error: unknown) => error instanceof SallyportError && error.code === code;
+
+test("a meter takes up to the limit, and refuses before more leaves", () => {
+  const meter = createMeter({ rows: 10, bytes: 100 });
+  meter.take(4, 40);
+  meter.take(6, 60);
+  assert.throws(() => meter.take(1, 0), isCode("limit.rows"));
+  assert.throws(() => meter.take(0, 1), isCode("limit.bytes"));
+  assert.deepEqual([meter.rows, meter.bytes], [10, 100]);
+});
+
+test("a time fuse aborts with limit.time, and not once it is cleared", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const burnt = createTimeFuse({ seconds: 2 });
+  const cleared = createTimeFuse({ seconds: 2 });
+  cleared.clear();
+  t.mock.timers.tick(1999);
+  assert.equal(burnt.signal.aborted, false);
+  t.mock.timers.tick(1);
+  assert.ok(isCode("limit.time")(burnt.signal.reason));
+  assert.equal(cleared.signal.aborted, false);
+});
