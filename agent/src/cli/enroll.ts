@@ -46,8 +46,11 @@ Example:
   sallyport enroll --origin https://sallyport-contoso.azurewebsites.net
   sallyport enroll --origin https://… --code-file /run/secrets/code --state /var/lib/sallyport`,
     )
-    .action(async (options: EnrollOptions) => {
+    // Taken here and refused by us: the parser would repeat them, and one may be the code.
+    .allowExcessArguments()
+    .action(async (options: EnrollOptions, command: Command) => {
       try {
+        if (command.args.length > 0) throw codeOnCommandLine();
         await enroll(options);
       } catch (error) {
         fail(error, options);
@@ -58,9 +61,12 @@ Example:
 /** A code on the command line stands in the shell's history and in the process list. */
 export function refuseCodeOnCommandLine(args: readonly string[]): void {
   if (args[0] === "enroll" && args.some((arg) => /^--?code(=|$)/.test(arg))) {
-    throw new UsageError("the code is never given on the command line: use --code-file, or type it when asked");
+    throw codeOnCommandLine();
   }
 }
+
+const codeOnCommandLine = (): UsageError =>
+  new UsageError("the code is never given on the command line: use --code-file, or type it when asked");
 
 async function enroll(options: EnrollOptions): Promise<void> {
   const paths = statePaths(resolve(options.state));
