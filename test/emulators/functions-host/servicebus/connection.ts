@@ -32,8 +32,8 @@ export function readConnection(name: string, settings: Settings): Connection {
 
 /** Makes the client; it connects with the first receiver. A namespace may be `localhost:PORT`, which is TLS. */
 export function openClient(connection: Connection): ServiceBusClient {
-  // A local service is back within moments, so the SDK's waits of up to 30 s would only slow tests down.
-  const options = { retryOptions: { maxRetries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 5_000, mode: 0 } };
+  // A local service is back within moments; the SDK's own first wait is 30 s.
+  const options = { retryOptions: { retryDelayInMs: 200 } };
   if (connection.by === "connectionString") return new ServiceBusClient(connection.connectionString, options);
   const credential = connection.clientId
     ? new ManagedIdentityCredential({ clientId: connection.clientId })

@@ -32,6 +32,8 @@ export function startServiceBusListener(
   const receiver = openReceiver(fn, client, settings);
   const autoComplete = fn.autoCompleteMessages ?? settings.autoCompleteMessages;
   const inHand = new Set<Promise<void>>();
+  const stopping = new AbortController();
+  const reportError = makeReporter(fn);
   const subscription = receiver.subscribe(
     {
       processMessage: async (message) => {
@@ -40,12 +42,17 @@ export function startServiceBusListener(
         await handled;
         inHand.delete(handled);
       },
-      processError: async (args) => reportError(fn, args),
+      processError: async (args) => reportError(args),
     },
-    { autoCompleteMessages: false, maxConcurrentCalls: settings.maxConcurrentCalls },
+    {
+      autoCompleteMessages: false,
+      maxConcurrentCalls: settings.maxConcurrentCalls,
+      abortSignal: stopping.signal,
+    },
   );
   return {
     async stop() {
+      stopping.abort(); // or closing would wait for a service that is not there
       await subscription.close();
       await Promise.all(inHand);
       await receiver.close();
@@ -103,7 +110,12 @@ async function run(
   }
 }
 
-function reportError(fn: ServiceBusFunction, args: ProcessErrorArgs): void {
-  const text = `Message processing error (Action=${args.errorSource}, EntityPath=${args.entityPath}): ${args.error.message}`;
-  writeLog("error", `Host.ServiceBus.${fn.name}`, text);
+/** Logs an error once and not again while it stays the same: a service that is away fails several times a second. */
+function makeReporter(fn: ServiceBusFunction): (args: ProcessErrorArgs) => void {
+  let last = "";
+  return ({ errorSource, entityPath, error }) => {
+    const text = `Message processing error (Action=${errorSource}, EntityPath=${entityPath}): ${error.message}`;
+    if (text !== last) writeLog("error", `Host.ServiceBus.${fn.name}`, text);
+    last = text;
+  };
 }
