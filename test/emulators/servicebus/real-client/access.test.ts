@@ -7,7 +7,7 @@ import { ServiceBusClient } from "@azure/service-bus";
 import rhea from "rhea";
 import { makeAuthority } from "../../tls/certificates.ts";
 import { type ServiceBus, startServiceBus } from "../start.ts";
-import { bodiesIn, configOf, connect, KEYS, open, receiveOne } from "./open.ts";
+import { atEnd, bodiesIn, configOf, connect, KEYS, open, receiveOne } from "./open.ts";
 
 const QUEUES = { Queues: [{ Name: "q" }, { Name: "other" }] };
 const UNAUTHORIZED = { code: "UnauthorizedAccess" };
@@ -48,18 +48,17 @@ test("a signature opens the entity it was made for, until it expires", async (t)
 test("a link without a token before it is refused", async (t) => {
   const { bus } = await open(t, QUEUES);
   const connection = rhea.create_container().connect({ host: "127.0.0.1", port: bus.port, reconnect: false });
-  t.after(() => connection.close());
-  for (const link of [connection.open_sender("q"), connection.open_receiver("q"), connection.open_receiver("q/$management")]) {
-    await once(link, link.is_sender() ? "sender_error" : "receiver_error");
-    assert.equal((link.error as { condition: string }).condition, "amqp:unauthorized-access");
-  }
+  atEnd(t, () => connection.close());
+  const links = [connection.open_sender("q"), connection.open_receiver("q"), connection.open_receiver("q/$management")];
+  await Promise.all(links.map((link) => once(link, link.is_sender() ? "sender_error" : "receiver_error")));
+  for (const { error } of links) assert.equal((error as { condition: string }).condition, "amqp:unauthorized-access");
 });
 
 test("over TLS a namespace and an Entra credential are enough", async (t) => {
   const authority = await makeAuthority();
   const trusted = tls.getCACertificates("default");
   tls.setDefaultCACertificates([...trusted, authority.caPem]);
-  t.after(() => tls.setDefaultCACertificates(trusted));
+  atEnd(t, () => tls.setDefaultCACertificates(trusted));
   const bus = await startServiceBus({
     config: configOf(QUEUES),
     keys: KEYS,
@@ -73,8 +72,8 @@ test("over TLS a namespace and an Entra credential are enough", async (t) => {
   const good = new ServiceBusClient(`localhost:${bus.port}`, credential("good"), options);
   const bad = new ServiceBusClient(`localhost:${bus.port}`, credential("bad"), options);
   const byKey = new ServiceBusClient(bus.connectionString, options);
-  t.after(() => Promise.all([good.close(), bad.close(), byKey.close()]));
-  t.after(() => bus.close());
+  atEnd(t, () => Promise.all([good.close(), bad.close(), byKey.close()]));
+  atEnd(t, () => bus.close());
   await good.createSender("q").sendMessages({ body: "by token" });
   assert.equal((await receiveOne(byKey.createReceiver("q"))).body, "by token");
   await assert.rejects(bad.createSender("q").sendMessages({ body: 1 }), UNAUTHORIZED);
@@ -84,7 +83,7 @@ test("an Entra token is refused where nobody says that it is good", async (t) =>
   const { bus } = await open(t, QUEUES);
   const client = rhea.create_container();
   const connection = client.connect({ host: "127.0.0.1", port: bus.port, reconnect: false });
-  t.after(() => connection.close());
+  atEnd(t, () => connection.close());
   const replies = connection.open_receiver({ source: "$cbs", target: "me" });
   const requests = connection.open_sender("$cbs");
   await once(requests, "sendable");

@@ -24,9 +24,8 @@ export async function open(
   options: Partial<ServiceBusOptions> = {},
 ): Promise<{ bus: ServiceBus; client: ServiceBusClient }> {
   const bus = await startServiceBus({ config: configOf(entities), keys: KEYS, ...options });
-  const client = connect(t, bus.connectionString);
-  t.after(() => bus.close());
-  return { bus, client };
+  atEnd(t, () => bus.close());
+  return { bus, client: connect(t, bus.connectionString) };
 }
 
 export function connect(
@@ -35,8 +34,22 @@ export function connect(
   options: ServiceBusClientOptions = {},
 ): ServiceBusClient {
   const client = new ServiceBusClient(connectionString, { retryOptions: { maxRetries: 0 }, ...options });
-  t.after(() => client.close());
+  atEnd(t, () => client.close());
   return client;
+}
+
+const endings = new WeakMap<TestContext, (() => unknown)[]>();
+
+/** Runs when the test ends, last come first: an SDK client that loses its emulator first does not close for minutes. */
+export function atEnd(t: TestContext, ending: () => unknown): void {
+  const mine = endings.get(t) ?? [];
+  if (mine.length === 0) {
+    endings.set(t, mine);
+    t.after(async () => {
+      for (const end of mine.reverse()) await end();
+    });
+  }
+  mine.push(ending);
 }
 
 /** Waits for exactly this many messages. */

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { atEnd } from "./open.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 
@@ -16,7 +17,7 @@ export type EmulatorProcess = {
 
 export function spawnEmulator(t: TestContext): ChildProcess {
   const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN], { stdio: ["pipe", "pipe", "pipe"] });
-  t.after(() => child.kill("SIGKILL"));
+  atEnd(t, () => child.kill("SIGKILL"));
   return child;
 }
 

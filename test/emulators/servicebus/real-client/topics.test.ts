@@ -54,7 +54,7 @@ test("scheduling and duplicate detection are the topic's", async (t) => {
   const Properties = { RequiresDuplicateDetection: true };
   const { bus, client } = await open(t, { Topics: [{ Name: "events", Properties, Subscriptions: [{ Name: "s" }] }] });
   const sender = client.createSender("events");
-  const later = new Date(Date.now() + 100);
+  const later = new Date(Date.now() + 1500);
   await sender.scheduleMessages([{ body: "scheduled", messageId: "a" }], later);
   await sender.sendMessages({ body: "repeated", messageId: "a" });
   assert.deepEqual(await bodiesIn(bus, "events/Subscriptions/s"), []);
