@@ -48,7 +48,10 @@ test("gives back what was put in, field by field", async (t) => {
     { entity: "q", message: { ...full, message } },
   ]);
   assert.deepEqual([...second.saved.sequences], [["q", 3]]);
-  assert.deepEqual(second.saved.remembered.map(({ messageId }) => messageId), ["later"]);
+  assert.deepEqual(
+    second.saved.remembered.map(({ messageId }) => messageId),
+    ["later"],
+  );
 });
 
 test("everything queued in one turn is one commit, and committed() resolves after it", async (t) => {
@@ -77,5 +80,11 @@ test("a failed commit is told to those who wait, and the next one stands on its 
   await journal.committed();
   const reader = new DatabaseSync(file, { readOnly: true });
   t.after(() => reader.close());
-  assert.deepEqual(reader.prepare("SELECT sequence FROM messages").all().map((row) => row.sequence), [3]);
+  assert.deepEqual(
+    reader
+      .prepare("SELECT sequence FROM messages")
+      .all()
+      .map((row) => row.sequence),
+    [3],
+  );
 });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
+import net from "node:net";
 import { type TestContext, test } from "node:test";
 import tls from "node:tls";
 import { ServiceBusClient } from "@azure/service-bus";
-import rhea from "rhea";
+import rhea, { type Connection } from "rhea";
 import { makeAuthority } from "../../tls/certificates.ts";
 import { type ServiceBus, startServiceBus } from "../start.ts";
 import { atEnd, bodiesIn, configOf, connect, KEYS, open, receiveOne } from "./open.ts";
@@ -24,6 +25,17 @@ function signature(resource: string, key: string, expirySeconds: number): string
 
 async function send(t: TestContext, bus: ServiceBus, credential: string, entity = "q"): Promise<void> {
   await connect(t, connectionString(bus, credential)).createSender(entity).sendMessages({ body: "in" });
+}
+
+/** A plain AMQP client, for what the SDK never does. */
+function dial(t: TestContext, { port }: ServiceBus): Connection {
+  const connection = rhea.create_container().connect({ host: "127.0.0.1", port, reconnect: false });
+  atEnd(t, async () => {
+    const closed = once(connection, "connection_close");
+    connection.close();
+    await closed;
+  });
+  return connection;
 }
 
 test("a wrong key and an unknown key name are refused", async (t) => {
@@ -47,8 +59,7 @@ test("a signature opens the entity it was made for, until it expires", async (t)
 
 test("a link without a token before it is refused", async (t) => {
   const { bus } = await open(t, QUEUES);
-  const connection = rhea.create_container().connect({ host: "127.0.0.1", port: bus.port, reconnect: false });
-  atEnd(t, () => connection.close());
+  const connection = dial(t, bus);
   const links = [connection.open_sender("q"), connection.open_receiver("q"), connection.open_receiver("q/$management")];
   await Promise.all(links.map((link) => once(link, link.is_sender() ? "sender_error" : "receiver_error")));
   for (const { error } of links) assert.equal((error as { condition: string }).condition, "amqp:unauthorized-access");
@@ -72,8 +83,8 @@ test("over TLS a namespace and an Entra credential are enough", async (t) => {
   const good = new ServiceBusClient(`localhost:${bus.port}`, credential("good"), options);
   const bad = new ServiceBusClient(`localhost:${bus.port}`, credential("bad"), options);
   const byKey = new ServiceBusClient(bus.connectionString, options);
-  atEnd(t, () => Promise.all([good.close(), bad.close(), byKey.close()]));
   atEnd(t, () => bus.close());
+  atEnd(t, () => Promise.all([good.close(), bad.close(), byKey.close()]));
   await good.createSender("q").sendMessages({ body: "by token" });
   assert.equal((await receiveOne(byKey.createReceiver("q"))).body, "by token");
   await assert.rejects(bad.createSender("q").sendMessages({ body: 1 }), UNAUTHORIZED);
@@ -81,9 +92,7 @@ test("over TLS a namespace and an Entra credential are enough", async (t) => {
 
 test("an Entra token is refused where nobody says that it is good", async (t) => {
   const { bus } = await open(t, QUEUES);
-  const client = rhea.create_container();
-  const connection = client.connect({ host: "127.0.0.1", port: bus.port, reconnect: false });
-  atEnd(t, () => connection.close());
+  const connection = dial(t, bus);
   const replies = connection.open_receiver({ source: "$cbs", target: "me" });
   const requests = connection.open_sender("$cbs");
   await once(requests, "sendable");
@@ -108,8 +117,7 @@ test("the host name of production may be kept, with the emulator's address besid
 
 test("a peer that does not speak AMQP is disconnected, and the others go on", async (t) => {
   const { bus, client } = await open(t, QUEUES);
-  const { connect: dial } = await import("node:net");
-  const socket = dial(bus.port, "127.0.0.1");
+  const socket = net.connect(bus.port, "127.0.0.1");
   socket.end("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
   socket.resume();
   await once(socket, "close");

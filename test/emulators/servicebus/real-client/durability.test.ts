@@ -27,7 +27,9 @@ test("a restart finds every message in the state it was left in", async (t) => {
   const before = await startServiceBus({ config: CONFIG, keys: KEYS, data });
   const first = connect(t, before.connectionString);
   const sender = first.createSender("q");
-  await sender.sendMessages(["completed", "locked", "abandoned", "deferred", "dead", "fresh"].map((body) => ({ body })));
+  await sender.sendMessages(
+    ["completed", "locked", "abandoned", "deferred", "dead", "fresh"].map((body) => ({ body })),
+  );
   const [scheduled] = await sender.scheduleMessages({ body: "scheduled" }, new Date(Date.now() + HOUR_MS));
   await first.createSender("once").sendMessages({ body: "only one", messageId: "a" });
   await first.createSender("t").sendMessages({ body: "event", messageId: "e", applicationProperties: { kept: true } });
@@ -59,9 +61,18 @@ test("a restart finds every message in the state it was left in", async (t) => {
   const [message] = await again.receiveDeferredMessages(deferred!.sequenceNumber!);
   assert.equal(message?.body, "deferred");
   const [deadLetter] = await receive(second.createReceiver("q", { subQueueType: "deadLetter" }), 1);
-  assert.deepEqual([deadLetter?.body, deadLetter?.deadLetterReason, deadLetter?.deadLetterSource], ["dead", "reason", "q"]);
-  await second.createSender("once").sendMessages([{ body: "repeated", messageId: "a" }, { body: "new", messageId: "b" }]);
-  assert.deepEqual((await receive(second.createReceiver("once"), 2)).map(({ body }) => body), ["only one", "new"]);
+  assert.deepEqual(
+    [deadLetter?.body, deadLetter?.deadLetterReason, deadLetter?.deadLetterSource],
+    ["dead", "reason", "q"],
+  );
+  await second.createSender("once").sendMessages([
+    { body: "repeated", messageId: "a" },
+    { body: "new", messageId: "b" },
+  ]);
+  assert.deepEqual(
+    (await receive(second.createReceiver("once"), 2)).map(({ body }) => body),
+    ["only one", "new"],
+  );
   const event = await receiveOne(second.createReceiver("t", "s"));
   assert.deepEqual([event.messageId, event.applicationProperties], ["e", { kept: true }]);
   // Numbers go on where they were: 1 to 6 were sent, 7 was scheduled.

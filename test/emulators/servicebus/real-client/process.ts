@@ -16,7 +16,9 @@ export type EmulatorProcess = {
 };
 
 export function spawnEmulator(t: TestContext): ChildProcess {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN], { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN], {
+    stdio: ["pipe", "pipe", "pipe"],
+  });
   atEnd(t, () => child.kill("SIGKILL"));
   return child;
 }

@@ -46,7 +46,10 @@ test("subscriptions are queues of their own, with dead letters of their own", as
   const one = client.createReceiver("events", "one");
   await one.abandonMessage(await receiveOne(one));
   const dead = await receiveOne(client.createReceiver("events", "one", { subQueueType: "deadLetter" }));
-  assert.deepEqual([dead.deadLetterReason, dead.deadLetterSource], ["MaxDeliveryCountExceeded", "events/Subscriptions/one"]);
+  assert.deepEqual(
+    [dead.deadLetterReason, dead.deadLetterSource],
+    ["MaxDeliveryCountExceeded", "events/Subscriptions/one"],
+  );
   assert.deepEqual(await bodiesIn(bus, "events/Subscriptions/two"), ["event"]);
 });
 
@@ -73,7 +76,10 @@ test("a topic's time to live applies to its subscriptions", async (t) => {
 });
 
 test("nothing is received from a topic, nor sent to a subscription or a dead-letter queue", async (t) => {
-  const { client } = await open(t, { Queues: [{ Name: "q" }], Topics: [{ Name: "t", Subscriptions: [{ Name: "s" }] }] });
+  const { client } = await open(t, {
+    Queues: [{ Name: "q" }],
+    Topics: [{ Name: "t", Subscriptions: [{ Name: "s" }] }],
+  });
   await assert.rejects(client.createReceiver("t").receiveMessages(1), /is a topic/);
   await assert.rejects(client.createSender("t/Subscriptions/s").sendMessages({ body: 1 }), /Nothing can be sent/);
   await assert.rejects(client.createSender("q/$DeadLetterQueue").sendMessages({ body: 1 }), /Nothing can be sent/);
