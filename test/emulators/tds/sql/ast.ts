@@ -25,7 +25,7 @@ export type Expression =
   | {
       readonly is: "case";
       readonly operand: Expression | null;
-      readonly whens: readonly { readonly when: Expression; readonly then: Expression }[];
+      readonly whens: readonly { readonly when: Expression; readonly result: Expression }[];
       readonly otherwise: Expression | null;
     }
   | { readonly is: "arithmetic"; readonly operator: string; readonly left: Expression; readonly right: Expression }
@@ -209,7 +209,7 @@ export type StatementBody =
   | {
       readonly is: "if";
       readonly condition: Expression;
-      readonly then: Statement;
+      readonly body: Statement;
       readonly otherwise: Statement | null;
     }
   | { readonly is: "while"; readonly condition: Expression; readonly body: Statement }

@@ -1,6 +1,7 @@
 /** The parser's place in the tokens, and the small things that every rule needs. */
 import { type SqlError, sqlError } from "../values/errors.ts";
 import { COLLATIONS, MAX, type SqlType, sqlType, type TypeName } from "../values/type.ts";
+import type { Query } from "./ast.ts";
 import type { Token } from "./lexer.ts";
 
 // Words that end an expression or a name: they cannot be a column or an alias without brackets.
@@ -16,6 +17,8 @@ export interface Cursor {
   readonly text: string;
   readonly tokens: readonly Token[];
   at: number;
+  /** Reads a query; handed in, because expressions and queries hold each other. */
+  readonly query: (cursor: Cursor) => Query;
 }
 
 export function peek(cursor: Cursor, ahead = 0): Token {

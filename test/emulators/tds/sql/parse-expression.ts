@@ -17,7 +17,6 @@ import {
   take,
 } from "./cursor.ts";
 import type { Token } from "./lexer.ts";
-import { parseQuery } from "./parse-query.ts";
 
 /** A value or a condition; the binder tells them apart. */
 export function parseExpression(cursor: Cursor): Expression {
@@ -49,7 +48,7 @@ const COMPARISONS: Readonly<Record<string, string>> = {
 };
 
 function parsePredicate(cursor: Cursor): Expression {
-  if (take(cursor, "EXISTS")) return { is: "exists", query: parenthesised(cursor, parseQuery) };
+  if (take(cursor, "EXISTS")) return { is: "exists", query: parenthesised(cursor, cursor.query) };
   const left = parseSum(cursor);
   const operator = peek(cursor).kind === "operator" ? COMPARISONS[peek(cursor).text] : undefined;
   if (operator !== undefined) {
@@ -77,7 +76,7 @@ function parsePredicate(cursor: Cursor): Expression {
 }
 
 const listOrQuery = (cursor: Cursor): Expression[] | Query =>
-  isNext(cursor, "SELECT") ? parseQuery(cursor) : list(cursor, parseExpression);
+  isNext(cursor, "SELECT") ? cursor.query(cursor) : list(cursor, parseExpression);
 
 const isOperator = (cursor: Cursor, operators: string): boolean =>
   peek(cursor).kind === "operator" && operators.includes(peek(cursor).text);
@@ -130,7 +129,7 @@ function parsePrimary(cursor: Cursor): Expression {
 function closeParenthesis(cursor: Cursor): Expression {
   const inner: Expression =
     isNext(cursor, "SELECT") || isNext(cursor, "WITH")
-      ? { is: "subquery", query: parseQuery(cursor) }
+      ? { is: "subquery", query: cursor.query(cursor) }
       : parseExpression(cursor);
   expect(cursor, ")");
   return inner;
@@ -247,11 +246,11 @@ export function parseOrder(cursor: Cursor): Order {
 
 function parseCase(cursor: Cursor): Expression {
   const operand = isNext(cursor, "WHEN") ? null : parseExpression(cursor);
-  const whens: { when: Expression; then: Expression }[] = [];
+  const whens: { when: Expression; result: Expression }[] = [];
   while (take(cursor, "WHEN")) {
     const when = parseExpression(cursor);
     expect(cursor, "THEN");
-    whens.push({ when, then: parseExpression(cursor) });
+    whens.push({ when, result: parseExpression(cursor) });
   }
   const otherwise = take(cursor, "ELSE") ? parseExpression(cursor) : null;
   expect(cursor, "END");

@@ -23,7 +23,7 @@ import { parseSet } from "./parse-set.ts";
 
 /** Throws error 102 or 156 with the token at which the batch stops being T-SQL that the emulator speaks. */
 export function parseBatch(text: string): Statement[] {
-  const cursor: Cursor = { text, tokens: tokenize(text), at: 0 };
+  const cursor: Cursor = { text, tokens: tokenize(text), at: 0, query: parseQuery };
   const statements: Statement[] = [];
   for (;;) {
     while (take(cursor, ";"));
@@ -73,8 +73,8 @@ const STATEMENTS: Readonly<Record<string, (cursor: Cursor) => StatementBody>> = 
   USE: (cursor) => ({ is: "use", database: name(cursor) }),
   IF: (cursor) => {
     const condition = parseExpression(cursor);
-    const then = parseStatement(cursor);
-    return { is: "if", condition, then, otherwise: take(cursor, "ELSE") ? parseStatement(cursor) : null };
+    const body = parseStatement(cursor);
+    return { is: "if", condition, body, otherwise: take(cursor, "ELSE") ? parseStatement(cursor) : null };
   },
   WHILE: (cursor) => ({ is: "while", condition: parseExpression(cursor), body: parseStatement(cursor) }),
   WAITFOR: (cursor) => {

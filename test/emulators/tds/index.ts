@@ -1,0 +1,136 @@
+/** A SQL Server on loopback, for tests: the TDS protocol over SQLite. See README.md beside this file. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type DirectResult, runDirectly } from "./direct.ts";
+import { createFaults, type Faults } from "./faults.ts";
+import type { LogEntry } from "./log.ts";
+import { closeSession, openSession } from "./sql/sessions.ts";
+import type { Login, State } from "./sql/state.ts";
+import { openStore, type Store } from "./sql/store.ts";
+import { serveConnection } from "./wire/connection.ts";
+import type { Certificate } from "./wire/tls-in-tds.ts";
+
+export type { DirectResult } from "./direct.ts";
+export type { Fault, FaultOptions, Faults } from "./faults.ts";
+export type { LogEntry, LogEvent } from "./log.ts";
+export type { Login } from "./sql/state.ts";
+
+export interface TdsOptions {
+  /** 0, the default, chooses a free one. */
+  readonly port?: number;
+  /** PEM. */
+  readonly tls: Certificate;
+  readonly logins: readonly Login[];
+  /** The first is where a login without a database lands. `master` and `tempdb` are there too. */
+  readonly databases: readonly string[];
+  /** A directory for the SQLite files, kept; by default a temporary one that `close` removes. */
+  readonly directory?: string;
+}
+
+export interface Tds {
+  readonly port: number;
+  readonly log: readonly LogEntry[];
+  readonly faults: Faults;
+  /** Runs T-SQL as sysadmin in the first database, or another. Throws the first SqlError. */
+  sql(text: string, database?: string): Promise<DirectResult>;
+  /**
+   * Takes the next rowversion as a transaction of another session would that stays open: MIN_ACTIVE_ROWVERSION stays
+   * below it until `commit` runs T-SQL whose rows are stamped with it, or `rollback`.
+   */
+  reserveRowversion(database?: string): {
+    readonly version: bigint;
+    commit(text: string): Promise<void>;
+    rollback(): void;
+  };
+  /** Closes the listener and every connection, and removes what it made. */
+  close(): Promise<void>;
+}
+
+const FIRST_SPID = 51;
+
+/** Starts the emulator on 127.0.0.1. Rejects when the port is taken. */
+export async function startTds(options: TdsOptions): Promise<Tds> {
+  const directory = options.directory ?? mkdtempSync(join(tmpdir(), "tds-"));
+  const names = ["master", "tempdb", ...options.databases.filter((name) => !/^(master|tempdb)$/i.test(name))];
+  const stores = new Map<string, Store>(
+    names.map((name) => [
+      name.toLowerCase(),
+      openStore(join(directory, `${encodeURIComponent(name)}.sqlite`), name, names),
+    ]),
+  );
+  const defaultDatabase = options.databases[0] ?? "master";
+  const log: LogEntry[] = [];
+  const faults = createFaults();
+  const sockets = new Set<Socket>();
+  const serving = new Set<Promise<void>>();
+  let spid = FIRST_SPID;
+  const gate = { logins: options.logins, stores, defaultDatabase, nextSpid: () => spid++ };
+  const listener = createServer((socket) => {
+    if (faults.forConnection("refuse") !== null) {
+      socket.resetAndDestroy();
+      return;
+    }
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    const ended = serveConnection({ gate, certificate: options.tls, faults, log }, socket)
+      .catch((error: unknown) => {
+        // A defect, or a client that speaks no TDS: the connection ends, the server goes on, and the log says so.
+        log.push({ kind: "error", number: 0, message: String(error), at: Date.now(), session: 0 });
+        socket.destroy();
+      })
+      .finally(() => serving.delete(ended));
+    serving.add(ended);
+  });
+  const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
+  listener.once("error", reject);
+  listener.listen(options.port ?? 0, "127.0.0.1", resolve);
+  await listening;
+  const address = listener.address();
+
+  const administrator: Login = { name: "sa", password: "", rights: "sysadmin" };
+  const session = (database: string): State => {
+    const store = stores.get(database.toLowerCase());
+    if (store === undefined) throw new RangeError(`no database ${database}`);
+    return openSession({ spid: spid++, login: administrator, application: "direct", host: "", store, stores });
+  };
+  const sql = async (text: string, database: string, version: bigint | null): Promise<DirectResult> => {
+    const state = session(database);
+    state.reservedVersion = version;
+    try {
+      return await runDirectly(state, text);
+    } finally {
+      closeSession(state);
+    }
+  };
+  return {
+    port: typeof address === "object" && address !== null ? address.port : 0,
+    log,
+    faults,
+    sql: (text, database = defaultDatabase) => sql(text, database, null),
+    reserveRowversion(database = defaultDatabase) {
+      const store = stores.get(database.toLowerCase());
+      if (store === undefined) throw new RangeError(`no database ${database}`);
+      store.lastVersion += 1n;
+      const version = store.lastVersion;
+      const holder = {};
+      store.activeVersions.set(holder, version);
+      return {
+        version,
+        async commit(text) {
+          await sql(text, database, version);
+          store.activeVersions.delete(holder);
+        },
+        rollback: () => void store.activeVersions.delete(holder),
+      };
+    },
+    async close() {
+      const closed = new Promise((done) => listener.close(done));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+      await Promise.all(serving);
+      if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

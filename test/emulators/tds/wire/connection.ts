@@ -1,0 +1,199 @@
+/** One client: PRELOGIN, TLS, LOGIN7, then request after request until it leaves. */
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Faults } from "../faults.ts";
+import type { LogEntry, LogEvent } from "../log.ts";
+import { closeSession } from "../sql/sessions.ts";
+import type { State } from "../sql/state.ts";
+import { ConnectionLost } from "./answer.ts";
+import { createInbox, type Inbox } from "./inbox.ts";
+import { admissionTokens, admit, type Gate } from "./login.ts";
+import { ENCRYPT_NOT_SUPPORTED, ENCRYPT_ON, preloginAnswer, readLogin7, readPrelogin } from "./login7.ts";
+import { cutPackets, PACKET, packetReader } from "./packets.ts";
+import { type SessionWire, serve } from "./requests.ts";
+import { type Certificate, tlsFirst, tlsInsideTds } from "./tls-in-tds.ts";
+import { DONE, DONE_ATTENTION, doneToken } from "./tokens.ts";
+import { createWriter } from "./writer.ts";
+
+export interface Server {
+  readonly gate: Gate;
+  readonly certificate: Certificate;
+  readonly faults: Faults;
+  readonly log: LogEntry[];
+}
+
+const HANDSHAKE_PACKET_BYTES = 4096;
+const TLS_HANDSHAKE = 0x16;
+
+/** Resolves when the connection has ended, whatever way; defects of the emulator are thrown. */
+export async function serveConnection(server: Server, socket: Socket): Promise<void> {
+  socket.setNoDelay(true);
+  socket.on("error", () => socket.destroy());
+  let session = 0;
+  const log = (event: LogEvent): void => void server.log.push({ ...event, at: Date.now(), session });
+  const certificate = server.faults.forConnection("certificate") ?? server.certificate;
+  const [first] = (await Promise.race([once(socket, "data"), once(socket, "close").then(() => [null])])) as [
+    Buffer | null,
+  ];
+  if (first === null) return;
+  let stream: Duplex = socket;
+  let begun: Buffer = first;
+  let encrypted = false;
+  if (first[0] === TLS_HANDSHAKE) {
+    stream = tlsFirst(socket, certificate, first);
+    begun = Buffer.alloc(0);
+    encrypted = true;
+  }
+  const prelogin = await readFirst(stream, begun);
+  if (prelogin === null) return;
+  const { encryption } = readPrelogin(prelogin.payload);
+  const answer = encryption === ENCRYPT_NOT_SUPPORTED || encrypted ? ENCRYPT_NOT_SUPPORTED : ENCRYPT_ON;
+  stream.write(cutPackets(PACKET.prelogin, preloginAnswer(answer), HANDSHAKE_PACKET_BYTES, true).packets);
+  if (answer === ENCRYPT_ON) {
+    stream = tlsInsideTds(socket, certificate, prelogin.rest);
+    encrypted = true;
+  }
+  const wired = receive(stream, answer === ENCRYPT_ON ? Buffer.alloc(0) : prelogin.rest);
+  const login = await wired.inbox.message();
+  if (login === null) return;
+  const login7 = readLogin7(login.payload);
+  const delay = server.faults.forConnection("loginDelay");
+  if (delay !== null) await Promise.race([new Promise((r) => setTimeout(r, delay.delayMs).unref()), wired.closed]);
+  const admission = admit(server.gate, login7);
+  if ("state" in admission) session = admission.state.spid;
+  const { user, database, application, host } = login7;
+  const result =
+    "state" in admission ? "ok" : { error: admission.errors[0]?.number ?? 18456, state: admission.trueState };
+  log({ kind: "login", login: user, database, application, host, encrypted, result });
+  const tokens = admissionTokens(admission, login7);
+  const packets = cutPackets(
+    PACKET.response,
+    tokens.buffer.subarray(0, tokens.at),
+    HANDSHAKE_PACKET_BYTES,
+    true,
+  ).packets;
+  if ("errors" in admission) {
+    stream.end(packets);
+    return;
+  }
+  stream.write(packets);
+  try {
+    await serveSession(server, admission.state, stream, socket, wired, login7.packetBytes, log);
+  } finally {
+    closeSession(admission.state);
+    log({ kind: "end" });
+    stream.destroy();
+  }
+}
+
+async function serveSession(
+  server: Server,
+  state: State,
+  stream: Duplex,
+  socket: Socket,
+  wired: Received,
+  packetBytes: number,
+  log: (event: LogEvent) => void,
+): Promise<void> {
+  const wire: SessionWire = {
+    state,
+    socket: stream,
+    inbox: wired.inbox,
+    packetBytes,
+    faults: server.faults,
+    log,
+    cut: () => socket.resetAndDestroy(),
+    prepared: new Map(),
+    bulk: null,
+  };
+  const acknowledge = (): void => {
+    const writer = createWriter(64);
+    doneToken(writer, DONE.batch, DONE_ATTENTION, 0, 0);
+    stream.write(cutPackets(PACKET.response, writer.buffer.subarray(0, writer.at), packetBytes, true).packets);
+  };
+  let running: AbortController | null = null;
+  let cancelled = false;
+  wired.onAttention(() => {
+    log({ kind: "attention", running: running !== null });
+    if (running === null) acknowledge();
+    else {
+      cancelled = true;
+      running.abort(new Cancelled());
+    }
+  });
+  void wired.closed.then(() => running?.abort(new ConnectionLost()));
+  for (;;) {
+    const message = await wired.inbox.message();
+    if (message === null) return;
+    running = new AbortController();
+    cancelled = false;
+    try {
+      await serve(wire, message, running.signal);
+    } catch (error) {
+      if (error instanceof ConnectionLost) return;
+      if (!(error instanceof Cancelled)) throw error;
+    } finally {
+      running = null;
+    }
+    // The answer has ended; the acknowledgement is a message of its own.
+    if (cancelled) acknowledge();
+  }
+}
+
+class Cancelled extends Error {}
+
+async function readFirst(stream: Duplex, begun: Buffer): Promise<{ payload: Buffer; rest: Buffer } | null> {
+  let bytes = begun;
+  const incomplete = (): boolean => bytes.length < 8 || bytes.length < bytes.readUInt16BE(2);
+  while (incomplete()) {
+    const [chunk] = (await Promise.race([once(stream, "data"), once(stream, "close").then(() => [null])])) as [
+      Buffer | null,
+    ];
+    if (chunk === null) return null;
+    bytes = Buffer.concat([bytes, chunk]);
+  }
+  const length = bytes.readUInt16BE(2);
+  return { payload: bytes.subarray(8, length), rest: bytes.subarray(length) };
+}
+
+interface Received {
+  readonly inbox: Inbox;
+  readonly closed: Promise<void>;
+  onAttention(handler: () => void): void;
+}
+
+function receive(stream: Duplex, rest: Buffer): Received {
+  const inbox = createInbox(
+    () => stream.pause(),
+    () => stream.resume(),
+  );
+  let onAttention = (): void => undefined;
+  const read = packetReader();
+  const onData = (chunk: Buffer): void => {
+    try {
+      for (const packet of read(chunk)) {
+        if (packet.type === PACKET.attention) onAttention();
+        else inbox.put(packet);
+      }
+    } catch {
+      stream.destroy();
+    }
+  };
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  stream.on("data", onData);
+  stream.on("error", () => stream.destroy());
+  stream.on("end", () => stream.destroy());
+  stream.on("close", () => {
+    inbox.end();
+    resolve();
+  });
+  if (rest.length > 0) onData(rest);
+  return {
+    inbox,
+    closed,
+    onAttention: (handler) => {
+      onAttention = handler;
+    },
+  };
+}

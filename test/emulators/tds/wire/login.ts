@@ -1,0 +1,62 @@
+/** Who may come in: the answer to LOGIN7. */
+import { openSession } from "../sql/sessions.ts";
+import type { Login, State } from "../sql/state.ts";
+import type { Store } from "../sql/store.ts";
+import { type SqlError, sqlError } from "../values/errors.ts";
+import type { Login7 } from "./login7.ts";
+import {
+  collationToken,
+  DONE,
+  doneToken,
+  environmentText,
+  errorToken,
+  featureAck,
+  infoToken,
+  loginAck,
+} from "./tokens.ts";
+import { createWriter, type Writer } from "./writer.ts";
+
+export interface Gate {
+  readonly logins: readonly Login[];
+  /** By lower-case name. */
+  readonly stores: ReadonlyMap<string, Store>;
+  readonly defaultDatabase: string;
+  readonly nextSpid: () => number;
+}
+
+/** A session, or the errors that the client is told; `trueState` is what only the server's log would say. */
+export type Admission =
+  | { readonly state: State }
+  | { readonly errors: readonly SqlError[]; readonly trueState: number };
+
+export function admit(gate: Gate, login7: Login7): Admission {
+  const login = gate.logins.find(({ name }) => name.toLowerCase() === login7.user.toLowerCase());
+  if (login === undefined || login7.integrated) return { errors: [sqlError(18456, login7.user)], trueState: 5 };
+  if (login.password !== login7.password) return { errors: [sqlError(18456, login7.user)], trueState: 8 };
+  const wanted = login7.database === "" ? gate.defaultDatabase : login7.database;
+  const store = gate.stores.get(wanted.toLowerCase());
+  if (store === undefined) return { errors: [sqlError(4060, wanted), sqlError(18456, login7.user)], trueState: 38 };
+  const { application, host } = login7;
+  return { state: openSession({ spid: gate.nextSpid(), login, application, host, store, stores: gate.stores }) };
+}
+
+export function admissionTokens(admission: Admission, login7: Login7): Writer {
+  const writer = createWriter(2048);
+  if ("errors" in admission) {
+    // Clients see state 1 whatever the reason.
+    for (const error of admission.errors) errorToken(writer, error, 1);
+    doneToken(writer, DONE.batch, 0x02, 0, 0);
+    return writer;
+  }
+  const { database } = admission.state.store;
+  environmentText(writer, "database", database, "master");
+  infoToken(writer, 5701, `Changed database context to '${database}'.`, 1);
+  collationToken(writer);
+  environmentText(writer, "language", "us_english", "");
+  infoToken(writer, 5703, "Changed language setting to us_english.", 1);
+  loginAck(writer);
+  environmentText(writer, "packetSize", String(login7.packetBytes), "4096");
+  if (login7.utf8) featureAck(writer);
+  doneToken(writer, DONE.batch, 0, 0, 0);
+  return writer;
+}
