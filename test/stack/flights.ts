@@ -1,9 +1,13 @@
 /** The sample: US flights of January 2001 (vega-datasets, from the Bureau of Transportation Statistics). */
-import { createRequire } from "node:module";
+import { findPackageJSON } from "node:module";
+import { dirname, join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 
-/** The data set's own Parquet file. */
-export const FLIGHTS_FILE: string = createRequire(import.meta.url).resolve("vega-datasets/data/flights-3m.parquet");
+/** The data set's own Parquet file; the package exports only its code. */
+export const FLIGHTS_FILE: string = join(
+  dirname(findPackageJSON("vega-datasets", import.meta.url)!),
+  "data/flights-3m.parquet",
+);
 
 export interface Flight {
   readonly id: number;

@@ -35,6 +35,8 @@ export interface Stack {
   readonly api: Api;
   readonly origin: string;
   readonly caPem: string;
+  /** A file with what a person needs to call the API: origin, first key, authority. */
+  readonly access: string;
   readonly relay: Relay;
   readonly agent: RunningAgent;
   readonly sqlServer: SqlServer;
@@ -130,7 +132,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     user: READER,
     password: sqlServer.readerPassword,
   });
-  return { folder, api, origin, caPem: authority.caPem, relay, agent, sqlServer, addAgent };
+  const access = inFolder("access.json");
+  writeFileSync(access, JSON.stringify({ origin, adminKey, caFile }, null, 2), { mode: 0o600 });
+  return { folder, api, origin, caPem: authority.caPem, access, relay, agent, sqlServer, addAgent };
 }
 
 /** What the owner of the sample's site allows: its two tables, read only. */

@@ -1,0 +1,69 @@
+/** `npm start`: the whole of Sallyport on this machine. See `--help`. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { createCleanup } from "./cleanup.ts";
+import { runDemo } from "./demo.ts";
+import { freshFolder } from "./folders.ts";
+import { createScreen, seconds } from "./screen.ts";
+import { startStack } from "./start.ts";
+
+const HELP = `Starts the whole of Sallyport on this machine: an orchestrator and its Azure services, a relay, an agent, and a SQL Server
+with sample data, all on loopback. A pull runs through all of it, something changes, and a second run picks up just that.
+
+  npm start                     stay up afterwards, until Ctrl-C
+  npm start -- --once           end after the pulls
+  npm start -- --once --json    print one JSON object as the last line
+`;
+
+const { values: options } = parseArgs({
+  options: { once: { type: "boolean" }, json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+});
+if (options.help) {
+  process.stdout.write(HELP);
+  process.exit(0);
+}
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = freshFolder(root, new Date(), process.pid);
+// Whatever a part of the stack puts into the temporary folder stays in ours.
+process.env.TMPDIR = join(folder, "tmp");
+mkdirSync(process.env.TMPDIR);
+
+const screen = createScreen(process.stdout, options.json === true);
+const cleanup = createCleanup();
+let staying = false;
+
+async function leave(exitCode: number): Promise<never> {
+  await cleanup.run();
+  process.exit(exitCode);
+}
+
+for (const [signal, number] of Object.entries({ SIGINT: 2, SIGTERM: 15, SIGHUP: 1 })) {
+  process.on(signal, () => {
+    screen.say("\nStopping …");
+    void leave(staying ? 0 : 128 + number);
+  });
+}
+
+try {
+  const startedMs = performance.now();
+  screen.say(`Sallyport on this machine, in ${folder}`);
+  const stack = await startStack({ folder, cleanup, onStep: (step) => screen.progress(`  starting: ${step}`) });
+  screen.say(
+    `  started        ${stack.origin}, agent ${stack.agent.id} listens   ${seconds((performance.now() - startedMs) / 1000)}`,
+  );
+  const result = await runDemo(stack, screen, cleanup);
+  if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  if (options.once) await leave(0);
+  staying = true;
+  screen.say(
+    `\nStill running. The API is at ${stack.origin}/api/v1, its first key and authority in ${stack.access}. Ctrl-C ends it.`,
+  );
+} catch (thrown) {
+  screen.say();
+  console.error(thrown instanceof Error ? thrown.message : String(thrown));
+  console.error(`Logs are in ${join(folder, "logs")}.`);
+  await leave(1);
+}
