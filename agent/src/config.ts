@@ -92,6 +92,4 @@ export function loadConfig(file: string): AgentConfig {
 
 /** Where state lies unless `--state` or `stateDir` says otherwise. */
 export const defaultStateDir = (): string =>
-  process.platform === "win32"
-    ? join(process.env["ProgramData"] ?? "C:\\ProgramData", "Sallyport")
-    : "/var/lib/sallyport";
+  process.platform === "win32" ? join(process.env.ProgramData ?? "C:\\ProgramData", "Sallyport") : "/var/lib/sallyport";

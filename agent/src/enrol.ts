@@ -104,7 +104,7 @@ async function repeatable(paths: StatePaths, code: EnrolmentCode, origin: string
   const bytes = fromBase64url(body);
   if (bytes === undefined || toBase64url(requestMac(codeKey(code.secret), bytes)) !== mac) return undefined;
   const said = enrolBody.safeParse(JSON.parse(bytes.toString("utf8")));
-  return said.success && said.data.identity["x"] === (await loadIdentity(paths)).publicJwk.x
+  return said.success && said.data.identity.x === (await loadIdentity(paths)).publicJwk.x
     ? stored.data.request
     : undefined;
 }

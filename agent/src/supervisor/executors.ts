@@ -154,6 +154,6 @@ function startExecutor(command: ReturnType<typeof executorCommand>, options: Poo
 
 /** Nothing of ours: no path, no proxy, no option for Node. Windows itself needs its system folder. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const systemRoot = process.env["SystemRoot"];
+  const systemRoot = process.env.SystemRoot;
   return process.platform === "win32" && systemRoot !== undefined ? { SystemRoot: systemRoot } : {};
 }

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import { type AgentConfig, ConfigError } from "../config.ts";
 import { loadIdentity } from "../keys.ts";
 import { loadNetwork } from "../origin.ts";
-import { makeFolders, type Pinned, readPinned, statePaths, writePinned } from "../state.ts";
+import { makeFolders, readPinned, statePaths, writePinned } from "../state.ts";
 import { VERSION } from "../version.ts";
 import { createAccepts } from "./accepts.ts";
 import { createAdmission, createConnectionBudgets } from "./budgets.ts";
@@ -16,16 +16,26 @@ import { openHycoSocket } from "./channel-hyco.ts";
 import { openWsSocket } from "./channel-ws.ts";
 import { createExecutorPool } from "./executors.ts";
 import { openJournal } from "./journal.ts";
+import type { JournalFacts } from "./journal-line.ts";
 import { createListener } from "./listener.ts";
+import { watchLock } from "./lock.ts";
 import { createPolicySource } from "./policy-source.ts";
 import { createReject } from "./reject.ts";
 import { runSession } from "./session.ts";
-import { endOrphans, loadUsage, readPastDay, refuseOwnFiles, sessionsPerMinute, storeUsage } from "./startup.ts";
-import { type AgentStatus, readStatus, STATUS_EVERY_MS, writeStatus } from "./status.ts";
+import {
+  checkFiles,
+  endOrphans,
+  loadUsage,
+  readPastDay,
+  requirePinned,
+  sessionsPerMinute,
+  storeUsage,
+} from "./startup.ts";
+import { type AgentStatus, keepStatus, readStatus, writeStatus } from "./status.ts";
 import { createTokenKeeper } from "./token-keeper.ts";
 import { requestToken } from "./tokens.ts";
 
-const WARM_EXECUTORS = 1;
+const WARM_EXECUTORS = 2;
 /** After `drainSeconds`: how long sessions that were told to stop may take to say so. */
 const STOP_WITHIN_MS = 10_000;
 
@@ -47,15 +57,23 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   if (readStatus(paths, clock.wallMs())?.live)
     throw new ConfigError(`an agent is already running on ${config.stateDir}`);
   makeFolders(paths);
-  checkFiles(options, paths.policy);
+  checkFiles(paths.policy, fileURLToPath(import.meta.url), options.insecureFiles, log);
   let pinned = requirePinned(readPinned(paths), config);
   const identity = await loadIdentity(paths);
   const network = loadNetwork(config.tls.ca, config.proxy);
   const past = readPastDay(paths.journal, clock.wallMs());
   const journal = openJournal(paths.journal, config.journal);
   const usage = loadUsage(paths);
+  /** For lines that nothing waits for: sessions are refused by themselves when the journal cannot be written. */
+  const note = (facts: JournalFacts): void => {
+    try {
+      journal.append(facts);
+    } catch (error) {
+      log.error({ event: facts.event, why: (error as Error).message }, "a journal line could not be written");
+    }
+  };
   const policy = createPolicySource(paths.policy, log, (next) => {
-    journal.append({ event: "policy", policy: next.digest });
+    note({ event: "policy", policy: next.digest });
     log.info({ policy: next.digest }, "the policy has changed");
   });
   journal.append({
@@ -79,7 +97,11 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     journalWritable: () => journal.writable(),
     monotonicMs: clock.monotonicMs,
   });
-  const pool = createExecutorPool({ memoryBytes: config.executorMemory, warm: WARM_EXECUTORS, log });
+  const pool = createExecutorPool({
+    memoryBytes: config.executorMemory,
+    warm: Math.min(WARM_EXECUTORS, config.maxSessions),
+    log,
+  });
   const accepts = createAccepts({
     admission,
     reject: createReject(network, log),
@@ -116,7 +138,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       writePinned(paths, next);
     },
     renewed: ({ token }) => listener.renew(token),
-    note: (code) => journal.append(code === undefined ? { event: "token" } : { event: "token", code }),
+    note: (code) => note(code === undefined ? { event: "token" } : { event: "token", code }),
     clock,
     random: Math.random,
     log,
@@ -159,11 +181,10 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     watchLock(
       isLocked,
       (locked) => {
-        journal.append({ event: "lock", decision: locked ? "deny" : "allow" });
+        note({ event: "lock", decision: locked ? "deny" : "allow" });
         if (locked) accepts.stopAll("agent.locked", "The agent's owner locked it.");
       },
       clock,
-      log,
       stopped.signal,
     ),
   ]);
@@ -172,7 +193,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   await aborted(signal);
   draining = true;
   log.info({ running: admission.running }, "draining");
-  journal.append({ event: "drain" });
+  note({ event: "drain" });
   accepts.finishAll();
   await within(accepts.idle(), config.drainSeconds * 1000, clock);
   accepts.stopAll("agent.draining", "The agent is stopping.");
@@ -181,62 +202,10 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   await accepts.idle();
   stopped.abort();
   await running;
-  journal.append({ event: "stop" });
+  note({ event: "stop" });
   journal.close();
   writeStatus(paths, { ...(await status()), ready: false });
   log.info("agent stopped");
-}
-
-function checkFiles({ insecureFiles, log }: AgentOptions, policyFile: string): void {
-  if (!existsSync(policyFile))
-    throw new ConfigError(
-      `${policyFile} is missing: an empty one that denies everything is \`v: 1\` and \`connections: {}\``,
-    );
-  if (insecureFiles) {
-    log.warn("--insecure-files: this account may change its own policy and program");
-    return;
-  }
-  const unchecked = refuseOwnFiles([policyFile, fileURLToPath(import.meta.url)]);
-  if (unchecked.length > 0) log.warn({ files: unchecked }, "rights are not checked on this system");
-}
-
-function requirePinned(pinned: Pinned | undefined, config: AgentConfig): Pinned {
-  if (pinned === undefined) throw new ConfigError("pinned.json is missing: enrol with `sallyport enroll`");
-  const { agent, origin, tenant, site } = config;
-  if (pinned.agent !== agent || pinned.origin !== origin || pinned.tenant !== tenant || pinned.site !== site) {
-    throw new ConfigError("agent.yaml names another agent, origin, tenant or site than was enrolled: enrol again");
-  }
-  return pinned;
-}
-
-/** Writes the status every 5 s; a full disk does not end the agent. */
-async function keepStatus(write: () => Promise<void>, clock: Clock, log: Logger, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await write().catch((error: Error) => log.error({ why: error.message }, "the status file could not be written"));
-    await clock.sleep(STATUS_EVERY_MS, signal).catch(() => {});
-  }
-}
-
-async function watchLock(
-  isLocked: () => boolean,
-  changed: (locked: boolean) => void,
-  clock: Clock,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  let was = isLocked();
-  while (!signal.aborted) {
-    const is = isLocked();
-    if (is !== was) {
-      was = is;
-      try {
-        changed(is);
-      } catch (error) {
-        log.error({ why: (error as Error).message }, "the lock could not be journaled");
-      }
-    }
-    await clock.sleep(1_000, signal).catch(() => {});
-  }
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

@@ -1,7 +1,9 @@
 /** What a supervisor reads and checks before it serves: refusals by environment and rights, orphans, budgets of today. */
+import { existsSync } from "node:fs";
 import { POLICY_DEFAULTS } from "@sallyport/shared/schema/policy.ts";
-import { ConfigError } from "../config.ts";
-import { readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
+import type { Logger } from "pino";
+import { type AgentConfig, ConfigError } from "../config.ts";
+import { type Pinned, readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
 import { newUsage, type Usage, usage } from "./budgets.ts";
 import { isChangeable } from "./files.ts";
 import { type Journal, recentLines } from "./journal.ts";
@@ -18,7 +20,7 @@ export function refuseEnvironment(environment: NodeJS.ProcessEnv): void {
 }
 
 /** @throws ConfigError when this account can change its own policy or program. Answers what could not be checked. */
-export function refuseOwnFiles(files: readonly string[]): readonly string[] {
+function refuseOwnFiles(files: readonly string[]): readonly string[] {
   const verdicts = files.map((file) => ({ file, changeable: isChangeable(file) }));
   const own = verdicts.filter(({ changeable }) => changeable === true).map(({ file }) => file);
   if (own.length > 0) {
@@ -28,6 +30,30 @@ export function refuseOwnFiles(files: readonly string[]): readonly string[] {
     );
   }
   return verdicts.filter(({ changeable }) => changeable === undefined).map(({ file }) => file);
+}
+
+/** Checks who may change policy and program, unless the owner said that it does not matter. @throws ConfigError */
+export function checkFiles(policyFile: string, program: string, insecureFiles: boolean, log: Logger): void {
+  if (!existsSync(policyFile))
+    throw new ConfigError(
+      `${policyFile} is missing: an empty one that denies everything is \`v: 1\` and \`connections: {}\``,
+    );
+  if (insecureFiles) {
+    log.warn("--insecure-files: this account may change its own policy and program");
+    return;
+  }
+  const unchecked = refuseOwnFiles([policyFile, program]);
+  if (unchecked.length > 0) log.warn({ files: unchecked }, "rights are not checked on this system");
+}
+
+/** What enrolment pinned, which agent.yaml must agree with. @throws ConfigError */
+export function requirePinned(pinned: Pinned | undefined, config: AgentConfig): Pinned {
+  if (pinned === undefined) throw new ConfigError("pinned.json is missing: enrol with `sallyport enroll`");
+  const { agent, origin, tenant, site } = config;
+  if (pinned.agent !== agent || pinned.origin !== origin || pinned.tenant !== tenant || pinned.site !== site) {
+    throw new ConfigError("agent.yaml names another agent, origin, tenant or site than was enrolled: enrol again");
+  }
+  return pinned;
 }
 
 /** No session runs longer, so no open `request` line is older. */

@@ -1,6 +1,8 @@
 /** `run/status.json`: what `sallyport status` reads. Written every 5 s; older than 20 s means that nobody writes it. */
 import { sha256Text } from "@sallyport/shared/schema/ids.ts";
+import type { Logger } from "pino";
 import { z } from "zod";
+import type { Clock } from "../clock.ts";
 import { readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
 
 export const STATUS_EVERY_MS = 5_000;
@@ -54,5 +56,18 @@ function isRunning(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Writes the status every 5 s; a full disk does not end the agent. */
+export async function keepStatus(
+  write: () => Promise<void>,
+  clock: Clock,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await write().catch((error: Error) => log.error({ why: error.message }, "the status file could not be written"));
+    await clock.sleep(STATUS_EVERY_MS, signal).catch(() => {});
   }
 }

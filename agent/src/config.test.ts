@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError, parseConfig } from "./config.ts";
+
+const MINIMAL = `
+v: 1
+origin: https://sallyport.example
+agent: 0123456789abcdef0123456789abcdef
+tenant: contoso
+site: oslo
+`;
+const parse = (more = "") => parseConfig(MINIMAL + more, "agent.yaml");
+
+test("what is not said has its default", () => {
+  const config = parse();
+  assert.equal(config.maxSessions, 4);
+  assert.equal(config.drainSeconds, 60);
+  assert.equal(config.executorMemory, 512 * 2 ** 20);
+  assert.equal(config.channel, "hyco-ws");
+  assert.deepEqual(config.journal, { maxBytes: 2 ** 30, maxDays: 400 });
+  assert.deepEqual(config.rendezvousHosts, []);
+});
+
+for (const [what, more, word] of [
+  ["an unknown key", "colour: red", "colour"],
+  ["an unknown key inside", "journal: { syslog: udp }", "syslog"],
+  ["a size without a unit", "executorMemory: 512", "executorMemory"],
+  ["too little memory", "executorMemory: 64MiB", "192MiB"],
+  ["an unknown channel", "channel: tcp", "channel"],
+  ["a proxy by https", "proxy: https://proxy:1", "proxy"],
+  ["a duplicate key", "maxSessions: 1\nmaxSessions: 2", "unique"],
+  ["an anchor", "tenant2: &x y", "anchors"],
+  ["a rendezvous host with a path", "rendezvousHosts: [localhost:1/x]", "rendezvousHosts"],
+] as const) {
+  test(`${what} is refused, and the message names it`, () => {
+    assert.throws(
+      () => parse(more),
+      (error) => error instanceof ConfigError && error.message.includes(word),
+    );
+  });
+}
+
+for (const origin of [
+  "http://sallyport.example",
+  "https://sallyport.example/api",
+  "https://u:p@sallyport.example",
+  "sallyport.example",
+]) {
+  test(`the origin ${origin} is refused`, () => {
+    assert.throws(() => parseConfig(MINIMAL.replace("https://sallyport.example", origin), "agent.yaml"), ConfigError);
+  });
+}

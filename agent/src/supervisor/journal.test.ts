@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { openJournal, recentLines } from "./journal.ts";
+import type { JournalFacts } from "./journal-line.ts";
+import { verifyJournal } from "./journal-verify.ts";
+import { endOrphans, readPastDay } from "./startup.ts";
+
+const limits = { maxBytes: 1 << 20, maxDays: 400 };
+const REQUEST = "0123456789abcdef0123456789abcdef";
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "sallyport-journal-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const files = (): string[] => readdirSync(folder).sort();
+const firstFile = (): string => join(folder, files()[0]!);
+const write = (count: number, options: object = {}): void => {
+  const journal = openJournal(folder, { ...limits, ...options });
+  for (let index = 0; index < count; index += 1) journal.append({ event: "token" });
+  journal.close();
+};
+
+test("fields stand in their fixed order, empty ones are absent", () => {
+  const journal = openJournal(folder, { ...limits, nowMs: () => Date.UTC(2026, 0, 2, 3, 4, 5, 6) });
+  journal.append({ event: "start", version: "1.0.0" });
+  journal.append({ durationMs: 5, code: "sql.timeout", request: REQUEST, event: "end", rowsOut: 0 });
+  journal.close();
+  const [first, second] = readFileSync(firstFile(), "utf8").trimEnd().split("\n");
+  assert.equal(first, '{"seq":1,"at":"2026-01-02T03:04:05.006Z","event":"start","version":"1.0.0"}');
+  const keys = Object.keys(JSON.parse(second!) as object);
+  assert.deepEqual(keys, ["seq", "at", "prev", "event", "request", "code", "rowsOut", "durationMs"]);
+});
+
+test("the chain holds over files and restarts", () => {
+  for (let run = 0; run < 3; run += 1) write(20, { fileBytes: 1000 });
+  assert.ok(files().length > 3);
+  const verdict = verifyJournal(folder);
+  assert.equal(verdict.ok && verdict.lines, 60);
+  assert.equal(verdict.ok && verdict.head?.seq, 60);
+});
+
+for (const [what, spoil] of [
+  ["changed", (lines: string[]) => lines.with(2, lines[2]!.replace("token", "lock"))],
+  ["removed", (lines: string[]) => lines.toSpliced(2, 1)],
+  ["moved", (lines: string[]) => lines.with(2, lines[3]!).with(3, lines[2]!)],
+  ["added", (lines: string[]) => lines.toSpliced(2, 0, lines[1]!)],
+  ["of another schema", (lines: string[]) => lines.with(2, lines[2]!.replace('"event"', '"host":"x","event"'))],
+  ["cut", (lines: string[]) => lines.with(4, lines[4]!.slice(0, -5))],
+] as const) {
+  test(`a line that was ${what} breaks the chain`, () => {
+    write(6);
+    const lines = readFileSync(firstFile(), "utf8").trimEnd().split("\n");
+    writeFileSync(firstFile(), `${spoil(lines).join("\n")}\n`);
+    assert.equal(verifyJournal(folder).ok, false);
+  });
+}
+
+test("a last line that a crash tore is cut, and the chain goes on", () => {
+  write(3);
+  appendFileSync(firstFile(), '{"seq":4,"at":"2026');
+  assert.equal(verifyJournal(folder).ok, false);
+  write(2);
+  const verdict = verifyJournal(folder);
+  assert.equal(verdict.ok && verdict.head?.seq, 5);
+});
+
+test("what must not stand in a journal is refused, and leaves no trace", () => {
+  const journal = openJournal(folder, limits);
+  for (const facts of [
+    { event: "request", caller: "Jane Doe" },
+    { event: "request", object: "SELECT 'x'" },
+    { event: "request", host: "sql01" },
+    { event: "end", code: "not.ours" },
+    { event: "end", source: "Login failed for user sa" },
+    { event: "other" },
+  ]) {
+    assert.throws(() => journal.append(facts as JournalFacts), { code: "agent.journal_unwritable" });
+  }
+  journal.append({ event: "stop" });
+  journal.close();
+  assert.equal(readFileSync(firstFile(), "utf8").split("\n").length, 2);
+});
+
+test("a folder that has gone is agent.journal_unwritable, and the journal says so before a session", () => {
+  const journal = openJournal(folder, limits);
+  rmSync(folder, { recursive: true });
+  assert.equal(journal.writable(), false);
+  assert.throws(() => journal.append({ event: "token" }), { code: "agent.journal_unwritable" });
+  journal.close();
+});
+
+test("retention removes whole old files, says so, and what is left verifies", () => {
+  write(200, { maxBytes: 4000, fileBytes: 1000 });
+  const lines = [...recentLines(folder, 0)];
+  assert.ok(lines.length < 60);
+  assert.ok(lines.some(({ event }) => event === "retention"));
+  const verdict = verifyJournal(folder);
+  assert.equal(verdict.ok, true);
+  assert.ok(verdict.ok && verdict.firstSeq > 1);
+});
+
+test("a request whose end is missing gets one at start; bytes of today are counted by connection", () => {
+  const journal = openJournal(folder, limits);
+  journal.append({ event: "request", request: REQUEST, connection: "erp", decision: "allow" });
+  journal.append({ event: "end", request: REQUEST, connection: "erp", bytesOut: 700 });
+  const orphan = "f".repeat(32);
+  journal.append({ event: "request", request: orphan, connection: "erp", decision: "allow", pull: "orders" });
+  const past = readPastDay(folder, Date.now());
+  assert.equal(past.sentToday.get("erp"), 700);
+  endOrphans(journal, past.orphans);
+  journal.close();
+  const last = [...recentLines(folder, 0)].at(-1);
+  assert.equal(last?.event, "end");
+  assert.equal(last?.request, orphan);
+  assert.equal(last?.code, "agent.interrupted");
+  assert.deepEqual(readPastDay(folder, Date.now()).orphans, []);
+});

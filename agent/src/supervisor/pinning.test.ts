@@ -1,0 +1,94 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import { generateKeyPair, type KeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
+import { signJws } from "@sallyport/shared/crypto/jws.ts";
+import type { TokenAnswer } from "@sallyport/shared/schema/api.ts";
+import type { Pinned } from "../state.ts";
+import { acceptAnswer } from "./pinning.ts";
+import { renewInMs } from "./tokens.ts";
+
+const ORIGIN = "https://sallyport.example";
+const LISTEN = "wss://contoso.servicebus.windows.net/$hc/a-1?sb-hc-action=listen";
+let old: KeyPair;
+let next: KeyPair;
+let pinned: Pinned;
+before(async () => {
+  [old, next] = [await generateKeyPair("ES256"), await generateKeyPair("ES256")];
+  pinned = {
+    v: 1,
+    agent: "0".repeat(32),
+    tenant: "contoso",
+    tenantName: "Contoso",
+    site: "oslo",
+    siteName: "Oslo",
+    origin: ORIGIN,
+    listenUrl: LISTEN,
+    keysSeq: 5,
+    keys: [{ ...old.publicJwk }],
+    settings: { canarySeconds: 300 },
+  };
+});
+
+async function answer(
+  change: Partial<TokenAnswer> = {},
+  statement: object = {},
+  by: KeyPair = old,
+): Promise<TokenAnswer> {
+  const claims = { aud: ORIGIN, seq: 6, iat: 0, keys: [old.publicJwk, next.publicJwk], ...statement };
+  return {
+    listenUrl: LISTEN,
+    token: "t",
+    expiresAt: "2026-01-01T00:30:00Z",
+    renewAfter: "2026-01-01T00:15:00Z",
+    serverTime: "2026-01-01T00:00:00Z",
+    settings: { canarySeconds: 300 },
+    keys: await signJws("keys", claims, signerOf("ES256", by)),
+    ...change,
+  };
+}
+
+test("a statement by a pinned key replaces the set and raises the number", async () => {
+  const result = await acceptAnswer(pinned, await answer());
+  assert.ok(result.ok && result.changed);
+  assert.equal(result.pinned.keysSeq, 6);
+  assert.equal(result.pinned.keys.length, 2);
+  const again = await acceptAnswer(result.pinned, await answer());
+  assert.equal(again.ok && again.changed, false);
+});
+
+test("a pending agent pins its first listen URL", async () => {
+  const result = await acceptAnswer({ ...pinned, listenUrl: null }, await answer());
+  assert.equal(result.ok && result.pinned.listenUrl, LISTEN);
+});
+
+for (const [what, make] of [
+  ["another namespace", () => answer({ listenUrl: LISTEN.replace("contoso", "fabrikam") })],
+  ["another path", () => answer({ listenUrl: LISTEN.replace("a-1", "a-2") })],
+  ["no wss", () => answer({ listenUrl: LISTEN.replace("wss:", "ws:") })],
+  ["a statement by a stranger", () => answer({}, {}, next)],
+  ["a lower number", () => answer({}, { seq: 4 })],
+  ["another origin", () => answer({}, { aud: "https://other.example" })],
+  ["an empty set", () => answer({}, { keys: [] })],
+  ["a private key in the set", () => answer({}, { keys: [{ ...old.privateJwk }] })],
+  ["no statement", () => answer({ keys: "a.b.c" })],
+  [
+    "a signature of another purpose",
+    async () =>
+      answer({ keys: await signJws("request", { aud: ORIGIN, seq: 6, iat: 0, keys: [] }, signerOf("ES256", old)) }),
+  ],
+] as const) {
+  test(`${what} is refused`, async () => assert.equal((await acceptAnswer(pinned, await make())).ok, false));
+}
+
+test("a token is renewed between half and 0.6 of its life, by the server's times only", async () => {
+  const given = await answer();
+  assert.equal(
+    renewInMs(given, () => 0),
+    900_000,
+  );
+  assert.equal(Math.round(renewInMs(given, () => 0.999999)), 1_080_000);
+  assert.equal(
+    renewInMs({ ...given, expiresAt: given.serverTime }, () => 0),
+    1000,
+  );
+});
