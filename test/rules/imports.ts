@@ -1,0 +1,35 @@
+/** Who may import what. `tsc -b` lets a forbidden import of a workspace pass, so the import graph is checked here. */
+import { posix } from "node:path";
+import { importsOf, isTest, type Source } from "./source.ts";
+
+/** Which workspaces each one may import by name. Within itself everything imports by relative paths. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  shared: [],
+  agent: ["shared"],
+  cloud: ["shared"],
+  test: ["shared", "agent", "cloud"],
+};
+
+const workspaceOf = (path: string): string => path.slice(0, path.indexOf("/"));
+
+/** One sentence for each import that points the wrong way. */
+export function wrongDirections(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ path, text }) => {
+    const from = workspaceOf(path);
+    return importsOf(text).flatMap((name) => {
+      const named = /^@sallyport\/([a-z]+)/.exec(name)?.[1];
+      if (named !== undefined) return MAY_IMPORT[from]?.includes(named) ? [] : [`${path} imports ${name}`];
+      if (!name.startsWith(".")) return [];
+      const target = posix.join(posix.dirname(path), name);
+      return workspaceOf(`${target}/`) === from ? [] : [`${path} leaves its workspace by ${name}`];
+    });
+  });
+}
+
+/** The product's files, tests left out, that import the package `name` or something of it. */
+export function importersOf(sources: readonly Source[], name: string): string[] {
+  return sources
+    .filter((source) => !source.path.startsWith("test/") && !isTest(source))
+    .filter(({ text }) => importsOf(text).some((one) => one === name || one.startsWith(`${name}/`)))
+    .map(({ path }) => path);
+}
