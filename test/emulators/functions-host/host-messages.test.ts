@@ -160,7 +160,7 @@ test("a service that is not there yet, or goes away, is connected to when it is 
   await bus.close();
   const host = await startFunctionsHost({ app, tls, env: { SERVICEBUS: connectionString, QUEUE: "slices" } });
   t.after(() => host.close());
-  for (const body of ["first", "second"]) {
+  for (const body of ["first", "second", "third"]) {
     bus = await startServiceBus({ config, keys, port });
     const client = new ServiceBusClient(connectionString);
     await send(client, "slices", { body });

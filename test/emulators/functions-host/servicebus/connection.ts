@@ -32,8 +32,9 @@ export function readConnection(name: string, settings: Settings): Connection {
 
 /** Makes the client; it connects with the first receiver. A namespace may be `localhost:PORT`, which is TLS. */
 export function openClient(connection: Connection): ServiceBusClient {
-  // A local service is back within moments; the SDK's own first wait is 30 s.
-  const options = { retryOptions: { retryDelayInMs: 200 } };
+  // A local service answers at once or is away. The SDK's own values are 30 s and 60 s, and it does not reconnect
+  // before a request that was under way when the connection broke has timed out.
+  const options = { retryOptions: { retryDelayInMs: 200, timeoutInMs: 3_000 } };
   if (connection.by === "connectionString") return new ServiceBusClient(connection.connectionString, options);
   const credential = connection.clientId
     ? new ManagedIdentityCredential({ clientId: connection.clientId })
