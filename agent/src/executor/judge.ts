@@ -89,7 +89,7 @@ const refuse = (code: ErrorCode, message: string, rule?: string): Work => ({
 
 function ruleOf(work: Work): string | undefined {
   if (work.do === "read") return work.allowed.rule;
-  const rule = work.do === "refuse" ? work.error.detail["rule"] : undefined;
+  const rule = work.do === "refuse" ? work.error.detail.rule : undefined;
   return typeof rule === "string" ? rule : undefined;
 }
 

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
+import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
+import { judge } from "./judge.ts";
+import { parsePolicy } from "./policy.ts";
+
+const NOW = new Date("2026-11-22T12:00:00Z");
+const KEY = Buffer.alloc(32, 1);
+const policy = parsePolicy(
+  `
+v: 1
+connections:
+  erp:
+    kind: mssql
+    address: sql01.corp.example:1433
+    database: ERP
+    tls: { mode: required }
+    logins: [svc]
+    limits: { seconds: 600 }
+    rules:
+      - { id: orders, allow: [table], tables: [dbo.Orders], columns: "*" }
+      - { id: never, deny: all, tables: ["hr.*"] }
+`,
+  NOW,
+);
+
+const request = (change: Partial<SessionRequestPayload> = {}): SessionRequestPayload => ({
+  v: 1,
+  id: "0".repeat(32),
+  hello: "h".repeat(43),
+  agent: "a".repeat(32),
+  site: "oslo",
+  tenant: "contoso",
+  connection: "erp",
+  caller: "pull:orders",
+  pull: "orders",
+  iat: 0,
+  operation: { op: "sql.table", table: "dbo.Orders", columns: "*", watermark: "none" },
+  credential: { form: "plain", user: "svc", password: "a-secret", signIn: "sql" },
+  limits: DEFAULT_LIMITS,
+  window: 4 << 20,
+  ...change,
+});
+const ask = (change: Partial<SessionRequestPayload> = {}, ping = false) =>
+  judge(request(change), policy, ping, KEY, NOW);
+
+test("what a rule allows is read under the owner's limits, and reported without the login", () => {
+  const { report, work } = ask();
+  assert.equal(work.do, "read");
+  assert.equal(report.decision, "allow");
+  assert.equal(report.rule, "orders");
+  assert.equal(report.object, "dbo.Orders");
+  assert.equal(report.seconds, 600);
+  assert.equal(report.login?.length, 43);
+  assert.doesNotMatch(JSON.stringify(report), /svc|a-secret/);
+});
+
+test("a deny is reported with its rule", () => {
+  const { report, work } = ask({ operation: { op: "sql.table", table: "hr.Pay", columns: "*", watermark: "none" } });
+  assert.equal(work.do, "refuse");
+  assert.deepEqual([report.decision, report.code, report.rule], ["deny", "policy.denied", "never"]);
+});
+
+for (const [what, change, code] of [
+  ["no connection", { connection: null }, "request.invalid"],
+  ["an unknown connection", { connection: "crm" }, "connection.unknown"],
+  ["no credential", { credential: null }, "request.invalid"],
+  [
+    "a login that is not listed",
+    { credential: { form: "plain", user: "sa", password: "x", signIn: "sql" } },
+    "policy.denied",
+  ],
+] as const) {
+  test(`${what} is ${code}`, () => assert.equal(ask(change as Partial<SessionRequestPayload>).report.code, code));
+}
+
+test("a ping session serves agent.ping and nothing else", () => {
+  assert.equal(ask({ operation: { op: "agent.ping" }, connection: null, credential: null }, true).work.do, "ping");
+  assert.equal(ask({}, true).report.code, "request.refused");
+});
+
+test("ids that cannot stand in the journal make the request invalid", () => {
+  assert.throws(() => ask({ run: "Robert'); DROP TABLE" }), { code: "request.invalid" });
+});
+
+test("the same login at two connections is two logins to the breaker", () => {
+  assert.notEqual(ask().report.login, ask({ connection: "crm" }).report.login);
+});
