@@ -60,6 +60,14 @@ test("cancelled messages never arrive; what is not scheduled cannot be cancelled
   assert.deepEqual(await bodiesIn(bus, "q"), [2]);
 });
 
+test("a scheduled message is held to the size limit too", async (t) => {
+  const { client } = await open(t, QUEUE);
+  const sent = client
+    .createSender("q")
+    .scheduleMessages({ body: Buffer.alloc(300_000) }, new Date(Date.now() + HOUR_MS));
+  await assert.rejects(sent, { code: "MessageSizeExceeded" });
+});
+
 test("a message scheduled in a year does not come now", async (t) => {
   const { client } = await open(t, QUEUE);
   const year = new Date(Date.now() + 366 * 24 * HOUR_MS);

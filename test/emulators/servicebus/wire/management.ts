@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Journal } from "../broker/journal.ts";
 import { type Entity, peek } from "../broker/namespace.ts";
 import type { Queue, Settlement } from "../broker/queue.ts";
+import { MAX_MESSAGE_BYTES } from "./incoming.ts";
 import { encodeDelivery, encodeStored, readMessage } from "./message.ts";
 import { type Refusal, refusals } from "./refusal.ts";
 import type { Reply, Request } from "./replies.ts";
@@ -39,12 +40,8 @@ type Operation = keyof typeof bodies;
 type Body<O extends Operation> = z.infer<(typeof bodies)[O]>;
 
 const OK: Reply = { status: 200, description: "OK" };
-const GONE: Reply = { status: 410, description: refusals.lockLost.description, refusal: refusals.lockLost };
-const NOT_FOUND: Reply = {
-  status: 404,
-  description: refusals.messageNotFound.description,
-  refusal: refusals.messageNotFound,
-};
+const GONE = refused(410, refusals.lockLost);
+const NOT_FOUND = refused(404, refusals.messageNotFound);
 const MAX_PEEK = 250;
 const TYPE_CODE = { long: 0x81, timestamp: 0x83 } as const;
 
@@ -57,8 +54,7 @@ export async function manage(entity: Entity, journal: Journal, { operation, body
     return { status: 501, description: `The operation ${operation} is not emulated.` };
   }
   const parsed = bodies[operation as Operation].safeParse(body);
-  if (!parsed.success)
-    return { status: 400, description: z.prettifyError(parsed.error), refusal: argumentError(parsed.error) };
+  if (!parsed.success) return refused(400, argumentError(parsed.error));
   const reply = run(entity, operation as Operation, parsed.data);
   await journal.committed();
   return reply;
@@ -84,10 +80,15 @@ function run(entity: Entity, operation: Operation, body: unknown): Reply {
 }
 
 function schedule({ inlet, path }: Entity, { messages }: Body<"com.microsoft:schedule-message">): Reply {
-  if (!inlet)
-    return { status: 400, description: `Nothing can be sent to ${path}.`, refusal: refusals.notAllowed(path) };
+  if (!inlet) return refused(400, refusals.notAllowed(`Nothing can be sent to '${path}'.`));
+  const largest = Math.max(...messages.map(({ message }) => message.length));
+  if (largest > MAX_MESSAGE_BYTES) return refused(400, refusals.tooLarge(largest, MAX_MESSAGE_BYTES));
   const numbers = inlet.accept(messages.map(({ message }) => readMessage(message, rhea.generate_uuid)));
   return { ...OK, body: { "sequence-numbers": types.wrap_array(numbers, TYPE_CODE.long, undefined) } };
+}
+
+function refused(status: number, refusal: Refusal): Reply {
+  return { status, description: refusal.description, refusal };
 }
 
 function peekMessages(entity: Entity, body: Body<"com.microsoft:peek-message">): Reply {
@@ -117,8 +118,7 @@ function updateDisposition(queue: Queue | undefined, body: Body<"com.microsoft:u
   const results = body["lock-tokens"].map((token) => queue?.settle(token, settlementOf(body)) ?? "lockLost");
   if (results.includes("lockLost")) return GONE;
   if (!results.includes("notAllowed")) return OK;
-  const refusal = refusals.notAllowed("A dead letter cannot be dead-lettered again.");
-  return { status: 400, description: refusal.description, refusal };
+  return refused(400, refusals.notAllowed("A dead letter cannot be dead-lettered again."));
 }
 
 function settlementOf(body: Body<"com.microsoft:update-disposition">): Settlement {

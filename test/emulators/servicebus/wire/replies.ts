@@ -29,7 +29,7 @@ export function serveRequests(receiver: Receiver, answer: (request: Request) => 
     offerCredit(receiver, CREDIT);
     if (!request) return;
     const { application_properties: properties = {}, body } = request;
-    answer({ operation: String(properties.operation), properties, body })
+    void answer({ operation: String(properties.operation), properties, body })
       .catch((error): Reply => ({ status: 500, description: String(error) }))
       .then((reply) => send(receiver.session, request, reply));
   });
