@@ -1,7 +1,7 @@
 /** What people see of runs and their results. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { partsView, RunView } from "@sallyport/shared/schema/api.ts";
-import { manifest } from "@sallyport/shared/schema/pull.ts";
+import { manifest, type PullDefinition } from "@sallyport/shared/schema/pull.ts";
 import type { z } from "zod";
 import { readWhole } from "../sinks/blob.ts";
 import { publicRunId, splitRunId } from "../store/ids.ts";
@@ -41,6 +41,22 @@ export async function startRun(deps: PullDeps, tenant: string, pull: string): Pr
 export async function getRun(deps: PullDeps, tenant: string, runId: string): Promise<RunView> {
   const { key, id, run } = await find(deps, tenant, runId);
   return viewOf(key.pull, id, run);
+}
+
+export interface PullView {
+  readonly id: string;
+  readonly revision: number;
+  readonly definition: PullDefinition;
+}
+
+/** All pulls of a tenant, by name. */
+export async function listPulls(deps: PullDeps, tenant: string): Promise<PullView[]> {
+  const all = await deps.store.runs.definitions(tenant);
+  return all.map(({ pull, definition: { value } }) => ({
+    id: pull,
+    revision: value.revision,
+    definition: value.definition,
+  }));
 }
 
 /** Newest first. Throws `api.not_found` without such a pull. */

@@ -1,0 +1,463 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { splitRunId } from "../store/ids.ts";
+import { testAzurite } from "../store/test-azurite.ts";
+import { cancelRun } from "./cancel.ts";
+import { putPull, resetPull } from "./define.ts";
+import { answer, definitionOf, idsFrom, idsIn, manifests, testRig } from "./test-rig.ts";
+import { refused, testSource } from "./test-source.ts";
+import { tick } from "./tick.ts";
+import { getParts, getRun, listRuns, startRun } from "./views.ts";
+
+const rig = await testRig(await testAzurite());
+
+test("a pull reads everything, then what is new, then nothing", async () => {
+  const source = testSource(35);
+  const deps = rig.process(source);
+  const key = await rig.pull(deps);
+  const first = await startRun(deps, "acme", key.pull);
+  assert.equal(first.state, "queued");
+  assert.deepEqual(
+    deps.bells.map(({ bell }) => bell.run),
+    [splitRunId(first.id).run],
+  );
+  await answer(deps, key, splitRunId(first.id).run);
+  const done = await getRun(deps, "acme", first.id);
+  assert.deepEqual(
+    { state: done.state, rows: done.rows, slices: done.slices, seq: done.seq, from: done.from, to: done.to },
+    { state: "published", rows: 35, slices: 1, seq: 1, from: null, to: "35" },
+  );
+  source.rows = testSource(50).rows;
+  const second = await startRun(deps, "acme", key.pull);
+  await answer(deps, key, splitRunId(second.id).run);
+  const third = await startRun(deps, "acme", key.pull);
+  await answer(deps, key, splitRunId(third.id).run);
+  const found = await manifests(deps, key);
+  assert.deepEqual(await Promise.all(found.map((one) => idsIn(deps, one))), [idsFrom(1, 35), idsFrom(36, 50)]);
+  assert.deepEqual(
+    found.map(({ seq, from, to, rows, replaces, kind, key: columns, consistency }) => [
+      seq,
+      from,
+      to,
+      rows,
+      replaces,
+      kind,
+      columns,
+      consistency,
+    ]),
+    [
+      [1, null, "35", 35, false, "manual", ["Id"], "exact"],
+      [2, "35", "50", 15, false, "manual", ["Id"], "exact"],
+    ],
+  );
+  const empty = await getRun(deps, "acme", third.id);
+  assert.deepEqual([empty.state, empty.seq, empty.rows, empty.to], ["published", null, 0, "50"]);
+  assert.deepEqual(
+    deps.events.map(({ id, state, seq }) => [id, state, seq]),
+    [
+      [`${key.pull}/1`, "published", 1],
+      [`${key.pull}/2`, "published", 2],
+      [`${key.pull}/${splitRunId(third.id).run}`, "published", null],
+    ],
+  );
+  assert.deepEqual(
+    (await listRuns(deps, "acme", key.pull)).map((run) => run.id),
+    [third.id, second.id, first.id],
+  );
+  const parts = await getParts(deps, "acme", first.id);
+  assert.equal(parts.parts.length, 1);
+  const response = await fetch(parts.parts[0]!.url);
+  assert.equal((await response.arrayBuffer()).byteLength, parts.parts[0]!.bytes);
+  assert.equal((await fetch(parts.manifest!.url)).status, 200);
+  const unsigned = parts.parts[0]!.url.split("?")[0]!;
+  assert.notEqual((await fetch(unsigned)).status, 200);
+  assert.notEqual((await fetch(parts.parts[0]!.url, { method: "DELETE" })).status, 202);
+});
+
+test("slices are committed at checkpoints, and a hand-over goes on where the last one ended", async () => {
+  const source = testSource(100);
+  const deps = rig.process(source, { sliceBytes: 1 });
+  const key = await rig.pull(deps);
+  const run = await startRun(deps, "acme", key.pull);
+  const id = splitRunId(run.id).run;
+  // The claim's time is over after the third batch.
+  source.onBatch = async (batch) => {
+    if (batch === 3) deps.advance(301_000);
+    return undefined;
+  };
+  await answer(deps, key, id);
+  const between = await getRun(deps, "acme", run.id);
+  assert.deepEqual([between.state, between.slices, between.rows], ["queued", 3, 30]);
+  assert.equal(deps.bells.length, 2);
+  assert.deepEqual(await manifests(deps, key), []);
+  source.onBatch = async () => undefined;
+  await answer(deps, key, id);
+  const [one] = await manifests(deps, key);
+  assert.deepEqual(await idsIn(deps, one!), idsFrom(1, 100));
+  assert.equal(one!.parts.length, 10);
+  const operation = source.requests[1]!.operation;
+  assert.ok(operation.op === "sql.table");
+  assert.equal(operation.position, "30");
+  assert.equal(operation.plan?.to, "100");
+});
+
+test("of two claimers one wins", async () => {
+  const source = testSource(20);
+  const [a, b] = [rig.process(source), rig.process(source)];
+  const key = await rig.pull(a);
+  const run = await startRun(a, "acme", key.pull);
+  await Promise.all([answer(a, key, splitRunId(run.id).run), answer(b, key, splitRunId(run.id).run)]);
+  assert.equal(source.requests.length, 1);
+  const [one, ...more] = await manifests(a, key);
+  assert.deepEqual(await idsIn(a, one!), idsFrom(1, 20));
+  assert.equal(more.length, 0);
+});
+
+test("a holder that was presumed dead cannot commit any more", async () => {
+  const source = testSource(40);
+  const zombie = rig.process(source);
+  const heir = rig.process(source);
+  const key = await rig.pull(zombie);
+  const run = await startRun(zombie, "acme", key.pull);
+  const id = splitRunId(run.id).run;
+  // In the middle of the first session, the heir sees a Date that is long after the lease, and takes over.
+  heir.faults.dateShiftMs = 3600_000;
+  source.onBatch = async (batch) => {
+    if (batch === 3 && source.requests.length === 1) await answer(heir, key, id);
+    return undefined;
+  };
+  await answer(zombie, key, id);
+  assert.equal(source.requests.length, 2);
+  const done = await getRun(heir, "acme", run.id);
+  assert.deepEqual([done.state, done.rows, done.slices], ["published", 40, 1]);
+  const [one, ...more] = await manifests(heir, key);
+  assert.equal(more.length, 0);
+  assert.deepEqual(await idsIn(heir, one!), idsFrom(1, 40));
+  assert.match(one!.parts[0]!.path, /\/000001-f2-s1\/part-00001\.arrows$/);
+});
+
+test("a living holder is left alone", async () => {
+  const source = testSource(20);
+  const [a, b] = [rig.process(source), rig.process(source)];
+  const key = await rig.pull(a);
+  const run = await startRun(a, "acme", key.pull);
+  source.onBatch = async (batch) => {
+    if (batch === 1 && source.requests.length === 1) await answer(b, key, splitRunId(run.id).run);
+    return undefined;
+  };
+  await answer(a, key, splitRunId(run.id).run);
+  assert.equal(source.requests.length, 1);
+  assert.deepEqual(
+    b.logged.map(({ facts }) => facts.why),
+    ["held"],
+  );
+});
+
+test("a lost reply to any write, applied or not, changes nothing in the result", async () => {
+  const probe = rig.process(testSource(12), { sliceBytes: 1 });
+  const probeKey = await rig.pull(probe);
+  const counted = await startRun(probe, "acme", probeKey.pull);
+  const before = probe.faults.writes;
+  await answer(probe, probeKey, splitRunId(counted.id).run);
+  const writes = probe.faults.writes - before;
+  assert.ok(writes > 10);
+  for (const fate of ["lose", "lose reply"] as const) {
+    for (let unlucky = 1; unlucky <= writes; unlucky++) {
+      const source = testSource(12);
+      const deps = rig.process(source, { sliceBytes: 1, backoffSeconds: 0 });
+      deps.hurry(20);
+      const key = await rig.pull(deps);
+      const run = await startRun(deps, "acme", key.pull);
+      const start = deps.faults.writes;
+      deps.faults.onWrite = (_, count) => (count - start === unlucky ? fate : "send");
+      await answer(deps, key, splitRunId(run.id).run).catch(() => undefined);
+      // A wake entry or a blob that was lost ends the try; the run is found again when its lease is over.
+      deps.faults.dateShiftMs = 3600_000;
+      await answer(deps, key, splitRunId(run.id).run);
+      const [one, ...more] = await manifests(deps, key);
+      assert.equal(more.length, 0, `${fate} of write ${unlucky}`);
+      assert.deepEqual(await idsIn(deps, one!), idsFrom(1, 12), `${fate} of write ${unlucky}`);
+      assert.equal((await getRun(deps, "acme", run.id)).state, "published");
+    }
+  }
+});
+
+test("a crash before or after any write is mended by the next claimer", async () => {
+  for (const fate of ["die before", "die after"] as const) {
+    for (let last = 1; ; last++) {
+      const source = testSource(12);
+      const victim = rig.process(source, { sliceBytes: 1 });
+      const heir = rig.process(source, { sliceBytes: 1 });
+      heir.faults.dateShiftMs = 3600_000;
+      const key = await rig.pull(victim);
+      const run = await startRun(victim, "acme", key.pull);
+      const start = victim.faults.writes;
+      victim.faults.onWrite = (_, count) => (count - start === last ? fate : "send");
+      await answer(victim, key, splitRunId(run.id).run).catch(() => undefined);
+      const died = victim.faults.dead;
+      // No doorbell comes: the wake index alone brings the heir to it.
+      await tick(heir, Date.now() + 600_000);
+      for (const { bell } of heir.bells) await answer(heir, key, bell.run);
+      const [one, ...more] = await manifests(heir, key);
+      assert.equal(more.length, 0, `${fate} write ${last}`);
+      assert.deepEqual(await idsIn(heir, one!), idsFrom(1, 12), `${fate} write ${last}`);
+      const view = await getRun(heir, "acme", run.id);
+      assert.deepEqual([view.state, view.rows], ["published", 12], `${fate} write ${last}`);
+      const cursor = await heir.store.runs.cursor(key);
+      assert.deepEqual(
+        [cursor?.value.activeRun, cursor?.value.watermark, cursor?.value.seq, cursor?.value.published],
+        [null, "12", 1, 1],
+      );
+      assert.ok(victim.events.length + heir.events.length >= 1);
+      if (!died) break;
+    }
+  }
+});
+
+test("the SDK's own retry after a lost reply meets 412 on our own operation, which counts as done", async () => {
+  const source = testSource(5);
+  const deps = rig.process(source);
+  const key = await rig.pull(deps);
+  const run = await startRun(deps, "acme", key.pull);
+  let batches = 0;
+  deps.faults.onWrite = (request) => {
+    // The plan's write: applied, its reply lost; the hold repeats it with the ETag that it no longer has.
+    if (!request.url.includes("$batch")) return "send";
+    batches += 1;
+    return batches === 3 ? "lose reply" : "send";
+  };
+  await answer(deps, key, splitRunId(run.id).run);
+  assert.equal(source.requests.length, 1);
+  assert.equal((await getRun(deps, "acme", run.id)).state, "published");
+});
+
+test("a changed plan supersedes the run, and its successor reads from the same place", async () => {
+  const source = testSource(30);
+  const deps = rig.process(source, { sliceBytes: 1 });
+  const key = await rig.pull(deps);
+  const run = await startRun(deps, "acme", key.pull);
+  source.onBatch = async (batch) => (batch === 3 ? refused("protocol.truncated") : undefined);
+  await answer(deps, key, splitRunId(run.id).run);
+  const waiting = await getRun(deps, "acme", run.id);
+  assert.deepEqual([waiting.state, waiting.slices, waiting.error?.code], ["waiting", 2, "protocol.truncated"]);
+  source.policy = "q".repeat(43);
+  source.onBatch = async () => undefined;
+  deps.advance(3600_000);
+  await answer(deps, key, splitRunId(run.id).run);
+  const [successor, old] = await listRuns(deps, "acme", key.pull);
+  assert.deepEqual([old!.id, old!.state, old!.error?.code], [run.id, "superseded", "request.plan_changed"]);
+  assert.equal(successor!.state, "queued");
+  const [bell] = deps.bells.slice(-1);
+  if (bell?.bell.run !== splitRunId(successor!.id).run) await tick(deps, deps.clock.now() + 600_000);
+  await answer(deps, key, splitRunId(successor!.id).run);
+  const [one, ...more] = await manifests(deps, key);
+  assert.equal(more.length, 0);
+  assert.deepEqual(await idsIn(deps, one!), idsFrom(1, 30));
+  assert.equal(one!.run, successor!.id);
+});
+
+test("a failed run has no part visible, and says what to do", async () => {
+  const source = testSource(30);
+  const deps = rig.process(source, { sliceBytes: 1 });
+  const key = await rig.pull(deps);
+  const run = await startRun(deps, "acme", key.pull);
+  source.onBatch = async (batch) => (batch === 3 ? refused("value.not_exact") : undefined);
+  await answer(deps, key, splitRunId(run.id).run);
+  const failed = await getRun(deps, "acme", run.id);
+  assert.deepEqual([failed.state, failed.error?.code, failed.seq], ["failed", "value.not_exact", null]);
+  assert.match(failed.error!.advice, /CAST/);
+  assert.deepEqual(await manifests(deps, key), []);
+  assert.deepEqual(await getParts(deps, "acme", run.id), { run: run.id, manifest: null, parts: [] });
+  assert.deepEqual(
+    deps.events.map(({ state, code }) => [state, code]),
+    [["failed", "value.not_exact"]],
+  );
+  assert.equal((await deps.store.runs.cursor(key))?.value.watermark, null);
+});
+
+test("an offline agent costs no claim, a failing one ends the run at its budget", async () => {
+  const source = testSource(30);
+  const deps = rig.process(source, { claims: 3 });
+  const key = await rig.pull(deps);
+  const run = await startRun(deps, "acme", key.pull);
+  const id = splitRunId(run.id).run;
+  source.onBatch = async () => refused("agent.offline");
+  for (let tries = 0; tries < 5; tries++) {
+    await answer(deps, key, id);
+    assert.equal((await getRun(deps, "acme", run.id)).state, "waiting");
+    // Too early: nothing happens.
+    await answer(deps, key, id);
+    deps.advance(60_000);
+  }
+  assert.equal(source.requests.length, 5);
+  assert.equal((await deps.store.runs.run(key, id))?.value.claims, 0);
+  source.onBatch = async () => refused("connection.lost");
+  for (let tries = 0; tries < 3; tries++) {
+    await answer(deps, key, id);
+    deps.advance(3600_000);
+  }
+  const failed = await getRun(deps, "acme", run.id);
+  assert.deepEqual([failed.state, failed.error?.code], ["failed", "connection.lost"]);
+});
+
+test("a run ends at its deadline", async () => {
+  const source = testSource(30);
+  const deps = rig.process(source);
+  const key = await rig.pull(deps, { maxSeconds: 120 });
+  const run = await startRun(deps, "acme", key.pull);
+  source.onBatch = async () => refused("agent.offline");
+  await answer(deps, key, splitRunId(run.id).run);
+  deps.advance(120_000);
+  await answer(deps, key, splitRunId(run.id).run);
+  const failed = await getRun(deps, "acme", run.id);
+  assert.deepEqual([failed.state, failed.error?.code], ["failed", "run.deadline"]);
+  assert.match(failed.error!.message, /agent\.offline/);
+});
+
+test("a source without positions commits one slice, and starts it again under a new name", async () => {
+  const source = testSource(30);
+  source.positions = false;
+  const deps = rig.process(source, { sliceBytes: 1 });
+  const key = await rig.pull(deps, { watermark: "none" });
+  const run = await startRun(deps, "acme", key.pull);
+  source.onBatch = async (batch) => (batch === 2 ? refused("protocol.truncated") : undefined);
+  await answer(deps, key, splitRunId(run.id).run);
+  source.onBatch = async () => undefined;
+  deps.advance(3600_000);
+  await answer(deps, key, splitRunId(run.id).run);
+  const [one] = await manifests(deps, key);
+  assert.deepEqual(await idsIn(deps, one!), idsFrom(1, 30));
+  assert.deepEqual(
+    one!.parts.map(({ path }) => path.split("/").at(-2)),
+    ["000001-f2-s1"],
+  );
+});
+
+test("cancelling: before it begins, while it runs, and too late", async () => {
+  const source = testSource(30);
+  const deps = rig.process(source, { sliceBytes: 1 });
+  const key = await rig.pull(deps);
+  const first = await startRun(deps, "acme", key.pull);
+  const waiting = await startRun(deps, "acme", key.pull);
+  assert.equal(await cancelRun(deps, "acme", waiting.id, "key:test"), "cancelled");
+  assert.equal((await getRun(deps, "acme", waiting.id)).state, "cancelled");
+  source.onBatch = async (batch) => {
+    if (batch === 2) assert.equal(await cancelRun(deps, "acme", first.id, "key:test"), "asked");
+    return undefined;
+  };
+  await answer(deps, key, splitRunId(first.id).run);
+  assert.equal((await getRun(deps, "acme", first.id)).state, "cancelled");
+  assert.deepEqual(await manifests(deps, key), []);
+  source.onBatch = async () => undefined;
+  const third = await startRun(deps, "acme", key.pull);
+  await answer(deps, key, splitRunId(third.id).run);
+  assert.equal(await cancelRun(deps, "acme", third.id, "key:test"), "ended");
+  assert.equal((await manifests(deps, key)).length, 1);
+});
+
+test("a reset during a run ends it, and the next one replaces everything", async () => {
+  const source = testSource(30);
+  const deps = rig.process(source, { sliceBytes: 1 });
+  const key = await rig.pull(deps);
+  const first = await startRun(deps, "acme", key.pull);
+  await answer(deps, key, splitRunId(first.id).run);
+  source.rows = testSource(40).rows;
+  const second = await startRun(deps, "acme", key.pull);
+  source.onBatch = async (batch) => {
+    if (batch === 1) await resetPull(deps, key);
+    return undefined;
+  };
+  await answer(deps, key, splitRunId(second.id).run);
+  assert.equal((await getRun(deps, "acme", second.id)).state, "superseded");
+  source.onBatch = async () => undefined;
+  const third = await startRun(deps, "acme", key.pull);
+  await answer(deps, key, splitRunId(third.id).run);
+  const found = await manifests(deps, key);
+  assert.deepEqual(
+    found.map(({ replaces, rows }) => [replaces, rows]),
+    [
+      [false, 30],
+      [true, 40],
+    ],
+  );
+});
+
+test("a drained process hands over at the next checkpoint", async () => {
+  const source = testSource(30);
+  const deps = rig.process(source);
+  const key = await rig.pull(deps);
+  const run = await startRun(deps, "acme", key.pull);
+  const drain = new AbortController();
+  source.onBatch = async (batch) => {
+    if (batch === 2) drain.abort();
+    return undefined;
+  };
+  await answer(deps, key, splitRunId(run.id).run, drain.signal);
+  const between = await getRun(deps, "acme", run.id);
+  assert.deepEqual([between.state, between.rows], ["queued", 20]);
+  source.onBatch = async () => undefined;
+  await answer(deps, key, splitRunId(run.id).run);
+  assert.deepEqual(await idsIn(deps, (await manifests(deps, key))[0]!), idsFrom(1, 30));
+});
+
+test("an event that cannot be delivered is told by a later tick, in order", async () => {
+  const source = testSource(10);
+  const deaf = { ...rig.process(source), tell: () => Promise.reject(new Error("nobody there")) };
+  const key = await rig.pull(deaf);
+  const first = await startRun(deaf, "acme", key.pull);
+  await answer(deaf, key, splitRunId(first.id).run);
+  assert.equal((await getRun(deaf, "acme", first.id)).state, "decided");
+  assert.equal((await manifests(deaf, key)).length, 1);
+  source.rows = testSource(20).rows;
+  const second = await startRun(deaf, "acme", key.pull);
+  await answer(deaf, key, splitRunId(second.id).run);
+  // Its manifest waits for the first one's event.
+  assert.equal((await manifests(deaf, key)).length, 1);
+  const deps = rig.process(source);
+  await tick(deps, Date.now() + 600_000);
+  assert.deepEqual(
+    deps.events.filter((event) => event.pull === key.pull).map(({ seq }) => seq),
+    [1, 2],
+  );
+  assert.equal((await manifests(deps, key)).length, 2);
+  assert.equal((await deps.store.runs.cursor(key))?.value.published, 2);
+});
+
+test("what is due starts by the tick, once, and is entered again", async () => {
+  const source = testSource(10);
+  const deps = rig.process(source);
+  const key = await rig.pull(deps, { schedule: { cron: "* * * * *" } });
+  const mine = (process: typeof deps) => process.bells.filter(({ bell }) => bell.pull === key.pull);
+  const due = Date.parse((await deps.store.runs.cursor(key))!.value.nextDue!);
+  const other = rig.process(source);
+  await Promise.all([tick(deps, due + 60_000), tick(other, due + 60_000)]);
+  const runs = await listRuns(deps, "acme", key.pull);
+  assert.deepEqual(
+    runs.map(({ kind, state }) => [kind, state]),
+    [["scheduled", "queued"]],
+  );
+  assert.ok(mine(deps).length + mine(other).length >= 1);
+  await answer(deps, key, splitRunId(runs[0]!.id).run);
+  const next = Date.parse((await deps.store.runs.cursor(key))!.value.nextDue!);
+  assert.ok(next > due);
+  await tick(deps, next + 120_000);
+  assert.equal((await listRuns(deps, "acme", key.pull)).length, 2);
+});
+
+test("a definition is changed only by who knows its revision, and another table starts anew", async () => {
+  const deps = rig.process(testSource(10));
+  const key = await rig.pull(deps);
+  assert.deepEqual(await putPull(deps, key, definitionOf()), { created: false, revision: 1, reset: false });
+  const paused = definitionOf({ paused: true });
+  await assert.rejects(putPull(deps, key, paused), { code: "api.conflict" });
+  await assert.rejects(putPull(deps, key, paused, 7), { code: "api.changed" });
+  assert.deepEqual(await putPull(deps, key, paused, 1), { created: false, revision: 2, reset: false });
+  const table = definitionOf({ operation: { op: "sql.table", table: "dbo.Items", columns: "*" } });
+  assert.deepEqual(await putPull(deps, key, table, 2), { created: false, revision: 3, reset: true });
+  const cursor = (await deps.store.runs.cursor(key))!.value;
+  assert.deepEqual([cursor.epoch, cursor.replaces, cursor.watermark], [2, true, null]);
+  const unknown = definitionOf({ connection: "nowhere" });
+  await assert.rejects(putPull(deps, key, unknown, 3), { code: "api.invalid" });
+  const badCron = definitionOf({ schedule: { cron: "99 * * * *" } });
+  await assert.rejects(putPull(deps, key, badCron, 3), { code: "api.invalid" });
+});
