@@ -88,21 +88,19 @@ export function createReceiveWindow(windowBytes: number): ReceiveWindow {
   };
 }
 
-/** Bounds frames that need no credit: 20 a second over 10 s is the most a receiver takes. */
+/** Bounds frames that need no credit: 20 a second over 10 s, any 10 s, is the most a receiver takes. */
 export function createFreeFrameGate(): (nowMs: number) => void {
   const MOST = 200;
   const SPAN_MS = 10_000;
-  let windowStart = Number.NEGATIVE_INFINITY;
-  let counted = 0;
+  /** When the last 200 came, as a ring. */
+  const times = new Float64Array(MOST).fill(Number.NEGATIVE_INFINITY);
+  let oldest = 0;
   return (nowMs) => {
-    if (nowMs - windowStart >= SPAN_MS) {
-      windowStart = nowMs;
-      counted = 0;
-    }
-    counted += 1;
-    if (counted > MOST)
+    if (nowMs - times[oldest]! < SPAN_MS)
       throw new SallyportError("protocol.order", "The other side sent too many small frames.", {
         seconds: SPAN_MS / 1000,
       });
+    times[oldest] = nowMs;
+    oldest = (oldest + 1) % MOST;
   };
 }
