@@ -1,6 +1,12 @@
-/** The journal's files: `journal/0000000001.jsonl`, each named by its first line's number, each a piece of one chain. */
-import { closeSync, ftruncateSync, openSync, readdirSync, readSync, statSync } from "node:fs";
+/**
+ * The journal's files, pieces of one chain: `journal.jsonl` is written; a full one is renamed to the number of its first
+ * line, `0000000001.jsonl`.
+ */
+import { closeSync, ftruncateSync, openSync, readdirSync, readSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { decodeLine } from "./journal-line.ts";
+
+const CURRENT = "journal.jsonl";
 
 const FILE_NAME = /^([0-9]{10})\.jsonl$/;
 const CHUNK_BYTES = 64 * 1024;
@@ -14,21 +20,32 @@ export interface JournalFile {
   readonly modifiedMs: number;
 }
 
-/** The folder's files, oldest first. */
+/** The folder's files, oldest first, the one being written last. */
 export function listFiles(folder: string): JournalFile[] {
   return readdirSync(folder)
     .flatMap((name) => {
-      const match = FILE_NAME.exec(name);
-      if (match === null) return [];
       const path = join(folder, name);
+      const number = FILE_NAME.exec(name)?.[1];
+      const firstSeq = name === CURRENT ? firstSeqOf(path) : Number(number);
+      if (name !== CURRENT && number === undefined) return [];
       const { size, mtimeMs } = statSync(path);
-      return [{ path, firstSeq: Number(match[1]), bytes: size, modifiedMs: mtimeMs }];
+      return [{ path, firstSeq, bytes: size, modifiedMs: mtimeMs }];
     })
     .sort((a, b) => a.firstSeq - b.firstSeq);
 }
 
-export const filePath = (folder: string, firstSeq: number): string =>
-  join(folder, `${String(firstSeq).padStart(10, "0")}.jsonl`);
+/** Number of the file's first line; after every other where it has none yet. */
+function firstSeqOf(path: string): number {
+  for (const line of readLines(path)) return decodeLine(line)?.seq ?? Number.MAX_SAFE_INTEGER;
+  return Number.MAX_SAFE_INTEGER;
+}
+
+export const currentPath = (folder: string): string => join(folder, CURRENT);
+
+/** Gives a full file its number; the next line begins a new one. */
+export function setAside(folder: string, firstSeq: number): void {
+  renameSync(currentPath(folder), join(folder, `${String(firstSeq).padStart(10, "0")}.jsonl`));
+}
 
 /** The file's lines in order, LF included, without holding more than one chunk; a torn last line comes without LF. */
 export function* readLines(path: string): Generator<Buffer> {

@@ -7,22 +7,27 @@ export type Verdict =
   | { readonly ok: false; readonly file: string; readonly seq: number; readonly why: string };
 
 /**
- * Every line must be of the closed schema, numbered one after the other, and name the hash of the line before it. The
- * first kept line's `prev` is taken as it is where retention removed what came before.
+ * Every line must be of the closed schema, numbered one after the other, and name the hash of the line before it. Where
+ * the first kept line is not number 1, a `retention` line must say that older ones were removed.
  */
 export function verifyJournal(folder: string): Verdict {
   let head: JournalHead | null = null;
   let firstSeq = 0;
   let lines = 0;
+  let retained = false;
   for (const file of listFiles(folder)) {
     for (const bytes of readLines(file.path)) {
       const seq: number = head === null ? file.firstSeq : head.seq + 1;
       const why = faultOf(bytes, seq, head);
+      retained ||= decodeLine(bytes)?.event === "retention";
       if (why !== undefined) return { ok: false, file: file.path, seq, why };
       if (head === null) firstSeq = seq;
       head = { seq, hash: hashLine(bytes) };
       lines += 1;
     }
+  }
+  if (firstSeq > 1 && !retained) {
+    return { ok: false, file: folder, seq: 1, why: "is missing, and no retention line says why" };
   }
   return { ok: true, lines, firstSeq, head };
 }

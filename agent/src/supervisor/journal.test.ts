@@ -17,7 +17,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const files = (): string[] => readdirSync(folder).sort();
-const firstFile = (): string => join(folder, files()[0]!);
+const firstFile = (): string => join(folder, "journal.jsonl");
 const write = (count: number, options: object = {}): void => {
   const journal = openJournal(folder, { ...limits, ...options });
   for (let index = 0; index < count; index += 1) journal.append({ event: "token" });
@@ -47,6 +47,7 @@ for (const [what, spoil] of [
   ["changed", (lines: string[]) => lines.with(2, lines[2]!.replace("token", "lock"))],
   ["removed", (lines: string[]) => lines.toSpliced(2, 1)],
   ["moved", (lines: string[]) => lines.with(2, lines[3]!).with(3, lines[2]!)],
+  ["first and removed", (lines: string[]) => lines.slice(1)],
   ["added", (lines: string[]) => lines.toSpliced(2, 0, lines[1]!)],
   ["of another schema", (lines: string[]) => lines.with(2, lines[2]!.replace('"event"', '"host":"x","event"'))],
   ["cut", (lines: string[]) => lines.with(4, lines[4]!.slice(0, -5))],

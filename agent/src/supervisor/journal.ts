@@ -2,10 +2,20 @@
  * The journal: append-only, hash-chained, synced to the disk before anyone acts on a line. Written by the supervisor
  * alone, one line at a time.
  */
-import { closeSync, constants, fdatasyncSync, ftruncateSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from "node:fs";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { syncFolder } from "../state.ts";
-import { cutTornLine, filePath, listFiles, readLines } from "./journal-files.ts";
+import { currentPath, cutTornLine, listFiles, readLines, setAside } from "./journal-files.ts";
 import {
   decodeLine,
   encodeLine,
@@ -43,14 +53,14 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
   let head = unwritableUnless("The journal cannot be opened", () => readHead(folder));
   let file: number | undefined;
   let written = 0;
+  let firstSeq = 1;
   let broken = false;
 
   const openFile = (): number => {
-    const last = listFiles(folder).at(-1);
-    const fits = last !== undefined && last.bytes < fileBytes;
-    const path = fits ? last.path : filePath(folder, (head?.seq ?? 0) + 1);
-    written = fits ? last.bytes : 0;
+    const path = currentPath(folder);
     const opened = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
+    written = fstatSync(opened).size;
+    firstSeq = written === 0 ? (head?.seq ?? 0) + 1 : (listFiles(folder).at(-1)?.firstSeq ?? 1);
     syncFolder(folder);
     return opened;
   };
@@ -71,6 +81,7 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
     if (written >= fileBytes) {
       closeSync(file);
       file = undefined;
+      setAside(folder, firstSeq);
     }
     return line;
   };
