@@ -33,7 +33,7 @@ WHERE s.name = @schema AND o.name = @name AND o.type IN ('U', 'V', 'SN')`;
 
 // The base type of an alias type has its system type's id as its own; CLR types (geography) have none such.
 const COLUMNS = `SELECT c.column_id AS id, c.name AS name, b.name AS baseName, t.name AS typeName, c.max_length AS maxLength,
-c.precision AS precision, c.scale AS scale, c.is_nullable AS nullable, c.collation_name AS collation
+c.precision AS digits, c.scale AS decimals, c.is_nullable AS nullable, c.collation_name AS collation
 FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.user_type_id
 LEFT JOIN sys.types b ON b.user_type_id = c.system_type_id
 WHERE c.object_id = @id ORDER BY c.column_id`;
@@ -70,6 +70,9 @@ export async function resolveTable(
   }
   const id = [{ name: "id", type: TYPES.Int, value: Number(object.id) }];
   const columnRows = await ask(session, { sql: COLUMNS, parameters: id }, signal);
+  if (columnRows.length === 0) {
+    throw new SallyportError("sql.not_found", `The login may not see the columns of ${table}.`, { table });
+  }
   const byId = new Map(columnRows.map((row) => [Number(row.id), columnOf(row)]));
   const keys = await ask(session, { sql: KEYS, parameters: id }, signal);
   return {
@@ -88,8 +91,8 @@ function columnOf(row: Readonly<Record<string, unknown>>): CatalogColumn {
     name: String(row.name),
     declared: {
       name: name === "timestamp" ? "rowversion" : name,
-      precision: Number(row.precision),
-      scale: Number(row.scale),
+      precision: Number(row.digits),
+      scale: Number(row.decimals),
       length: bytes === -1 ? "max" : isWide ? bytes / 2 : bytes,
     },
     collation: typeof row.collation === "string" && /^[A-Za-z0-9_]+$/.test(row.collation) ? row.collation : undefined,

@@ -85,7 +85,7 @@ export function createSink(
     }
   };
   return {
-    read: readerFor(name, write, readNull),
+    read: readerFor(wire, write, readNull),
     readNull,
     readLarge: (bytes) => void write(bytes, 0, bytes.length),
     // A UTF-16 unit of two bytes is at least one byte of UTF-8.
@@ -105,10 +105,11 @@ export function createSink(
 
 /** How the length stands before a value of that wire type [MS-TDS 2.2.5.2.3]. */
 function readerFor(
-  name: string,
+  wire: WireColumn,
   write: (buffer: Buffer, start: number, end: number) => number,
   readNull: () => void,
 ): ValueSink["read"] {
+  const { name } = wire.type;
   const fixed = FIXED_BYTES[name];
   if (fixed !== undefined) return (buffer, offset) => write(buffer, offset, offset + fixed);
   if (SHORT_LENGTH.has(name)) {
@@ -136,10 +137,37 @@ function readerFor(
       return write(buffer, at + 4, at + 4 + buffer.readUInt32LE(at));
     };
   }
+  const [exactly, also] = lengthsOf(wire);
   return (buffer, offset) => {
     const length = byteLength(buffer, offset);
-    if (length > 0) return write(buffer, offset + 1, offset + 1 + length);
-    readNull();
-    return offset + 1;
+    if (length === 0) {
+      readNull();
+      return offset + 1;
+    }
+    // The driver turns a throw from here into a lost connection, which a stream out of step is.
+    if (length !== exactly && !also.includes(length)) throw new Error(`a value of type ${name} has ${length} bytes`);
+    return write(buffer, offset + 1, offset + 1 + length);
   };
+}
+
+const timeBytes = (scale = 7): number => (scale < 3 ? 3 : scale < 5 ? 4 : 5);
+const DECIMAL_BYTES = [5, 9, 13, 17];
+
+/** How long a value with one byte of length can be [MS-TDS 2.2.5.4.2]. */
+function lengthsOf({ type, dataLength = 0, scale }: WireColumn): readonly [number, readonly number[]] {
+  switch (type.name) {
+    case "DecimalN":
+    case "NumericN":
+      return [dataLength, DECIMAL_BYTES];
+    case "Date":
+      return [3, []];
+    case "Time":
+      return [timeBytes(scale), []];
+    case "DateTime2":
+      return [timeBytes(scale) + 3, []];
+    case "DateTimeOffset":
+      return [timeBytes(scale) + 5, []];
+    default:
+      return [dataLength, []];
+  }
 }
