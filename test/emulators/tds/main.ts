@@ -3,7 +3,7 @@
  * SIGTERM and when stdin closes.
  */
 import { z } from "zod";
-import { startTds } from "./index.ts";
+import { startTds } from "./start.ts";
 
 const optionsSchema = z.strictObject({
   port: z.number().int().min(0).max(65_535).default(0),
@@ -12,7 +12,9 @@ const optionsSchema = z.strictObject({
     z.strictObject({
       name: z.string().min(1),
       password: z.string(),
-      rights: z.union([z.literal("sysadmin"), z.strictObject({ select: z.array(z.string()) })]).default("sysadmin"),
+      rights: z
+        .union([z.enum(["sysadmin", "admin", "read"]), z.strictObject({ select: z.array(z.string()) })])
+        .default("sysadmin"),
     }),
   ),
   databases: z.array(z.string().min(1)).min(1),

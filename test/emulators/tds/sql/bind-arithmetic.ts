@@ -1,24 +1,15 @@
 /** + - * / % and the bit operators, with SQL Server's result types [T-SQL "Precision, scale, and length"]. */
+import { packDecimal, unpackDecimal } from "../values/decimal.ts";
 import { sqlError } from "../values/errors.ts";
 import { describe, familyOf, isString, isUnicode, MAX, type SqlType, sqlType } from "../values/type.ts";
-import { asDecimal, type Binding, type Bound, commonType, computed, converted } from "./bound.ts";
+import { asDecimal, type Binding, type Bound, commonType, computed, constant, converted } from "./bound.ts";
 import { typeIndex } from "./runtime.ts";
 
 export function arithmetic(binding: Binding, operator: string, left: Bound, right: Bound): Bound {
   if (operator.startsWith("unary")) return unary(binding, operator.slice(-1), left);
-  const [a, b] = [left.type, right.type];
-  if (a !== null && b !== null) {
-    if (operator === "+" && isString(a) && isString(b)) return concatenate(binding, left, right);
-    if (operator === "+" && familyOf(a) === "binary" && familyOf(b) === "binary") {
-      const length = a.length === MAX || b.length === MAX ? MAX : a.length + b.length;
-      return computed(`CAST(${left.sql} || ${right.sql} AS BLOB)`, sqlType("varbinary", { length }));
-    }
-    if (familyOf(a) === "time" && familyOf(b) === "integer" && "+-".includes(operator)) {
-      const days = operator === "-" ? `-(${right.sql})` : right.sql;
-      return computed(`date_add('day',${days},${left.sql},${typeIndex(a)})`, a);
-    }
-  }
-  const type = commonType(a, b);
+  const other = withoutNumbers(binding, operator, left, right);
+  if (other !== null) return other;
+  const type = commonType(left.type, right.type);
   switch (familyOf(type)) {
     case "integer":
       return integers(binding, operator, converted(binding, left, type), converted(binding, right, type), type);
@@ -37,21 +28,29 @@ export function arithmetic(binding: Binding, operator: string, left: Bound, righ
   }
 }
 
+// Text, bytes and days: what + and - mean besides numbers.
+function withoutNumbers(binding: Binding, operator: string, left: Bound, right: Bound): Bound | null {
+  const [a, b] = [left.type, right.type];
+  if (a === null || b === null) return null;
+  if (operator === "+" && isString(a) && isString(b)) return concatenate(binding, left, right);
+  if (operator === "+" && familyOf(a) === "binary" && familyOf(b) === "binary") {
+    const length = a.length === MAX || b.length === MAX ? MAX : a.length + b.length;
+    return computed(`CAST(${left.sql} || ${right.sql} AS BLOB)`, sqlType("varbinary", { length }));
+  }
+  if (familyOf(a) !== "time" || familyOf(b) !== "integer" || !"+-".includes(operator)) return null;
+  const days = operator === "-" ? `-(${right.sql})` : right.sql;
+  return computed(`date_add('day',${days},${left.sql},${typeIndex(a)})`, a);
+}
+
 function unary(binding: Binding, operator: string, of: Bound): Bound {
   if (of.type === null || operator === "+") return of;
   if (operator === "~") return computed(`(~ ${of.sql})`, of.type);
   if (familyOf(of.type) === "decimal") {
-    if (of.constant !== undefined) {
-      const zero = { ...of, sql: "NULL", constant: 0, type: sqlType("int") };
-      return converted(binding, decimals(binding, "-", converted(binding, zero, of.type), of), of.type);
-    }
+    if (of.constant instanceof Uint8Array) return constant(binding, packDecimal(-unpackDecimal(of.constant)), of.type);
     return computed(`neg_dec(${of.sql})`, of.type, of.nullable);
   }
-  const { constant } = of;
-  if (typeof constant === "number" || typeof constant === "bigint") {
-    const sql = Number.isInteger(constant) || typeof constant === "bigint" ? `(-${of.sql})` : `(- ${of.sql})`;
-    return { ...of, sql, constant: -constant };
-  }
+  const known = of.constant;
+  if (typeof known === "number" || typeof known === "bigint") return { ...of, sql: `(- ${of.sql})`, constant: -known };
   return computed(`(- ${of.sql})`, of.type, of.nullable);
 }
 

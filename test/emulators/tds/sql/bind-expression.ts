@@ -40,12 +40,8 @@ export function bindExpression(binding: Binding, scope: Scope | null, expression
       return arithmetic(binding, expression.operator, value(expression.left), value(expression.right));
     case "negate":
       return arithmetic(binding, `unary ${expression.operator}`, value(expression.of), constant(binding, 0, INT));
-    case "collate": {
-      const bound = value(expression.of);
-      const collation = COLLATIONS.find((c) => c.name.toLowerCase() === expression.collation.toLowerCase());
-      if (collation === undefined || bound.type === null) throw sqlError(102, expression.collation);
-      return { ...bound, type: { ...bound.type, collation } };
-    }
+    case "collate":
+      return collated(value(expression.of), expression.collation);
     case "subquery": {
       const query = binding.query(binding, expression.query, scope);
       const [first] = query.columns;
@@ -70,16 +66,25 @@ export function bindExpression(binding: Binding, scope: Scope | null, expression
       const high = compare(binding, "<=", of, value(expression.high));
       return condition(`${expression.not ? "NOT " : ""}(${low.sql} AND ${high.sql})`);
     }
-    case "like": {
-      const text = sqlType("nvarchar", { length: MAX });
-      const of = value(expression.of);
-      const escapeBy = expression.escape === null ? "''" : converted(binding, value(expression.escape), text).sql;
-      const pattern = converted(binding, value(expression.pattern), text).sql;
-      const collation = of.type !== null && isString(of.type) ? of.type.collation.sqlite : "NOCASE";
-      const call = `tlike(${converted(binding, of, text).sql},${pattern},${escapeBy},'${collation}')`;
-      return condition(`(${call} = ${expression.not ? 0 : 1})`);
-    }
+    case "like":
+      return like(binding, expression, value);
   }
+}
+
+function like(binding: Binding, expression: Expression & { is: "like" }, value: (of: Expression) => Bound): Bound {
+  const text = sqlType("nvarchar", { length: MAX });
+  const of = value(expression.of);
+  const escapeBy = expression.escape === null ? "''" : converted(binding, value(expression.escape), text).sql;
+  const pattern = converted(binding, value(expression.pattern), text).sql;
+  const collation = of.type !== null && isString(of.type) ? of.type.collation.sqlite : "NOCASE";
+  const call = `tlike(${converted(binding, of, text).sql},${pattern},${escapeBy},'${collation}')`;
+  return condition(`(${call} = ${expression.not ? 0 : 1})`);
+}
+
+function collated(bound: Bound, name: string): Bound {
+  const collation = COLLATIONS.find((c) => c.name.toLowerCase() === name.toLowerCase());
+  if (collation === undefined || bound.type === null) throw sqlError(102, name);
+  return { ...bound, type: { ...bound.type, collation } };
 }
 
 const condition = (sql: string): Bound => ({ sql, type: INT, nullable: true, condition: true });

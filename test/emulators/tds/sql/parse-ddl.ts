@@ -94,12 +94,13 @@ function columnDefinition(cursor: Cursor, keys: KeyDefinition[]): ColumnDefiniti
     if (take(cursor, "NOT", "NULL")) nullable = false;
     else if (take(cursor, "NULL")) nullable = true;
     else if (take(cursor, "IDENTITY")) identity = identitySpan(cursor);
-    else if (isNext(cursor, "PRIMARY") || isNext(cursor, "UNIQUE") || isNext(cursor, "CONSTRAINT")) {
+    else if (!["CONSTRAINT", "DEFAULT", "PRIMARY", "UNIQUE"].some((word) => isNext(cursor, word))) {
+      return { name: called, type, nullable, identity, byDefault };
+    } else {
       const constraint = take(cursor, "CONSTRAINT") ? name(cursor) : null;
       if (take(cursor, "DEFAULT")) byDefault = parseExpression(cursor);
       else keys.push(columnKey(cursor, called, constraint));
-    } else if (take(cursor, "DEFAULT")) byDefault = parseExpression(cursor);
-    else return { name: called, type, nullable, identity, byDefault };
+    }
   }
 }
 

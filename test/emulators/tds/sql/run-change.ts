@@ -22,14 +22,25 @@ export function requireChange(state: State, table: Table, act: string): void {
 
 /** The bound value in the form of the column. Throws error 2628 when it is too long. */
 export function assigned(binding: Binding, bound: Bound, table: Table, column: Column): string {
+  if (bound.constant === null && !column.nullable) throw missing(binding.state, table, column);
   if (bound.type === null) return "NULL";
   const at = `${table.schema}.${table.name}`;
-  if (keptAlike(bound.type, column.type)) return bound.sql;
+  if (keptAlike(bound.type, column.type)) return required(bound, table, column);
   if (bound.constant !== undefined) {
     return literalSql(binding, assign(bound.constant, bound.type, column.type, at, column.name));
   }
   const names = [at, column.name].map((name) => `'${name.replaceAll("'", "''")}'`).join(",");
   return `assign(${bound.sql},${typeIndex(bound.type)},${typeIndex(column.type)},${names})`;
+}
+
+const missing = (state: State, table: Table, column: Column): Error =>
+  sqlError(515, column.name, `${state.store.database}.${table.schema}.${table.name}`);
+
+// SQLite gives a NULL in its rowid the next free number, so the key says no itself.
+function required(bound: Bound, table: Table, column: Column): string {
+  const inKey = primaryKey(table)?.columns.some((key) => key.name.toLowerCase() === column.name.toLowerCase());
+  if (!inKey || !bound.nullable || bound.constant !== undefined) return bound.sql;
+  return `required(${bound.sql},'${column.name.replaceAll("'", "''")}','${table.name.replaceAll("'", "''")}')`;
 }
 
 /** The columns that an INSERT fills by itself: defaults, identity, rowversion. */
@@ -46,6 +57,7 @@ export function filledColumns(
 function defaultSql(binding: Binding, table: Table, column: Column): string {
   if (column.type.name === "rowversion") return "next_version()";
   if (column.identity !== null) return `next_identity(${table.objectId},${column.identity.step})`;
+  if (column.byDefault === null && !column.nullable) throw missing(binding.state, table, column);
   if (column.byDefault === null) return "NULL";
   return assigned(binding, bindValue(binding, null, column.byDefault), table, column);
 }

@@ -4,7 +4,7 @@ import { assign, convert } from "../values/convert.ts";
 import { fitDecimal, packDecimal, power10, rescale, unpackDecimal } from "../values/decimal.ts";
 import { sqlError } from "../values/errors.ts";
 import { fromMoment, toMoment } from "../values/moments.ts";
-import { type SqlType, type SqlValue, sqlType } from "../values/type.ts";
+import { type SqlType, type SqlValue, sqlType, TYPES } from "../values/type.ts";
 import { addTo, difference, partOf } from "./date-functions.ts";
 import { likePattern } from "./like.ts";
 import type { State } from "./state.ts";
@@ -31,17 +31,27 @@ const nullable =
   (...args) =>
     args.includes(null) ? null : body(...(args as Exclude<SqlValue, null>[]));
 
+// A JS number would reach SQLite as a float.
+const kept = (value: SqlValue, type: SqlType): SqlValue =>
+  typeof value === "number" && TYPES[type.name].sqlite === "INTEGER" ? BigInt(value) : value;
+const whole = (value: number): bigint => BigInt(value);
+
 const PURE: Readonly<Record<string, Body>> = {
-  conv: (value, from, to, style) => convert(value ?? null, typeAt(from ?? 0), typeAt(to ?? 0), Number(style)),
+  conv: (value, from, to, style) =>
+    kept(convert(value ?? null, typeAt(from ?? 0), typeAt(to ?? 0), Number(style)), typeAt(to ?? 0)),
   tryconv: (value, from, to, style) => {
     try {
-      return convert(value ?? null, typeAt(from ?? 0), typeAt(to ?? 0), Number(style));
+      return kept(convert(value ?? null, typeAt(from ?? 0), typeAt(to ?? 0), Number(style)), typeAt(to ?? 0));
     } catch {
       return null;
     }
   },
   assign: (value, from, to, table, column) =>
-    assign(value ?? null, typeAt(from ?? 0), typeAt(to ?? 0), String(table), String(column)),
+    kept(assign(value ?? null, typeAt(from ?? 0), typeAt(to ?? 0), String(table), String(column)), typeAt(to ?? 0)),
+  required: (value, column, table) => {
+    if (value === null) throw sqlError(515, String(column), String(table));
+    return value ?? null;
+  },
   nz: (value) => {
     if (value === 0n || value === 0) throw sqlError(8134);
     return value ?? null;
@@ -50,17 +60,17 @@ const PURE: Readonly<Record<string, Body>> = {
     const { name } = typeAt(type);
     // SQLite turns an integer overflow into a float.
     if (typeof value === "number") throw sqlError(8115, "expression", name);
-    return convert(value, sqlType("bigint"), typeAt(type));
+    return kept(convert(value, sqlType("bigint"), typeAt(type)), typeAt(type));
   }),
   dec: nullable(decimalOperation),
   neg_dec: nullable((value) => packDecimal(-unpackDecimal(value as Uint8Array))),
   scale_dec: nullable((value, from, digits, mode) =>
     roundDecimal(value as Uint8Array, Number(from), Number(digits), String(mode)),
   ),
-  tlike: nullable((text, pattern, escape, collation) =>
-    likePattern(String(pattern), String(escape), collation === "NOCASE").test(String(text)) ? 1 : 0,
+  tlike: nullable((text, pattern, escapeBy, collation) =>
+    likePattern(String(pattern), String(escapeBy), collation === "NOCASE").test(String(text)) ? 1n : 0n,
   ),
-  len: nullable((text) => String(text).replace(/ +$/, "").length),
+  len: nullable((text) => whole(String(text).replace(/ +$/, "").length)),
   upper16: nullable((text) => String(text).toUpperCase()),
   lower16: nullable((text) => String(text).toLowerCase()),
   sub16: nullable((text, start, length) => {
@@ -70,19 +80,22 @@ const PURE: Readonly<Record<string, Body>> = {
   right16: nullable((text, length) => (length === 0n ? "" : String(text).slice(-Number(length)))),
   index16: nullable((part, text, start) => {
     const from = Math.max(0, Number(start) - 1);
-    return String(text).toLowerCase().indexOf(String(part).toLowerCase(), from) + 1;
+    return whole(String(text).toLowerCase().indexOf(String(part).toLowerCase(), from) + 1);
   }),
   replace16: nullable((text, part, by) =>
     part === "" ? text : String(text).replaceAll(new RegExp(RegExp.escape(String(part)), "gi"), () => String(by)),
   ),
   repeat16: nullable((text, count) => String(text).repeat(Math.max(0, Number(count)))),
   date_add: nullable((part, count, value, type) =>
-    fromMoment(addTo(toMoment(value, typeAt(type)), String(part), BigInt(count as bigint)), typeAt(type)),
+    kept(
+      fromMoment(addTo(toMoment(value, typeAt(type)), String(part), BigInt(count as bigint)), typeAt(type)),
+      typeAt(type),
+    ),
   ),
   date_diff: nullable((part, from, fromType, to, toType) =>
     difference(String(part), toMoment(from, typeAt(fromType)), toMoment(to, typeAt(toType))),
   ),
-  date_part: nullable((part, value, type) => partOf(String(part), toMoment(value, typeAt(type)))),
+  date_part: nullable((part, value, type) => whole(partOf(String(part), toMoment(value, typeAt(type))))),
   mathf: nullable((name, value, other) => {
     const result = MATH[String(name)]?.(Number(value), Number(other)) ?? Number.NaN;
     if (!Number.isFinite(result)) throw sqlError(8115, "expression", "float");

@@ -209,6 +209,7 @@ export function serverFunction(context: CallContext, args: readonly Bound[]): Bo
 export function installServerFunctions(state: State): void {
   state.sqlite.function("server", { varargs: true }, (name: SqlValue, ...args: SqlValue[]) => {
     const body = server[text(name)]?.[1];
-    return body === undefined ? null : body(state, args);
+    const value = body === undefined ? null : body(state, args);
+    return typeof value === "number" ? BigInt(value) : value;
   });
 }

@@ -7,8 +7,11 @@ import type { Store } from "./store.ts";
 export interface Login {
   readonly name: string;
   readonly password: string;
-  /** `sysadmin`, or what it may SELECT: schemas (`hr`) and tables or views (`dbo.Flights`). */
-  readonly rights?: "sysadmin" | { readonly select: readonly string[] };
+  /**
+   * `sysadmin` (also spelt `admin`, and the default); `read`, which may SELECT everything and change nothing; or what it
+   * may SELECT: schemas (`hr`) and tables or views (`dbo.Flights`).
+   */
+  readonly rights?: "sysadmin" | "admin" | "read" | { readonly select: readonly string[] };
 }
 
 export interface Variable {
@@ -52,12 +55,14 @@ export interface State {
   identityInsert: string | null;
 }
 
-export const isAdmin = (login: Login): boolean => (login.rights ?? "sysadmin") === "sysadmin";
+export function isAdmin({ rights = "sysadmin" }: Login): boolean {
+  return rights === "sysadmin" || rights === "admin";
+}
 
 /** Whether the login may SELECT from that object. The catalog views are everyone's. */
 export function maySelect(login: Login, schema: string, name: string): boolean {
   const rights = login.rights ?? "sysadmin";
-  if (rights === "sysadmin" || /^(sys|information_schema)$/i.test(schema) || name.startsWith("#")) return true;
+  if (typeof rights === "string" || /^(sys|information_schema)$/i.test(schema) || name.startsWith("#")) return true;
   const wanted = [schema.toLowerCase(), `${schema}.${name}`.toLowerCase()];
   return rights.select.some((right) => wanted.includes(right.toLowerCase()));
 }

@@ -118,18 +118,31 @@ const precisions: Partial<Record<SqlType["name"], readonly [number, number]>> = 
   smalldatetime: [16, 0],
 };
 
+/** Bytes besides the time of day, and digits without a fraction. */
+const SCALED: Partial<Record<SqlType["name"], readonly [number, number]>> = {
+  time: [0, 8],
+  datetime2: [3, 19],
+  datetimeoffset: [5, 26],
+};
+
+/** Bytes of a decimal on the wire and on disk, its sign included. */
+export function decimalBytes(precision: number): number {
+  if (precision < 20) return precision < 10 ? 5 : 9;
+  return precision < 29 ? 13 : 17;
+}
+
 /** max_length, precision and scale of sys.columns. */
 export function sizes(type: SqlType): readonly [number, number, number] {
   const fixed = precisions[type.name];
   if (fixed !== undefined) return [TYPES[type.name].maxLength, fixed[0], fixed[1]];
   if (type.name === "decimal" || type.name === "numeric") {
     const { precision, scale } = type;
-    return [precision < 10 ? 5 : precision < 20 ? 9 : precision < 29 ? 13 : 17, precision, scale];
+    return [decimalBytes(precision), precision, scale];
   }
-  if (type.name === "time" || type.name === "datetime2" || type.name === "datetimeoffset") {
+  const scaled = SCALED[type.name];
+  if (scaled !== undefined) {
     const fraction = type.scale < 3 ? 3 : type.scale < 5 ? 4 : 5;
-    const [more, digits] = type.name === "time" ? [0, 8] : type.name === "datetime2" ? [3, 19] : [5, 26];
-    return [fraction + more, digits + (type.scale > 0 ? type.scale + 1 : 0), type.scale];
+    return [fraction + scaled[0], scaled[1] + (type.scale > 0 ? type.scale + 1 : 0), type.scale];
   }
   if (/^n(var)?char$/.test(type.name)) return [type.length === MAX ? -1 : type.length * 2, 0, 0];
   if (/char$|binary$/.test(type.name)) return [type.length, 0, 0];

@@ -106,6 +106,13 @@ function readColumn(reader: Reader): WireType {
 
 function converterFor(from: SqlType, table: Table, name: string): Convert {
   const column = requireColumn(table, name);
-  if (keptAlike(from, column.type)) return (value) => value;
+  const alike = keptAlike(from, column.type);
+  if (!column.nullable && column.type.name !== "rowversion") {
+    return (value) => {
+      if (value === null) throw sqlError(515, column.name, `${table.schema}.${table.name}`);
+      return alike ? value : assign(value, from, column.type, `${table.schema}.${table.name}`, column.name);
+    };
+  }
+  if (alike) return (value) => value;
   return (value) => assign(value, from, column.type, `${table.schema}.${table.name}`, column.name);
 }
