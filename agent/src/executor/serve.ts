@@ -2,26 +2,19 @@
  * One session, from the rendezvous to its last frame (PROTOCOL.md section 4): hello, one request, policy, the
  * supervisor's go once the journal has its line, the connector, the end.
  */
-import type { KeyObject } from "node:crypto";
-import { fromBase64url, sha256, toBase64url } from "@sallyport/shared/crypto/bytes.ts";
-import { generateSessionKey, type SessionKey } from "@sallyport/shared/crypto/envelope.ts";
+import { fromBase64url, toBase64url } from "@sallyport/shared/crypto/bytes.ts";
+import { generateSessionKey } from "@sallyport/shared/crypto/envelope.ts";
 import { type ErrorDetail, isRetryable, SallyportError, toSallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { FRAME } from "@sallyport/shared/protocol/frames.ts";
-import {
-  DEFAULT_WINDOW_BYTES,
-  InvalidRequest,
-  openRequest,
-  REQUEST_FRESH_SECONDS,
-  type SessionRequestPayload,
-} from "@sallyport/shared/protocol/request.ts";
+import { InvalidRequest } from "@sallyport/shared/protocol/request.ts";
 import { systemClock } from "../clock.ts";
 import { keysByKid } from "../supervisor/pinning.ts";
 import { judge } from "./judge.ts";
 import type { EndReport, SessionOrder } from "./messages.ts";
 import { type Connectors, loadConnectors, perform } from "./perform.ts";
 import { parsePolicy } from "./policy.ts";
-import { dialRendezvous, type Rendezvous } from "./rendezvous.ts";
-import { createSealedStream, type SealedStream } from "./stream.ts";
+import { type Opened, receiveRequest } from "./receive-request.ts";
+import { dialRendezvous } from "./rendezvous.ts";
 import { type Supervisor, talkToSupervisor } from "./supervisor-link.ts";
 
 /** Says that it is ready, waits for an order, serves it. Never throws: how it ended is told to the supervisor. */
@@ -52,7 +45,7 @@ async function serve(order: SessionOrder, supervisor: Supervisor, connectors: Co
   try {
     await supervisor.say({ say: "key", key: toBase64url(sessionKey.publicKey) });
     const hello = fromBase64url(await supervisor.hello) ?? Buffer.alloc(0);
-    const opened = await receiveRequest(order, rendezvous, sessionKey, hello, pinned);
+    const opened = await receiveRequest(rendezvous, { order, sessionKey, hello, pinned, clock: systemClock });
     const { stream } = opened;
     void rendezvous.closed.then(() =>
       stream.stop(new SallyportError("protocol.truncated", "The other side closed the session.")),
@@ -66,60 +59,6 @@ async function serve(order: SessionOrder, supervisor: Supervisor, connectors: Co
     await rendezvous.close(1002);
     throw thrown;
   }
-}
-
-interface Opened {
-  readonly stream: SealedStream;
-  readonly request: SessionRequestPayload | InvalidRequest;
-}
-
-/**
- * Sends the hello and takes the one request, at most 30 s later by the monotonic clock. What follows goes to the stream.
- * @throws request.expired, protocol.order, protocol.integrity, request.refused: nothing can be answered to these.
- */
-async function receiveRequest(
-  order: SessionOrder,
-  rendezvous: Rendezvous,
-  sessionKey: SessionKey,
-  hello: Buffer,
-  pinned: ReadonlyMap<string, KeyObject>,
-): Promise<Opened> {
-  const first = Promise.withResolvers<Uint8Array | "text">();
-  const early: (Uint8Array | "text")[] = [];
-  let deliver = (message: Uint8Array | "text"): void => {
-    first.resolve(message);
-    deliver = (next) => {
-      // A second message while the first is being opened: kept in order, and no more of them than a peer has a reason for.
-      if (early.push(next) > 64) void rendezvous.close(1002);
-    };
-  };
-  rendezvous.onMessage((message) => deliver(message));
-  rendezvous.send(hello);
-  const fuse = setTimeout(
-    () => first.reject(new SallyportError("request.expired", "No request came within 30 seconds of the hello.")),
-    REQUEST_FRESH_SECONDS * 1000,
-  );
-  void rendezvous.closed.then(() =>
-    first.reject(new SallyportError("protocol.truncated", "The session closed before its request.")),
-  );
-  const message = await first.promise.finally(() => clearTimeout(fuse));
-  if (message === "text") throw new SallyportError("protocol.order", "A text message arrived.");
-  const bound = { hash: sha256(hello), agent: order.agent, site: order.site };
-  const opened = await openRequest(message, sessionKey, bound, (kid) => pinned.get(kid)).catch((error: unknown) => {
-    if (error instanceof InvalidRequest) return { request: error, keys: error.keys };
-    throw error;
-  });
-  const { request, keys } = opened;
-  const windowBytes = request instanceof InvalidRequest ? DEFAULT_WINDOW_BYTES : request.window;
-  const stream = createSealedStream({
-    keys,
-    windowBytes,
-    send: (record) => rendezvous.send(record),
-    clock: systemClock,
-  });
-  deliver = (next) => stream.message(next);
-  for (const next of early) stream.message(next);
-  return { stream, request };
 }
 
 /** Serves the request and sends the last frame. Answers the error, where it ended with one. */
