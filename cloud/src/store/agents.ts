@@ -45,7 +45,7 @@ export interface AgentStore {
   find(agent: string): Promise<Stored<Agent> | undefined>;
   /** By the thumbprint of its identity key: two reads. The caller checks that the key is still the agent's. */
   findByKey(kid: string): Promise<Stored<Agent> | undefined>;
-  /** Writes the places first, so that every agent can be found; false when the id is taken. */
+  /** Writes the places first, so that every agent can be found; false when it exists. A repeat finishes a lost one. */
   insert(agent: string, value: Agent): Promise<boolean>;
   update(stored: Stored<Agent>, value: Agent): Promise<Stored<Agent> | undefined>;
   /** The id is each record's `row.row`. */
@@ -66,7 +66,7 @@ export function agentStore(table: TableClient): AgentStore {
     findByKey: (kid) => at(`kid|${kid}`),
     async insert(agent, value) {
       const { tenant, site } = value;
-      if (!(await places.insert(`id|${agent}`, "at", { tenant, site, agent }))) return false;
+      await places.insert(`id|${agent}`, "at", { tenant, site, agent });
       await places.insert(`kid|${value.kid}`, "at", { tenant, site, agent });
       return records.insert(partition(tenant, site), agent, value);
     },

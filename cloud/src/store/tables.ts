@@ -138,7 +138,7 @@ export async function removeUnchanged(table: TableClient, row: Row, signal?: Abo
 export const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 function toRow(entity: Record<string, unknown>, date: string | undefined): Row {
-  const { partitionKey, rowKey, etag, timestamp, ...properties } = entity;
+  const { partitionKey, rowKey, etag, timestamp, "odata.metadata": _, ...properties } = entity;
   return {
     partition: String(partitionKey),
     row: String(rowKey),

@@ -1,0 +1,345 @@
+/**
+ * A world for the model test: Tables, blobs, a queue and time in memory, and a fate that decides in which order things
+ * happen, whose reply is lost, what is applied late, who freezes and who dies. The code that runs in it is the product's.
+ */
+import type { TableClient, TransactionAction } from "@azure/data-tables";
+import type { ContainerClient } from "@azure/storage-blob";
+import type { OpenSession } from "../sessions/session.ts";
+import type { Sink } from "../sinks/sink.ts";
+import { openStore } from "../store/open.ts";
+import { answerDoorbell } from "./answer.ts";
+import type { PullDeps } from "./deps.ts";
+import type { Doorbell } from "./ring.ts";
+import { DEFAULT_PULL_SETTINGS } from "./settings.ts";
+import { tick } from "./tick.ts";
+
+interface Invocation {
+  dead: boolean;
+  frozenUntilMs: number;
+}
+interface Event {
+  readonly who: Invocation;
+  readonly atMs: number;
+  readonly run: () => void;
+}
+interface Entity {
+  readonly properties: Record<string, unknown>;
+  readonly etag: string;
+  readonly timestamp: string;
+}
+
+export interface World {
+  /** Dependencies of one invocation, which may freeze or die alone. */
+  invocation(): PullDeps;
+  /** Begins something in an invocation of its own; its errors are the invocation's. */
+  begin(act: (deps: PullDeps) => Promise<unknown>): void;
+  at(ms: number, act: () => void): void;
+  /** Lets things happen until nothing is left to happen. Throws when that never ends. */
+  settle(): Promise<void>;
+  /** Faults that may still happen. */
+  faults: number;
+  /** The Ids of the source's rows. */
+  source: number[];
+  readonly blobs: ReadonlyMap<string, Buffer>;
+  readonly nowMs: number;
+}
+
+const START_MS = Date.UTC(2026, 0, 1);
+const failure = (statusCode?: number) => Object.assign(new Error(`status ${statusCode}`), { statusCode });
+
+export function testWorld(seed: number): World {
+  const luck = mulberry(seed);
+  const chance = (probability: number) => luck() < probability;
+  const random = (bytes: number) => Buffer.from(Array.from({ length: bytes }, () => Math.floor(luck() * 256)));
+  const tables = new Map<string, Map<string, Entity>>();
+  const blobs = new Map<string, Buffer>();
+  const hashes = new Map<string, string>();
+  let events: Event[] = [];
+  let nowMs = START_MS;
+  let etags = 0;
+  const nobody: Invocation = { dead: false, frozenUntilMs: 0 };
+  const schedule = (who: Invocation, delayMs: number, run: () => void) => {
+    const event = { who, atMs: nowMs + delayMs, run };
+    events.push(event);
+    return () => {
+      events = events.filter((other) => other !== event);
+    };
+  };
+
+  /** A request to a service: takes its time, and may go wrong in every way that a network knows. */
+  function call<T>(who: Invocation, isWrite: boolean, apply: () => T): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const reply = (act: () => void) => schedule(who, 1 + luck() * 30, act);
+    const applyNow = () => {
+      try {
+        const result = apply();
+        reply(() => resolve(result));
+      } catch (thrown) {
+        reply(() => reject(thrown));
+      }
+    };
+    const swallow = () => {
+      try {
+        apply();
+      } catch {
+        // Refused, and nobody is there to hear it.
+      }
+    };
+    const unlucky = isWrite && world.faults > 0 && chance(0.15);
+    if (unlucky) world.faults -= 1;
+    const kind = unlucky ? Math.floor(luck() * 6) : -1;
+    // What was sent arrives even if its sender freezes or dies now.
+    schedule(nobody, 1 + luck() * 30, () => {
+      if (kind === 0) reply(() => reject(failure()));
+      else if (kind === 1) {
+        swallow();
+        reply(() => reject(failure()));
+      } else if (kind === 2) {
+        schedule(nobody, luck() * 200_000, swallow);
+        reply(() => reject(failure()));
+      } else if (kind === 3) {
+        who.dead = true;
+      } else if (kind === 4) {
+        swallow();
+        who.dead = true;
+      } else {
+        if (kind === 5) who.frozenUntilMs = nowMs + luck() * 200_000;
+        applyNow();
+      }
+    });
+    return promise;
+  }
+
+  function table(who: Invocation, name: string): TableClient {
+    const entities = tables.get(name) ?? new Map<string, Entity>();
+    tables.set(name, entities);
+    const keyOf = (partition: string, row: string) => `${partition}\n${row}`;
+    const shown = (key: string, { properties, etag, timestamp }: Entity) => {
+      const [partitionKey, rowKey] = key.split("\n");
+      return { ...properties, partitionKey, rowKey, etag, timestamp };
+    };
+    const check = ([act, entity, , options]: TransactionAction) => {
+      const found = entities.get(keyOf(entity.partitionKey, entity.rowKey));
+      if (act === "create" && found) throw failure(409);
+      if (act !== "create" && !found) throw failure(404);
+      if (act === "update" && options?.etag !== found?.etag) throw failure(412);
+    };
+    const write = ([act, { partitionKey, rowKey, ...properties }]: TransactionAction) => {
+      const key = keyOf(partitionKey, rowKey);
+      if (act === "delete") {
+        entities.delete(key);
+        return {};
+      }
+      const etag = `W/"${++etags}"`;
+      entities.set(key, { properties, etag, timestamp: new Date(nowMs).toISOString() });
+      return { etag };
+    };
+    const client = {
+      submitTransaction: (actions: TransactionAction[]) =>
+        call(who, true, () => {
+          for (const action of actions) check(action);
+          return { subResponses: actions.map(write) };
+        }),
+      getEntity: (partition: string, row: string, options: { onResponse(raw: unknown): void }) =>
+        call(who, false, () => {
+          // The service's Date has whole seconds.
+          const date = new Date(nowMs - (nowMs % 1000)).toUTCString();
+          options.onResponse({ headers: { get: () => date } });
+          const key = keyOf(partition, row);
+          const found = entities.get(key);
+          if (!found) throw failure(404);
+          return shown(key, found);
+        }),
+      async *listEntities({ queryOptions: { filter } }: { queryOptions: { filter: string } }) {
+        const matches = filterOf(filter);
+        yield* await call(who, false, () =>
+          [...entities]
+            .map(([key, entity]) => shown(key, entity))
+            .filter(matches)
+            .sort((a, b) => (a.rowKey! < b.rowKey! ? -1 : 1)),
+        );
+      },
+      deleteEntity: (partition: string, row: string, { etag }: { etag: string }) =>
+        call(who, true, () => {
+          const found = entities.get(keyOf(partition, row));
+          if (!found) throw failure(404);
+          if (found.etag !== etag) throw failure(412);
+          entities.delete(keyOf(partition, row));
+        }),
+    };
+    return client as unknown as TableClient;
+  }
+
+  function container(who: Invocation): ContainerClient {
+    const blob = (path: string) => ({
+      name: path,
+      upload: (content: Uint8Array, _: number, { metadata }: { metadata: { sha256: string } }) =>
+        call(who, true, () => {
+          if (blobs.has(path)) throw failure(409);
+          blobs.set(path, Buffer.from(content));
+          hashes.set(path, metadata.sha256);
+        }),
+      getProperties: () => call(who, false, () => ({ metadata: { sha256: hashes.get(path) } })),
+      downloadToBuffer: () =>
+        call(who, false, () => {
+          const content = blobs.get(path);
+          if (!content) throw failure(404);
+          return content;
+        }),
+    });
+    return { getBlockBlobClient: blob, getBlobClient: blob } as unknown as ContainerClient;
+  }
+
+  /** Parts are JSON lists of Ids. */
+  const sink = (who: Invocation): Sink => ({
+    extension: "json",
+    async open(path) {
+      const ids: number[] = [];
+      return {
+        schema: async () => undefined,
+        batch: async ({ bytes }) => void ids.push(...JSON.parse(Buffer.from(bytes).toString())),
+        checkpoint: async () => undefined,
+        abort: async () => undefined,
+        async commit() {
+          const content = Buffer.from(JSON.stringify(ids));
+          await call(who, true, () => {
+            if (blobs.has(path)) throw failure(409);
+            blobs.set(path, content);
+          });
+          return { path, sha256: "x".repeat(43), rows: ids.length, bytes: content.length };
+        },
+      };
+    },
+  });
+
+  const session =
+    (who: Invocation): OpenSession =>
+    async ({ operation }, consumer, signal) => {
+      if (operation.op !== "sql.table") throw new TypeError("only tables");
+      // The source may have grown since the plan was fixed.
+      const to = operation.plan?.to ?? String(Math.max(0, ...world.source));
+      const plan = { to, key: ["Id"], isolation: "readCommitted" as const, consistency: "exact" as const };
+      await consumer.schema({ bytes: Buffer.alloc(0), columns: [], plan, policy: "p".repeat(43), agent: "" });
+      const after = Number(operation.position ?? operation.from ?? 0);
+      const ids = world.source.filter((id) => id > after && id <= Number(to));
+      let rows = 0;
+      let position = operation.position ?? null;
+      const outcome = (complete: boolean) =>
+        ({ ok: true, rows, bytes: rows, batches: rows, position, complete, executedMs: 0 }) as const;
+      for (const id of ids) {
+        await call(who, false, () => undefined);
+        if (signal.aborted) return { ok: false, code: "request.cancelled", message: "", detail: {} };
+        const bytes = Buffer.from(JSON.stringify([id]));
+        await consumer.batch({ bytes, rows: 1, decompressedBytes: bytes.length });
+        rows += 1;
+        position = String(id);
+        const answer = await consumer.checkpoint({ rows, bytes: rows, position });
+        if (answer === "finish" || chance(0.05)) return outcome(id === ids.at(-1));
+      }
+      return outcome(true);
+    };
+
+  const ring = async (bell: Doorbell, atMs = nowMs) => {
+    if (world.faults > 0 && chance(0.1)) return;
+    const deliver = () => world.begin((deps) => answerDoorbell(deps, { v: 1, ...bell }, new AbortController().signal));
+    const delayMs = Math.max(0, atMs - nowMs);
+    schedule(nobody, delayMs + luck() * 100, deliver);
+    if (chance(0.1)) schedule(nobody, delayMs + luck() * 100_000, deliver);
+  };
+
+  function depsOf(who: Invocation): PullDeps {
+    const sinks = { arrow: sink(who), parquet: sink(who) };
+    return {
+      store: openStore((name) => table(who, name), random),
+      blobs: container(who),
+      sinks,
+      links: async () => "",
+      openSession: session(who),
+      ring,
+      tell: () => call(who, false, () => undefined),
+      clock: {
+        now: () => Math.floor(nowMs),
+        monotonic: () => nowMs - START_MS,
+        after: (delayMs, act) => schedule(who, delayMs, act),
+      },
+      random,
+      settings: { ...DEFAULT_PULL_SETTINGS, sliceBytes: 2 },
+      log: () => undefined,
+    };
+  }
+
+  /** The earliest that may happen; what belongs to the dead never does. */
+  function next(): Event | undefined {
+    events = events.filter(({ who }) => !who.dead);
+    const timeOf = ({ who, atMs }: Event) => Math.max(atMs, who.frozenUntilMs);
+    let first: Event | undefined;
+    for (const event of events) if (!first || timeOf(event) < timeOf(first)) first = event;
+    if (!first) return undefined;
+    nowMs = Math.max(nowMs, timeOf(first));
+    events = events.filter((event) => event !== first);
+    return first;
+  }
+
+  let begun = 0;
+  const world: World = {
+    invocation: () => depsOf({ dead: false, frozenUntilMs: 0 }),
+    begin(act) {
+      const who = { dead: false, frozenUntilMs: 0 };
+      begun += 1;
+      void act(depsOf(who))
+        .catch(() => undefined)
+        .finally(() => {
+          // Its timers would keep the world from coming to rest.
+          who.dead = true;
+        });
+    },
+    at: (ms, act) => void schedule(nobody, ms, act),
+    async settle() {
+      let nextTickMs = nowMs;
+      for (let steps = 0; steps < 20_000; steps++) {
+        await new Promise((done) => setImmediate(done));
+        if (nowMs >= nextTickMs) {
+          nextTickMs = nowMs + 60_000;
+          world.begin((deps) => tick(deps, nowMs));
+          continue;
+        }
+        const event = next();
+        if (event) event.run();
+        else if ((tables.get("wake")?.size ?? 0) > 0) nowMs = nextTickMs;
+        else return;
+      }
+      throw new Error(`the world never comes to rest; ${begun} invocations`);
+    },
+    faults: 0,
+    source: [],
+    blobs,
+    get nowMs() {
+      return nowMs;
+    },
+  };
+  return world;
+}
+
+/** The few filters that the store uses. */
+function filterOf(filter: string): (entity: Record<string, unknown>) => boolean {
+  const clauses = filter.split(" and ").map((clause) => /^(\w+) (eq|ge|gt|lt) '(.*)'$/.exec(clause)!.slice(1));
+  return (entity) =>
+    clauses.every(([name, operator, operand]) => {
+      const value = entity[name!.charAt(0).toLowerCase() + name!.slice(1)];
+      if (typeof value !== "string") return false;
+      if (operator === "eq") return value === operand;
+      if (operator === "lt") return value < operand!;
+      return operator === "ge" ? value >= operand! : value > operand!;
+    });
+}
+
+/** A small generator, so that a seed tells the whole story again. */
+function mulberry(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
