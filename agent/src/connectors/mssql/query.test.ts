@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { createRecorder } from "./recording-output.ts";
+import { createRecorder } from "./test-output.ts";
 import { runQuery, startTestServer, type TestServer } from "./test-server.ts";
 
 let server: TestServer;

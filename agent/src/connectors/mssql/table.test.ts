@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { TYPES } from "tedious";
-import { makeAuthority } from "../../../../test/emulators/tls/certificates.ts";
-import { createRecorder } from "./recording-output.ts";
-import { REQUEST_ID, readTable, startTestServer, type TestServer } from "./test-server.ts";
+import { createRecorder } from "./test-output.ts";
+import { readTable, startTestServer, type TestServer } from "./test-server.ts";
 
 const ROWS = 50_000;
 let server: TestServer;
@@ -131,6 +128,57 @@ test("a key of two columns, and one of decimals: positions keep every digit", as
     const rest = createRecorder();
     await readTable(server, table, rest, { operation: { position } });
     assert.deepEqual(rest.rows, output.rows.slice(2));
+  }
+});
+
+/** Types that a key can have, and values in their order. */
+const KEYS: readonly (readonly [type: string, values: readonly string[]])[] = [
+  ["bit", ["0", "1"]],
+  ["tinyint", ["0", "1", "255"]],
+  ["smallint", ["-32768", "0", "32767"]],
+  ["bigint", ["-9223372036854775808", "9007199254740993", "9223372036854775807"]],
+  ["money", ["-922337203685477.5808", "0.0001", "922337203685477.5807"]],
+  ["smallmoney", ["-1.0001", "0", "214748.3647"]],
+  ["numeric(5,5)", ["-0.99999", "0.00001", "0.99999"]],
+  ["real", ["-1.5", "0.1", "3e38"]],
+  ["float", ["-1e300", "0.1", "0.30000000000000004"]],
+  ["date", ["'0001-01-01'", "'2026-11-20'", "'9999-12-31'"]],
+  ["time(7)", ["'00:00:00'", "'00:00:00.0000001'", "'23:59:59.9999999'"]],
+  ["datetime", ["'1753-01-01T00:00:00'", "'2026-11-20T10:00:00.003'", "'9999-12-31T23:59:59.997'"]],
+  ["smalldatetime", ["'1900-01-01T00:00:00'", "'2026-11-20T10:01:00'", "'2079-06-06T23:59:00'"]],
+  ["datetime2(7)", ["'1700-01-01'", "'2026-11-20T10:00:00.0000001'", "'2026-11-20T10:00:00.0000002'"]],
+  ["datetime2(3)", ["'0001-01-01'", "'2026-11-20T10:00:00.001'", "'9999-12-31T23:59:59.999'"]],
+  [
+    "datetimeoffset(7)",
+    ["'2026-11-20T10:00:00.0000001+05:30'", "'2026-11-20T10:00:00+00:00'", "'2026-11-20T10:00:00-08:00'"],
+  ],
+  ["uniqueidentifier", ["'ffffffff-0000-0000-0000-000000000001'", "'00000000-0000-0000-0000-000000000002'"]],
+  ["varchar(10)", ["''", "'a'", "'b'", "'é'"]],
+  ["char(3)", ["'a'", "'b'", "'c'"]],
+  ["nvarchar(10)", ["N''", "N'a'", "N'æ'", "N'漢'"]],
+  ["nchar(3)", ["N'a'", "N'b'", "N'c'"]],
+  ["varbinary(8)", ["0x", "0x00", "0x01", "0xFF"]],
+  ["binary(2)", ["0x0000", "0x0001", "0xFFFF"]],
+];
+
+test("a read resumes after any key of any type", async (t) => {
+  for (const [at, [type, values]] of KEYS.entries()) {
+    await t.test(type, async () => {
+      const table = `dbo.Key${at}`;
+      await server.admin(`CREATE TABLE ${table} (K ${type} NOT NULL PRIMARY KEY, N int NOT NULL)`);
+      for (const [n, value] of values.entries()) await server.admin(`INSERT INTO ${table} VALUES (${value}, ${n})`);
+      const whole = createRecorder();
+      await readTable(server, table, whole, { pace: { sliceRows: 1 } });
+      assert.deepEqual(
+        whole.rows.map(([, n]) => n),
+        values.map((_, n) => n),
+      );
+      for (const { position, rows } of whole.checkpoints) {
+        const rest = createRecorder();
+        await readTable(server, table, rest, { operation: { position, plan: whole.plan } });
+        assert.deepEqual(rest.rows, whole.rows.slice(rows));
+      }
+    });
   }
 });
 
@@ -259,98 +307,4 @@ test("a value that cannot be carried exactly ends the read, naming its column", 
     assert.doesNotMatch(error.message, /9999/);
     return true;
   });
-});
-
-test("an error of the output is the one that is reported", async () => {
-  const output = createRecorder({
-    beforeFlush: () => {
-      throw new SallyportError("limit.rows", "too many rows");
-    },
-  });
-  await assert.rejects(readTable(server, "dbo.Big", output), isCode("limit.rows"));
-});
-
-test("a cancelled request is cancelled at the server", async () => {
-  const controller = new AbortController();
-  const reason = new SallyportError("request.cancelled", "enough");
-  const output = createRecorder({ batchBytes: 64 * 1024, beforeFlush: () => controller.abort(reason) });
-  const attentions = () => server.server.log.filter(({ kind }) => kind === "attention").length;
-  const before = attentions();
-  await assert.rejects(
-    readTable(server, "dbo.Big", output, { signal: controller.signal }),
-    isCode("request.cancelled"),
-  );
-  assert.equal(attentions(), before + 1);
-});
-
-test("the session shows who it is to the server's administrator", async () => {
-  await readTable(server, "dbo.Heap", createRecorder());
-  const login = server.server.log.findLast(({ kind }) => kind === "login");
-  assert.ok(login?.kind === "login");
-  assert.deepEqual([login.application, login.encrypted, login.result], ["sallyport/erp", true, "ok"]);
-  const texts = server.server.log.flatMap((entry) => (entry.kind === "batch" ? [entry.text] : []));
-  const id = Buffer.from(REQUEST_ID).toString("hex");
-  assert.equal(texts.at(-1), `SET LOCK_TIMEOUT 10000; SET DEADLOCK_PRIORITY LOW; SET CONTEXT_INFO 0x${id}`);
-});
-
-test("what goes wrong while rows arrive", async (t) => {
-  const { faults } = server.server;
-  const statement = /FROM \[dbo\]\.\[Big\]/;
-  const read = (pace = {}) => readTable(server, "dbo.Big", createRecorder(), { pace });
-  const cases: readonly (readonly [string, Parameters<typeof faults.add>[0], ErrorCode])[] = [
-    ["a deadlock", { kind: "error", afterRows: 1000, number: 1205 }, "sql.deadlock"],
-    ["a reset", { kind: "reset", afterRows: 1000 }, "connection.lost"],
-    ["bytes that do not add up", { kind: "wrongLength", afterRows: 1000 }, "connection.lost"],
-    ["a server that falls silent", { kind: "stallInRow", afterRows: 1000 }, "sql.timeout"],
-  ];
-  for (const [what, fault, code] of cases) {
-    await t.test(what, async () => {
-      const off = faults.add(fault, { statement, times: 1 });
-      await assert.rejects(read({ idleMs: 200 }), isCode(code));
-      off();
-    });
-  }
-});
-
-test("a huge value is refused before it is held", async () => {
-  await server.admin("CREATE TABLE dbo.Huge (Id int NOT NULL PRIMARY KEY, Body nvarchar(max) NOT NULL)");
-  await server.admin("INSERT INTO dbo.Huge VALUES (1, N'small')");
-  const off = server.server.faults.add(
-    { kind: "hugeValue", afterRows: 0, characters: 1_000_000 },
-    { statement: /\[Huge\]/, times: 1 },
-  );
-  const huge = readTable(server, "dbo.Huge", createRecorder({ cellBytes: 1000 }), { limits: { cellBytes: 1000 } });
-  await assert.rejects(huge, isCode("limit.bytes"));
-  off();
-});
-
-test("connections that fail, each with its code", async () => {
-  const { target } = server;
-  const read = (change: object) => readTable(server, "dbo.Heap", createRecorder(), { target: change });
-  const credential = { ...target.credential, password: "wrong" };
-  await assert.rejects(read({ credential }), (error) => {
-    isCode("connection.login_failed")(error);
-    assert.equal((error as SallyportError).detail.number, 18456);
-    return true;
-  });
-  await assert.rejects(read({ database: "Missing" }), isCode("connection.database"));
-  const stranger = await makeAuthority();
-  await assert.rejects(read({ tls: { mode: "required", caPem: stranger.caPem } }), isCode("connection.tls"));
-  await assert.rejects(read({ tls: { mode: "required" } }), isCode("connection.tls"));
-  await assert.rejects(
-    read({ credential: { ...credential, signIn: "windowsNtlm" } }),
-    isCode("connection.windows_login_refused"),
-  );
-  const free = createServer().listen(0, "127.0.0.1");
-  await once(free, "listening");
-  const { port } = free.address() as AddressInfo;
-  free.close();
-  await once(free, "close");
-  await assert.rejects(read({ port }), isCode("connection.unreachable"));
-});
-
-test("any certificate is taken only where the owner says so", async () => {
-  const output = createRecorder();
-  await readTable(server, "dbo.Heap", output, { target: { tls: { mode: "trustAnyCertificate" } } });
-  assert.equal(output.rows.length, 3);
 });

@@ -5,7 +5,7 @@ import { startTds } from "../../../../test/emulators/tds/start.ts";
 import { type Authority, makeAuthority } from "../../../../test/emulators/tls/certificates.ts";
 import type { Connector, Grant, Outcome, Target } from "../connector.ts";
 import { createMssqlConnector } from "./index.ts";
-import type { Recorder } from "./recording-output.ts";
+import type { Recorder } from "./test-output.ts";
 
 export const REQUEST_ID = "rq_0123456789abcdef";
 const ADMIN = { name: "sa", password: "Administrator-1" };

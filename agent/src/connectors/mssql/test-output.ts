@@ -47,9 +47,10 @@ export function createRecorder(options: RecorderOptions = {}): Recorder {
       return batch;
     },
     async flush() {
-      await options.beforeFlush?.();
       if (batch === undefined) throw new TypeError("rows came before the schema");
       const { length } = batch;
+      await options.beforeFlush?.();
+      if (batch.length !== length) throw new TypeError("rows came while the output was busy");
       const readers = batch.columns.map((column) => columnReader(column.view(length)));
       for (let row = 0; row < length; row++) rows.push(readers.map((read) => read(row)));
       batch.clear();

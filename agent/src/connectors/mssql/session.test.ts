@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { after, before, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { TYPES } from "tedious";
+import { makeAuthority } from "../../../../test/emulators/tls/certificates.ts";
+import { createRecorder } from "./test-output.ts";
+import { REQUEST_ID, readTable, startTestServer, type TestServer } from "./test-server.ts";
+
+const ROWS = 20_000;
+let server: TestServer;
+
+before(async () => {
+  server = await startTestServer();
+  await server.admin(`
+    CREATE TABLE dbo.Big (Id bigint NOT NULL PRIMARY KEY, Name nvarchar(40) NULL, Amount int NOT NULL);
+    CREATE TABLE dbo.Heap (A int NULL);
+    INSERT INTO dbo.Heap VALUES (1), (NULL), (3)`);
+  await server.fill(
+    "dbo.Big",
+    [
+      ["Id", TYPES.BigInt, { nullable: false }],
+      ["Name", TYPES.NVarChar, { nullable: true, length: 40 }],
+      ["Amount", TYPES.Int, { nullable: false }],
+    ],
+    oneTo(ROWS).map((id) => [String(id), `name ${id}`, id % 1000]),
+  );
+});
+after(() => server.close());
+
+const isCode = (code: ErrorCode) => (error: unknown) => {
+  assert.ok(error instanceof SallyportError, String(error));
+  assert.equal(error.code, code);
+  return true;
+};
+const ids = (rows: readonly (readonly unknown[])[]): number[] => rows.map(([id]) => Number(id));
+function oneTo(n: number): number[] {
+  return Array.from({ length: n }, (_, at) => at + 1);
+}
+
+test("an error of the output is the one that is reported", async () => {
+  const output = createRecorder({
+    beforeFlush: () => {
+      throw new SallyportError("limit.rows", "too many rows");
+    },
+  });
+  await assert.rejects(readTable(server, "dbo.Big", output), isCode("limit.rows"));
+});
+
+test("the query waits while the output is busy", async () => {
+  const busy = async () => {
+    // Time enough for packets that are on their way.
+    for (let turn = 0; turn < 20; turn++) await setImmediate();
+  };
+  const output = createRecorder({ batchBytes: 64 * 1024, beforeFlush: busy });
+  await readTable(server, "dbo.Big", output);
+  assert.deepEqual(ids(output.rows), oneTo(ROWS));
+});
+
+test("a request cancelled during the login ends there", async () => {
+  const controller = new AbortController();
+  const reason = new SallyportError("limit.time", "too late");
+  const off = server.server.faults.add({ kind: "loginDelay", delayMs: 60_000 }, { times: 1 });
+  const reading = readTable(server, "dbo.Heap", createRecorder(), { signal: controller.signal });
+  controller.abort(reason);
+  await assert.rejects(reading, isCode("limit.time"));
+  off();
+  const aborted = AbortSignal.abort(reason);
+  await assert.rejects(readTable(server, "dbo.Heap", createRecorder(), { signal: aborted }), isCode("limit.time"));
+});
+
+test("TDS 8: TLS before anything else", async () => {
+  const output = createRecorder();
+  await readTable(server, "dbo.Heap", output, { target: { tls: { ...server.target.tls, mode: "strict" } } });
+  assert.equal(output.rows.length, 3);
+});
+
+test("a cancelled request is cancelled at the server", async () => {
+  const controller = new AbortController();
+  const reason = new SallyportError("request.cancelled", "enough");
+  const output = createRecorder({ batchBytes: 64 * 1024, beforeFlush: () => controller.abort(reason) });
+  const attentions = () => server.server.log.filter(({ kind }) => kind === "attention").length;
+  const before = attentions();
+  await assert.rejects(
+    readTable(server, "dbo.Big", output, { signal: controller.signal }),
+    isCode("request.cancelled"),
+  );
+  assert.equal(attentions(), before + 1);
+});
+
+test("the session shows who it is to the server's administrator", async () => {
+  await readTable(server, "dbo.Heap", createRecorder());
+  const login = server.server.log.findLast(({ kind }) => kind === "login");
+  assert.ok(login?.kind === "login");
+  assert.deepEqual([login.application, login.encrypted, login.result], ["sallyport/erp", true, "ok"]);
+  const texts = server.server.log.flatMap((entry) => (entry.kind === "batch" ? [entry.text] : []));
+  const id = Buffer.from(REQUEST_ID).toString("hex");
+  assert.equal(texts.at(-1), `SET LOCK_TIMEOUT 10000; SET DEADLOCK_PRIORITY LOW; SET CONTEXT_INFO 0x${id}`);
+});
+
+test("what goes wrong while rows arrive", async (t) => {
+  const { faults } = server.server;
+  const statement = /FROM \[dbo\]\.\[Big\]/;
+  const read = (pace = {}) => readTable(server, "dbo.Big", createRecorder(), { pace });
+  const cases: readonly (readonly [string, Parameters<typeof faults.add>[0], ErrorCode])[] = [
+    ["a deadlock", { kind: "error", afterRows: 1000, number: 1205 }, "sql.deadlock"],
+    ["a reset", { kind: "reset", afterRows: 1000 }, "connection.lost"],
+    ["bytes that do not add up", { kind: "wrongLength", afterRows: 1000 }, "connection.lost"],
+    ["a server that falls silent", { kind: "stallInRow", afterRows: 1000 }, "sql.timeout"],
+  ];
+  for (const [what, fault, code] of cases) {
+    await t.test(what, async () => {
+      const off = faults.add(fault, { statement, times: 1 });
+      await assert.rejects(read({ idleMs: 200 }), isCode(code));
+      off();
+    });
+  }
+});
+
+test("a huge value is refused before it is held", async () => {
+  await server.admin("CREATE TABLE dbo.Huge (Id int NOT NULL PRIMARY KEY, Body nvarchar(max) NOT NULL)");
+  await server.admin("INSERT INTO dbo.Huge VALUES (1, N'small')");
+  const off = server.server.faults.add(
+    { kind: "hugeValue", afterRows: 0, characters: 1_000_000 },
+    { statement: /\[Huge\]/, times: 1 },
+  );
+  const huge = readTable(server, "dbo.Huge", createRecorder({ cellBytes: 1000 }), { limits: { cellBytes: 1000 } });
+  await assert.rejects(huge, isCode("limit.bytes"));
+  off();
+});
+
+test("connections that fail, each with its code", async () => {
+  const { target } = server;
+  const read = (change: object) => readTable(server, "dbo.Heap", createRecorder(), { target: change });
+  const credential = { ...target.credential, password: "wrong" };
+  await assert.rejects(read({ credential }), (error) => {
+    isCode("connection.login_failed")(error);
+    assert.equal((error as SallyportError).detail.number, 18456);
+    return true;
+  });
+  await assert.rejects(read({ database: "Missing" }), isCode("connection.database"));
+  const stranger = await makeAuthority();
+  await assert.rejects(read({ tls: { mode: "required", caPem: stranger.caPem } }), isCode("connection.tls"));
+  await assert.rejects(read({ tls: { mode: "required" } }), isCode("connection.tls"));
+  await assert.rejects(
+    read({ credential: { ...credential, signIn: "windowsNtlm" } }),
+    isCode("connection.windows_login_refused"),
+  );
+  const free = createServer().listen(0, "127.0.0.1");
+  await once(free, "listening");
+  const { port } = free.address() as AddressInfo;
+  free.close();
+  await once(free, "close");
+  await assert.rejects(read({ port }), isCode("connection.unreachable"));
+});
+
+test("any certificate is taken only where the owner says so", async () => {
+  const output = createRecorder();
+  await readTable(server, "dbo.Heap", output, { target: { tls: { mode: "trustAnyCertificate" } } });
+  assert.equal(output.rows.length, 3);
+});
