@@ -38,8 +38,8 @@ export interface Sender {
   request(change?: Partial<SessionRequestPayload>, signer?: Signer): Promise<StreamKeys>;
   /** Sends a sealed frame. */
   send(type: FrameType, body: Uint8Array): void;
-  /** Opened messages until the last one, crediting all that costs credit. */
-  messages(): Promise<AgentMessage[]>;
+  /** Opened messages until the last one, crediting all that costs credit; `each` hears every one of them. */
+  messages(each?: (message: AgentMessage) => void): Promise<AgentMessage[]>;
   /** Code of the WebSocket's close. */
   readonly closed: Promise<number>;
 }
@@ -109,7 +109,7 @@ function createSender(
       return keys;
     },
     send: (type, body) => socket.send(seal!(type, body)),
-    async messages() {
+    async messages(each = () => {}) {
       const open = createOpener(keys!.toOrchestrator);
       const next = createAgentStream(DEFAULT_LIMITS.rowBytes);
       const all: AgentMessage[] = [];
@@ -118,8 +118,10 @@ function createSender(
         const frame = open(record);
         if (frame.type <= FRAME.result) socket.send(seal!(FRAME.credit, creditBody(record.byteLength)));
         const message = next(frame);
-        if (message !== undefined) all.push(message);
-        if (message?.kind === "end" || message?.kind === "error") break;
+        if (message === undefined) continue;
+        all.push(message);
+        each(message);
+        if (message.kind === "end" || message.kind === "error") break;
       }
       return all;
     },
