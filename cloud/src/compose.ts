@@ -24,7 +24,7 @@ import { getCredential } from "./secrets/credentials.ts";
 import { localSecrets } from "./secrets/local.ts";
 import type { SecretStore } from "./secrets/secrets.ts";
 import { createOpenSession } from "./sessions/open.ts";
-import { readSettings, type Settings } from "./settings.ts";
+import { originOf, readSettings, type Settings } from "./settings.ts";
 import { arrowSink } from "./sinks/arrow.ts";
 import { blobLinks } from "./sinks/links.ts";
 import { parquetSink } from "./sinks/parquet.ts";
@@ -101,21 +101,20 @@ async function build(): Promise<Orchestrator> {
     },
     enrolment: {
       ...directory,
-      origin: settings.SALLYPORT_ORIGIN,
+      origin: originOf(settings),
       relayHost: listenRule.host,
       canarySeconds,
       keys: signing.keys,
       createPath: hybridConnections.create,
-      removePath: hybridConnections.remove,
       now,
       random,
     },
     tokens: {
       ...directory,
-      origin: settings.SALLYPORT_ORIGIN,
+      origin: originOf(settings),
       listenRule,
       canarySeconds,
-      keysStatement: () => signing.statement(settings.SALLYPORT_ORIGIN),
+      keysStatement: () => signing.statement(originOf(settings)),
       useJti: (agent, jti) => store.jtis.use(agent, jti, new Date(Date.now() + JTI_MINUTES * 60_000).toISOString()),
       now,
     },

@@ -12,8 +12,9 @@ const resolved = z
 const seconds = (most: number) => z.coerce.number().int().min(1).max(most).optional();
 
 const environment = z.object({
-  /** Where agents and people reach this app, e.g. https://sallyport-contoso.azurewebsites.net */
-  SALLYPORT_ORIGIN: resolved.pipe(z.url({ protocol: /^https$/ })),
+  /** Where agents and people reach this app, where that is not https:// and the host name that the platform sets. */
+  SALLYPORT_ORIGIN: resolved.pipe(z.url({ protocol: /^https$/ })).optional(),
+  WEBSITE_HOSTNAME: z.string().min(1),
   /** SHA-256 of the first admin key, as hex; never the key. */
   SALLYPORT_ADMIN_KEY_SHA256: resolved.pipe(z.string().regex(/^[0-9a-f]{64}$/)),
   /** Storage of state and results: a connection string, or the account's endpoint for a managed identity. */
@@ -45,6 +46,10 @@ const environment = z.object({
 
 export type Settings = z.infer<typeof environment>;
 
+/** The origin that agents pin at enrolment. */
+export const originOf = (settings: Settings): string =>
+  settings.SALLYPORT_ORIGIN ?? `https://${settings.WEBSITE_HOSTNAME}`;
+
 /** @throws settings.invalid naming every setting that is missing or wrong, never a value. */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const parsed = environment
@@ -53,6 +58,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
       {
         message: "give a connection string, or SALLYPORT_SERVICEBUS__fullyQualifiedNamespace",
         path: ["SALLYPORT_SERVICEBUS"],
+        when: () => true, // also beside other faults, so that one message names all
       },
     )
     .safeParse(env);

@@ -24,7 +24,7 @@ export async function startSqlServer({ tls, ca, reader, logFile }: SqlServerOpti
   const [password, readerPassword] = [randomBytes(18).toString("base64url"), randomBytes(18).toString("base64url")];
   const logins = [
     { name: "sa", password, rights: "sysadmin" },
-    { name: reader, password: readerPassword, rights: { schemas: ["dbo"] } },
+    { name: reader, password: readerPassword, rights: "read" },
   ];
   const child = startChild({
     name: "SQL Server emulator",

@@ -3,9 +3,7 @@
  * agent that enrols as a customer's would. What `npm start` and the end-to-end tests run.
  */
 import { createHash, generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TableClient } from "@azure/data-tables";
@@ -79,19 +77,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   onStep("function app");
   const adminKey = `sp_admin_${randomBytes(32).toString("base64url")}`;
-  const port = await freePort();
-  const origin = `https://localhost:${port}`;
   const namespace = `localhost:${relay.controlPort}`;
-  cleanup.add(
+  const { url: origin } = cleanup.add(
     await startFunctionsHost({
       app: fileURLToPath(new URL("../../cloud", import.meta.url)),
       tls,
-      port,
       identity: { privateKeyPem: identity.privateKeyPem, principalId: identity.principalId },
       env: {
         NODE_EXTRA_CA_CERTS: caFile,
         ...(await writeSecrets(folder)),
-        SALLYPORT_ORIGIN: origin,
         SALLYPORT_ADMIN_KEY_SHA256: createHash("sha256").update(adminKey).digest("hex"),
         SALLYPORT_TABLES: storage.connectionString,
         SALLYPORT_BLOBS: storage.connectionString,
@@ -217,12 +211,3 @@ async function writeSecrets(folder: string): Promise<Record<string, string>> {
 
 const tableClient = (connectionString: string, name: string): TableClient =>
   TableClient.fromConnectionString(connectionString, name, { allowInsecureConnection: true });
-
-/** The function app must know its own address before it starts, as in Azure. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
-}

@@ -93,7 +93,7 @@ test("a Parquet part holds every value exactly, as a stranger reads it", async (
   ]);
 });
 
-test("an instant with an offset keeps its 100 ns, also where DuckDB would cut them", async () => {
+test("an instant with an offset keeps its 100 ns", async () => {
   const part = await sinks.parquet.open("zoned/part.parquet");
   await fill(part, [exactBatch(EXTREMES)]);
   const { path } = await part.commit();
@@ -102,7 +102,7 @@ test("an instant with an offset keeps its 100 ns, also where DuckDB would cut th
   assert.deepEqual(Array.from(zoned.getChild("instant")!.data[0]!.values as BigInt64Array).slice(1), [100n, -100n]);
   assert.equal(
     String(table.schema.fields[5]!.type),
-    "Struct<{instant:Timestamp<NANOSECOND, UTC>, offset_minutes:Int16}>",
+    "Struct<{instant:Timestamp<NANOSECOND>, offset_minutes:Int16}>",
   );
 });
 

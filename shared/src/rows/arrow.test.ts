@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { CompressionType, compressionRegistry, type Data, DataType, tableFromIPC, type Vector } from "apache-arrow";
-// biome-ignore lint/correctness/noUndeclaredDependencies: only tests load this file; `test` declares it for the workspace.
 import fc from "fast-check";
 import { decodeSchema, END_OF_STREAM, encodeBatch, encodeSchema } from "./arrow.ts";
 import { assembleIpc } from "./assemble.ts";

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-// biome-ignore lint/correctness/noUndeclaredDependencies: `test` declares it for the workspace.
 import fc from "fast-check";
 import { SallyportError } from "../protocol/errors.ts";
 import { encodeBatch, encodeSchema } from "./arrow.ts";

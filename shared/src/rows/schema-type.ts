@@ -36,8 +36,8 @@ const UNIT_CODE = { ms: 1, us: 2, ns: 3 } as const satisfies Record<TimeUnit, nu
 const UNIT_OF_CODE = [undefined, "ms", "us", "ns"] as const;
 const DAY = 0;
 
-/** Adds the fields of a type to the open table and returns its code. `zoneText` is the string of a timestamp's zone, or 0. */
-export function addTypeFields(builder: Builder, type: ColumnType, zoneText: number): number {
+/** Adds the fields of a type to the open table and returns its code. A timestamp has no zone. */
+export function addTypeFields(builder: Builder, type: ColumnType): number {
   switch (type.kind) {
     case "bool":
       return TYPE.bool;
@@ -69,7 +69,6 @@ export function addTypeFields(builder: Builder, type: ColumnType, zoneText: numb
       return TYPE.time;
     case "timestamp":
       builder.addFieldInt16(0, UNIT_CODE[type.unit], 0);
-      builder.addFieldOffset(1, zoneText, 0);
       return TYPE.timestamp;
     case "timestampOffset":
       return TYPE.struct;
@@ -138,7 +137,7 @@ function readDecimal(table: FlatTable): ColumnType | undefined {
   return known && readInt32(table, 2, 128) === 128 ? { kind: "decimal", precision, scale } : undefined;
 }
 
-/** Struct { instant: Timestamp(us or ns, "UTC"), offset_minutes: Int16 }, both without NULLs of their own. */
+/** Struct { instant: Timestamp(us or ns), offset_minutes: Int16 }, both without NULLs of their own. */
 function readOffsetStruct(children: readonly FlatTable[]): ColumnType | undefined {
   const [instant, offset] = children;
   if (instant === undefined || offset === undefined) return undefined;
@@ -152,7 +151,7 @@ function readOffsetStruct(children: readonly FlatTable[]): ColumnType | undefine
     return undefined;
   const instantType = readTable(instant, 3);
   const offsetType = readTable(offset, 3);
-  if (instantType === undefined || readText(instantType, 1, ZONE_BYTES_MAX) !== "UTC") return undefined;
+  if (instantType === undefined || readText(instantType, 1, ZONE_BYTES_MAX) !== undefined) return undefined;
   if (offsetType === undefined || readInt32(offsetType, 0) !== 16 || !readBool(offsetType, 1)) return undefined;
   const unit = UNIT_OF_CODE[readInt16(instantType, 0)];
   return unit === "us" || unit === "ns" ? { kind: "timestampOffset", unit } : undefined;

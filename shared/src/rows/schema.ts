@@ -72,20 +72,19 @@ function writeRawField(
   nullable: boolean,
   type: ColumnType,
   metadata: Metadata,
-  zone = "",
 ): number {
   const children =
     type.kind === "timestampOffset"
       ? [
           // The children have a value in every row; whether it counts is the struct's validity.
-          writeRawField(builder, "instant", false, { kind: "timestamp", unit: type.unit }, {}, "UTC"),
+          writeRawField(builder, "instant", false, { kind: "timestamp", unit: type.unit }, {}),
           writeRawField(builder, "offset_minutes", false, { kind: "int", bits: 16, signed: true }, {}),
         ]
       : [];
   const childVector = writeOffsets(builder, children);
   const nameText = builder.createString(name);
   const custom = writeMetadata(builder, metadata);
-  const [typeCode, typeTable] = writeType(builder, type, zone);
+  const [typeCode, typeTable] = writeType(builder, type);
   builder.startObject(7);
   builder.addFieldOffset(0, nameText, 0);
   builder.addFieldInt8(1, nullable ? 1 : 0, 0);
@@ -96,10 +95,9 @@ function writeRawField(
   return builder.endObject();
 }
 
-function writeType(builder: Builder, type: ColumnType, zone: string): readonly [code: number, table: number] {
-  const zoneText = zone === "" ? 0 : builder.createString(zone);
+function writeType(builder: Builder, type: ColumnType): readonly [code: number, table: number] {
   builder.startObject(3);
-  const code = addTypeFields(builder, type, zoneText);
+  const code = addTypeFields(builder, type);
   return [code, builder.endObject()];
 }
 

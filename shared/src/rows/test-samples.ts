@@ -1,6 +1,5 @@
 /** Random rows of every column type, with what they must read as: for the property tests of this folder. */
 
-// biome-ignore lint/correctness/noUndeclaredDependencies: only tests load this file; `test` declares it for the workspace.
 import fc from "fast-check";
 import { type ColumnBuffer, createBatch, type RowBatch } from "./columns.ts";
 import type { Column, ColumnType } from "./types.ts";

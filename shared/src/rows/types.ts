@@ -22,7 +22,10 @@ export type ColumnType =
   | { readonly kind: "time" }
   /** Without a zone, as the source has none. */
   | { readonly kind: "timestamp"; readonly unit: TimeUnit }
-  /** Struct { instant: Timestamp(unit, UTC), offset_minutes: Int16 }. */
+  /**
+   * Struct { instant: Timestamp(unit), offset_minutes: Int16 }. The instant is in UTC and says so by its name alone: with a
+   * zone in the type, DuckDB and others read it as microseconds and cut the last digit.
+   */
   | { readonly kind: "timestampOffset"; readonly unit: "us" | "ns" };
 
 export type ColumnKind = ColumnType["kind"];
