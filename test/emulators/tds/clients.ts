@@ -1,5 +1,5 @@
 /** For tests: the emulator with a certificate, and real clients of it. */
-import { Connection, type ConnectionConfiguration, Request, type TediousType } from "tedious";
+import { Connection, type ConnectionConfiguration, Request } from "tedious";
 import { makeAuthority } from "../tls/certificates.ts";
 import { startTds, type Tds, type TdsOptions } from "./start.ts";
 
@@ -41,7 +41,12 @@ export function connect(tds: { readonly port: number; readonly ca: string }, as:
   return promise;
 }
 
-export type Parameter = readonly [name: string, type: TediousType, value: unknown, options?: object];
+export type Parameter = readonly [
+  name: string,
+  type: Parameters<Request["addParameter"]>[1],
+  value: unknown,
+  options?: object,
+];
 
 interface Column {
   readonly value: unknown;

@@ -158,9 +158,9 @@ const FUNCTIONS: Readonly<Record<string, readonly [number, number, Builder]>> = 
     3,
     3,
     (context, [of, a, b]) =>
-      withText(context, of, (sql) => `replace16(${sql},${text(context, a).sql},${text(context, b).sql})`),
+      grown(context, of, (sql) => `replace16(${sql},${text(context, a).sql},${text(context, b).sql})`),
   ],
-  replicate: [2, 2, (context, [of, n]) => withText(context, of, (sql) => `repeat16(${sql},${int(context, n)})`)],
+  replicate: [2, 2, (context, [of, n]) => grown(context, of, (sql) => `repeat16(${sql},${int(context, n)})`)],
   quotename: [
     1,
     1,
@@ -181,7 +181,7 @@ const FUNCTIONS: Readonly<Record<string, readonly [number, number, Builder]>> = 
     254,
     (context, args) =>
       computed(
-        `(${args.map((arg) => `ifnull(${converted(context.binding, arg, NTEXT).sql},'')`).join(" || ")})`,
+        `sub16(${args.map((arg) => `ifnull(${converted(context.binding, arg, NTEXT).sql},'')`).join(" || ")},1,4000)`,
         sqlType("nvarchar", { length: 4000 }),
         false,
       ),
@@ -214,6 +214,15 @@ const FUNCTIONS: Readonly<Record<string, readonly [number, number, Builder]>> = 
 function withText(context: CallContext, of: Bound | undefined, format: (sql: string) => string): Bound {
   const bound = text(context, of);
   return computed(format(bound.sql), bound.type ?? NTEXT);
+}
+
+// What may grow is cut at 8000 bytes, unless it began as (max).
+function grown(context: CallContext, of: Bound | undefined, format: (sql: string) => string): Bound {
+  const bound = text(context, of);
+  const type = bound.type ?? NTEXT;
+  if (type.length === MAX) return computed(format(bound.sql), type);
+  const length = isUnicode(type) ? 4000 : 8000;
+  return computed(`sub16(${format(bound.sql)},1,${length})`, { ...type, length });
 }
 
 const number = (context: CallContext, bound: Bound | undefined): string =>

@@ -1,5 +1,6 @@
 /** The catalog views of `sys`, kept as ordinary tables so that any join over them works. */
 import type { DatabaseSync } from "node:sqlite";
+import { decimalBytes } from "../values/decimal.ts";
 import { MAX, type SqlType, TYPES } from "../values/type.ts";
 import { type Catalog, isTemporary, type Table } from "./catalog.ts";
 
@@ -124,12 +125,6 @@ const SCALED: Partial<Record<SqlType["name"], readonly [number, number]>> = {
   datetime2: [3, 19],
   datetimeoffset: [5, 26],
 };
-
-/** Bytes of a decimal on the wire and on disk, its sign included. */
-export function decimalBytes(precision: number): number {
-  if (precision < 20) return precision < 10 ? 5 : 9;
-  return precision < 29 ? 13 : 17;
-}
 
 /** max_length, precision and scale of sys.columns. */
 export function sizes(type: SqlType): readonly [number, number, number] {

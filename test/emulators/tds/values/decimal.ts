@@ -64,3 +64,9 @@ export function fitDecimal(unscaled: bigint, precision: number, from: string, to
   if (unscaled >= limit || unscaled <= -limit) throw sqlError(8115, from, to);
   return unscaled;
 }
+
+/** Bytes of a decimal on the wire and on disk, its sign included. */
+export function decimalBytes(precision: number): number {
+  if (precision < 20) return precision < 10 ? 5 : 9;
+  return precision < 29 ? 13 : 17;
+}

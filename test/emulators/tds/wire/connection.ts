@@ -114,20 +114,22 @@ async function serveSession(
   };
   let running: AbortController | null = null;
   let cancelled = false;
+  // The LOGIN7 was the first message.
+  let answered = 1;
   wired.onAttention(() => {
-    log({ kind: "attention", running: running !== null });
-    if (running === null) acknowledge();
-    else {
-      cancelled = true;
-      running.abort(new Cancelled());
-    }
+    // The request may have come in the same chunk, so that it has not begun to run.
+    const outstanding = running !== null || wired.messages() > answered;
+    log({ kind: "attention", running: outstanding });
+    cancelled = outstanding;
+    if (outstanding) running?.abort(new Cancelled());
+    else acknowledge();
   });
   void wired.closed.then(() => running?.abort(new ConnectionLost()));
   for (;;) {
     const message = await wired.inbox.message();
     if (message === null) return;
     running = new AbortController();
-    cancelled = false;
+    if (cancelled) running.abort(new Cancelled());
     try {
       await serve(wire, message, running.signal);
     } catch (error) {
@@ -135,9 +137,11 @@ async function serveSession(
       if (!(error instanceof Cancelled)) throw error;
     } finally {
       running = null;
+      answered++;
     }
     // The answer has ended; the acknowledgement is a message of its own.
     if (cancelled) acknowledge();
+    cancelled = false;
   }
 }
 
@@ -160,6 +164,8 @@ async function readFirst(stream: Duplex, begun: Buffer): Promise<{ payload: Buff
 interface Received {
   readonly inbox: Inbox;
   readonly closed: Promise<void>;
+  /** How many messages have come whole, ATTENTION not among them. */
+  readonly messages: () => number;
   onAttention(handler: () => void): void;
 }
 
@@ -169,12 +175,16 @@ function receive(stream: Duplex, rest: Buffer): Received {
     () => stream.resume(),
   );
   let onAttention = (): void => undefined;
+  let messages = 0;
   const read = packetReader();
   const onData = (chunk: Buffer): void => {
     try {
       for (const packet of read(chunk)) {
         if (packet.type === PACKET.attention) onAttention();
-        else inbox.put(packet);
+        else {
+          if (packet.last) messages++;
+          inbox.put(packet);
+        }
       }
     } catch {
       stream.destroy();
@@ -192,6 +202,7 @@ function receive(stream: Duplex, rest: Buffer): Received {
   return {
     inbox,
     closed,
+    messages: () => messages,
     onAttention: (handler) => {
       onAttention = handler;
     },

@@ -11,8 +11,8 @@ import { fromSqlite } from "../sql/sqlite-errors.ts";
 import type { State } from "../sql/state.ts";
 import { begin, beginWrite, commit, rollback } from "../sql/transactions.ts";
 import { SqlError, sqlError } from "../values/errors.ts";
-import { type Answer, createAnswer } from "./answer.ts";
-import { type BulkTarget, startBulk } from "./bulk.ts";
+import { type Answer, ConnectionLost, createAnswer } from "./answer.ts";
+import { type BulkLoad, type BulkTarget, startBulk } from "./bulk.ts";
 import type { Inbox, Message } from "./inbox.ts";
 import { PACKET } from "./packets.ts";
 import { allHeaders, type Reader, u8, u16 } from "./reader.ts";
@@ -87,6 +87,7 @@ async function respond(
     answer.error(error);
   };
   try {
+    signal.throwIfAborted();
     if (fault?.kind === "error" && fault.afterRows === 0) throw sqlError(fault.number, state.spid);
     await body(answer, onError);
   } catch (error) {
@@ -154,65 +155,87 @@ function serveTransaction(
   signal: AbortSignal,
   reset: (answer: Answer) => void,
 ): Promise<void> {
-  const { state } = wire;
   const act = u16(reader);
   return respond(wire, signal, "", false, async (answer) => {
     reset(answer);
-    if (act === BEGIN) {
-      const level = LEVELS[u8(reader)] ?? "";
-      if (level !== "") state.isolation = level;
-      const { descriptor } = begin(state);
-      wire.log({ kind: "transaction", act: "begin", isolation: state.isolation });
-      answer.transactionBegun(descriptor);
-    } else if (act === COMMIT || act === ROLLBACK) {
-      const descriptor = state.transaction?.descriptor ?? 0n;
-      const isolation = state.transaction?.isolation ?? "";
-      wire.log({ kind: "transaction", act: act === COMMIT ? "commit" : "rollback", isolation });
-      const ended = act === COMMIT ? commit(state) : (rollback(state), true);
-      if (ended) answer.transactionEnded(act === COMMIT, descriptor);
-    } else throw sqlError(102, `transaction request ${act}`);
+    if (act === BEGIN) beginTransaction(wire, answer, LEVELS[u8(reader)] ?? "");
+    else if (act === COMMIT) endTransaction(wire, answer, true);
+    else if (act === ROLLBACK) endTransaction(wire, answer, false);
+    else throw sqlError(102, `transaction request ${act}`);
     answer.done(null, 0);
   });
 }
 
+function beginTransaction({ state, log }: SessionWire, answer: Answer, level: string): void {
+  if (level !== "") state.isolation = level;
+  const { descriptor } = begin(state);
+  log({ kind: "transaction", act: "begin", isolation: state.isolation });
+  answer.transactionBegun(descriptor);
+}
+
+function endTransaction({ state, log }: SessionWire, answer: Answer, committing: boolean): void {
+  const { descriptor = 0n, isolation = "" } = state.transaction ?? {};
+  log({ kind: "transaction", act: committing ? "commit" : "rollback", isolation });
+  if (!committing) rollback(state);
+  else if (!commit(state)) return;
+  answer.transactionEnded(committing, descriptor);
+}
+
 /** Rows go into SQLite packet by packet, in one transaction; if they fail the rest of the message is read and dropped. */
 function serveBulk(wire: SessionWire, first: Message & { readonly last: boolean }, signal: AbortSignal): Promise<void> {
-  const { state, inbox, bulk } = wire;
+  const { state, bulk } = wire;
   wire.bulk = null;
   return respond(wire, signal, "", false, async (answer) => {
-    let chunk: { payload: Buffer; last: boolean; ignored: boolean } = first;
-    let failure: unknown = bulk === null ? sqlError(102, "bulk load") : null;
     const own = state.transaction === null;
-    let load: ReturnType<typeof startBulk> | null = null;
-    if (bulk !== null) {
-      requireChange(state, bulk.table, "INSERT");
-      if (own) begin(state);
-      await beginWrite(state, signal);
-      load = startBulk(state, bulk);
+    let rows = 0;
+    let whole = false;
+    try {
+      const load = bulk === null ? null : await openBulk(wire, bulk, signal);
+      whole = await readBulk(wire, first, signal, load);
+      rows = load?.rows() ?? 0;
+    } catch (error) {
+      if (own && state.transaction !== null) rollback(state);
+      throw error;
     }
-    for (;;) {
-      try {
-        if (failure === null) load?.push(chunk.payload);
-      } catch (error) {
-        failure = error;
-      }
-      if (signal.aborted) failure = signal.reason;
-      if (chunk.last) break;
-      const packet = await inbox.packet();
-      if (packet === null) {
-        failure = signal.reason ?? sqlError(102, "bulk load");
-        break;
-      }
-      chunk = { payload: packet.payload, last: packet.last, ignored: packet.ignore };
-    }
-    const rows = load?.rows() ?? 0;
     if (own && state.transaction !== null) {
-      if (failure === null && !chunk.ignored) commit(state);
+      if (whole) commit(state);
       else rollback(state);
     }
-    if (failure !== null) throw failure;
-    wire.log({ kind: "bulk", table: `${bulk?.table.schema}.${bulk?.table.name}`, rows });
+    if (bulk === null) throw sqlError(102, "bulk load");
+    wire.log({ kind: "bulk", table: `${bulk.table.schema}.${bulk.table.name}`, rows });
     state.rowCount = rows;
     answer.done(rows, 0);
   });
+}
+
+async function openBulk({ state }: SessionWire, bulk: BulkTarget, signal: AbortSignal): Promise<BulkLoad> {
+  requireChange(state, bulk.table, "INSERT");
+  if (state.transaction === null) begin(state);
+  await beginWrite(state, signal);
+  return startBulk(state, bulk);
+}
+
+// Reads the message to its end whatever happens to its rows; false when the client gave it up.
+async function readBulk(
+  { inbox }: SessionWire,
+  first: Message & { readonly last: boolean },
+  signal: AbortSignal,
+  load: BulkLoad | null,
+): Promise<boolean> {
+  let failure: unknown = null;
+  let chunk = { payload: first.payload, last: first.last, ignore: first.ignored };
+  for (;;) {
+    try {
+      if (failure === null) load?.push(chunk.payload);
+    } catch (error) {
+      failure = error;
+    }
+    failure = signal.aborted ? signal.reason : failure;
+    if (chunk.last) break;
+    const packet = await inbox.packet();
+    if (packet === null) throw new ConnectionLost();
+    chunk = packet;
+  }
+  if (failure !== null) throw failure;
+  return !chunk.ignore;
 }

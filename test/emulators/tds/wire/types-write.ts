@@ -1,6 +1,6 @@
 /** Types and values as the server sends them: COLMETADATA and rows, straight into the writer's buffer. */
 import { encodeText } from "../values/code-page.ts";
-import { formatDecimal, unpackDecimal } from "../values/decimal.ts";
+import { decimalBytes, formatDecimal, unpackDecimal } from "../values/decimal.ts";
 import { wireGuid } from "../values/guid.ts";
 import { partsOf } from "../values/parts.ts";
 import { unpackOffset } from "../values/time.ts";
@@ -47,9 +47,9 @@ function fixed(
 function shapeOf(type: SqlType, textSize: number): Shape {
   switch (type.name) {
     case "bit":
-      return fixed(0x68, 1, (b, at, v) => void (b[at] = v));
+      return fixed(0x68, 1, (b, at, v) => b.writeUInt8(v, at));
     case "tinyint":
-      return fixed(0x26, 1, (b, at, v) => void (b[at] = v));
+      return fixed(0x26, 1, (b, at, v) => b.writeUInt8(v, at));
     case "smallint":
       return fixed(0x26, 2, (b, at, v) => b.writeInt16LE(v, at));
     case "int":
@@ -151,7 +151,7 @@ function timeShape(type: SqlType): Shape {
 
 function decimalShape(type: SqlType): Shape {
   const { precision, scale } = type;
-  const size = precision < 10 ? 5 : precision < 20 ? 9 : precision < 29 ? 13 : 17;
+  const size = decimalBytes(precision);
   return {
     typeInfo: (writer) => bytes(writer, [type.name === "decimal" ? 0x6a : 0x6c, size, precision, scale]),
     null: zero,
