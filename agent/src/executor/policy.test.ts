@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_LIMITS, operation as operationSchema } from "@sallyport/shared/schema/operations.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
-// biome-ignore lint/correctness/noUndeclaredDependencies: for tests only, from the workspace `test`
 import fc from "fast-check";
 import { type Decision, decide, type PolicyRequest, parsePolicy } from "./policy.ts";
 
