@@ -14,7 +14,7 @@ import type { RegisteredAgent, TokenDeps } from "./tokens.ts";
 /** An agent that asked for no token for this long has lost its listener: its tokens live half an hour. */
 const TOKEN_SILENCE_MS = 35 * 60_000;
 
-type Directory = Pick<EnrolmentDeps, "insertCode" | "findCode" | "namesOf" | "insertAgent" | "removeAgent"> &
+type Directory = Pick<EnrolmentDeps, "insertCode" | "findCode" | "namesOf" | "isRegistered" | "insertAgent"> &
   Pick<TokenDeps, "findByKid" | "report"> & {
     /** Active agents of a site, the likeliest to serve first. */
     candidates(tenant: string, site: string): Promise<readonly Candidate[]>;
@@ -58,9 +58,10 @@ export function agentDirectory({ store, secrets, now, random }: DirectoryDeps): 
       }
       return { tenantName: tenantRecord.value.name, siteName: siteRecord.value.name };
     },
+    isRegistered: async (agent) => (await store.agents.get(agent.tenant, agent.site, agent.id)) !== undefined,
     insertAgent: async (agent) => {
       const { id, ...rest } = agent;
-      const inserted = await store.agents.insert(id, {
+      await store.agents.insert(id, {
         ...rest,
         identity: { ...agent.identity },
         hybridConnection: pathOf(id),
@@ -73,13 +74,6 @@ export function agentDirectory({ store, secrets, now, random }: DirectoryDeps): 
         reachedAt: null,
         canaryAt: null,
       });
-      if (!inserted) throw new SallyportError("api.conflict", "This agent exists already.");
-    },
-    removeAgent: async (agent) => {
-      const stored = await store.agents.get(agent.tenant, agent.site, agent.id);
-      if (stored !== undefined) {
-        await store.agents.update(stored, { ...stored.value, status: "revoked", revokedAt: now().toISOString() });
-      }
     },
     findByKid: async (kid) => {
       const stored = await store.agents.findByKey(kid);

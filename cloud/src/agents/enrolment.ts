@@ -24,8 +24,9 @@ export interface Code {
   readonly site: string;
   readonly autoApprove: boolean;
   readonly expiresAt: string;
-  /** SHA-256 of the request that used the code, and the complete answer to it. */
+  /** SHA-256 of the request that used the code, the agent it let in, and the complete answer to it. */
   readonly usedBy: string | null;
+  readonly agent: string | null;
   readonly answer: z.infer<typeof sealedAnswer> | null;
 }
 
@@ -63,10 +64,12 @@ export interface EnrolmentDeps {
     codeId: string,
   ): Promise<{ code: Code; key(): Promise<Uint8Array>; use(change: CodeUse): Promise<boolean> } | undefined>;
   namesOf(tenant: string, site: string): Promise<{ tenantName: string; siteName: string }>;
+  /** Whether the agent has its record: the last step of an enrolment. */
+  isRegistered(agent: NewAgent): Promise<boolean>;
+  /** Makes the agent's record, or leaves it as it is. */
   insertAgent(agent: NewAgent): Promise<void>;
-  removeAgent(agent: NewAgent): Promise<void>;
+  /** Makes the agent's hybrid connection, or leaves it as it is. */
   createPath(path: string): Promise<void>;
-  removePath(path: string): Promise<void>;
   now(): Date;
   random(bytes: number): Buffer;
 }
@@ -82,14 +85,15 @@ export async function createCode(
   await deps.namesOf(tenant, site);
   const drawn = drawCode();
   const expiresAt = new Date(deps.now().getTime() + CODE_MINUTES * 60_000).toISOString();
-  const code = { codeId: drawn.codeId, tenant, site, autoApprove, expiresAt, usedBy: null, answer: null };
+  const code = { codeId: drawn.codeId, tenant, site, autoApprove, expiresAt, usedBy: null, agent: null, answer: null };
   await deps.insertCode(code, codeKey(drawn.secret), by);
   return { code: formatCode(drawn), expiresAt };
 }
 
 /**
- * Answers an enrolment request. The identical request gets the stored answer again, so that a lost answer burns nothing.
- * @throws enrolment.refused, which never says what was wrong.
+ * Answers an enrolment request. The use of the code comes first: of two requests one gets it. What follows is a redo
+ * that the identical request repeats, and gets the stored answer again: a lost answer or a lost process burns nothing.
+ * @throws enrolment.refused, which never says what was wrong; storage.failed
  */
 export async function enrol(
   deps: EnrolmentDeps,
@@ -102,35 +106,40 @@ export async function enrol(
   if (Date.parse(found.code.expiresAt) <= deps.now().getTime()) throw refused();
   const fingerprint = toBase64url(sha256(utf8(request.codeId), body, mac));
   if (found.code.usedBy !== null) {
-    if (found.code.usedBy === fingerprint && found.code.answer !== null) return found.code.answer;
-    throw refused();
+    const { usedBy, agent, answer } = found.code;
+    if (usedBy !== fingerprint || agent === null || answer === null) throw refused();
+    await register(deps, await newAgent(deps, found.code, body, agent));
+    return answer;
   }
   const key = await found.key();
   if (!sameMac(requestMac(key, body), mac)) throw refused();
 
-  const agent = await newAgent(deps, found.code, body);
+  const agent = await newAgent(deps, found.code, body, deps.random(16).toString("hex"));
   const answerBytes = utf8(JSON.stringify(await answerFor(deps, agent)));
   const answer = {
     body: toBase64url(answerBytes),
     mac: toBase64url(answerMac(key, request.codeId, body, answerBytes)),
   };
-  await deps.createPath(pathOf(agent.id));
-  await deps.insertAgent(agent);
-  if (!(await found.use({ usedBy: fingerprint, agent: agent.id, answer }))) {
-    // Somebody used the code meanwhile; an agent that nobody was told of must not stay.
-    await deps.removeAgent(agent);
-    await deps.removePath(pathOf(agent.id));
-    throw refused();
-  }
+  // Somebody used the code meanwhile: refused, unless it was this very request.
+  if (!(await found.use({ usedBy: fingerprint, agent: agent.id, answer }))) return enrol(deps, request);
+  await register(deps, agent);
   return answer;
 }
 
+/** An agent that has its record is left as it is, so that a repeat does not bring a revoked one back. */
+async function register(deps: EnrolmentDeps, agent: NewAgent): Promise<void> {
+  if (await deps.isRegistered(agent)) return;
+  await deps.createPath(pathOf(agent.id));
+  await deps.insertAgent(agent);
+}
+
 /** Checks what the request says: the keys are well-formed, and the identity key signed all of it for this origin. */
-async function newAgent(deps: EnrolmentDeps, code: Code, bytes: Uint8Array): Promise<NewAgent> {
-  const parsed = enrolBody.safeParse(parseJson(bytes));
+async function newAgent(deps: EnrolmentDeps, code: Code, bytes: Uint8Array, id: string): Promise<NewAgent> {
+  const json = parseJson(bytes);
+  const parsed = enrolBody.safeParse(json);
   const identity = ed25519Jwk.safeParse(parsed.data?.identity);
   if (!parsed.success || !identity.success) throw refused();
-  const { proof, ...signed } = parsed.data;
+  const { proof, ...signed } = json as z.infer<typeof enrolBody>; // with fields of later versions: all of it is signed
   const kid = await thumbprint(identity.data);
   const verified = await verifyJws(proof, { purpose: "enrol", alg: "EdDSA" }, (claimed) =>
     claimed === kid ? publicKeyOf(identity.data) : undefined,
@@ -138,7 +147,7 @@ async function newAgent(deps: EnrolmentDeps, code: Code, bytes: Uint8Array): Pro
   if (!verified.ok || !isDeepStrictEqual(parseJson(verified.payload), signed)) throw refused();
   if (signed.origin !== deps.origin || fromBase64url(signed.unseal)?.byteLength !== PUBLIC_KEY_BYTES) throw refused();
   return {
-    id: deps.random(16).toString("hex"),
+    id,
     tenant: code.tenant,
     site: code.site,
     status: code.autoApprove ? "active" : "pending",

@@ -32,6 +32,8 @@ export function createHybridConnections(deps: HybridConnectionDeps): HybridConne
       headers: { authorization: `Bearer ${await deps.token()}`, "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
+    }).catch((cause: unknown) => {
+      throw new SallyportError("storage.failed", "Azure Resource Manager did not answer.", { method }, cause);
     });
     await response.body?.cancel();
     if (!response.ok) {

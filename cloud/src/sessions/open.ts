@@ -96,12 +96,18 @@ async function converse(
     if (thrown.code === "protocol.hello") deps.alert("hello refused", { agent: candidate.id, site, ...thrown.detail });
     return { ok: false, code: thrown.code, message: thrown.message, detail: thrown.detail };
   }
-  const { record, keys } = await sealRequest(await payloadOf(session, hello), hello, deps.signer);
+  let sealed: Awaited<ReturnType<typeof sealRequest>>;
+  try {
+    sealed = await sealRequest(await payloadOf(session, hello), hello, deps.signer);
+  } catch (thrown) {
+    socket.terminate(); // an agent that waits for its request is busy with it
+    throw thrown;
+  }
   const receiving = receive(
     { send: (bytes) => socket.send(bytes), close: (code, reason) => socket.close(code, reason) },
     consumer,
     {
-      keys,
+      keys: sealed.keys,
       limits: request.limits,
       windowBytes: DEFAULT_WINDOW_BYTES,
       agent: candidate.id,
@@ -111,7 +117,8 @@ async function converse(
   );
   socket.on("message", (data: Buffer, isBinary) => receiving.message(isBinary ? data : Buffer.of(0)));
   socket.on("close", () => receiving.closed());
-  socket.send(record);
+  if (socket.readyState === socket.OPEN) socket.send(sealed.record);
+  else receiving.closed(); // while the request was sealed
   try {
     return await receiving.outcome;
   } finally {

@@ -38,6 +38,8 @@ export interface ReceiveOptions {
 /** Seconds without a valid frame after which the other side counts as gone, and between our own heartbeats. */
 const SILENCE_MS = 60_000;
 const HEARTBEAT_MS = 15_000;
+/** The agent takes 20 small frames a second: credit that falls due sooner is sent together. */
+const CREDIT_EVERY_MS = 60;
 /** How long an agent may take to stop after a cancel. */
 const CANCEL_MS = 10_000;
 /** What the agent may take longer than its limit to connect and to end. */
@@ -77,15 +79,26 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
     clearInterval(heartbeat);
     clearTimeout(overtime);
     clearTimeout(cancelTimer);
+    clearTimeout(creditTimer);
     signal.removeEventListener("abort", onAbort);
     wire.close(code, "");
     settle();
   };
   const refuse = (error: SallyportError) =>
     end(() => resolve({ ok: false, code: error.code, message: error.message, detail: error.detail }), 1002);
+  /** What the agent broke is an outcome; what the consumer throws is thrown. */
   const fail = (thrown: unknown) => {
-    if (thrown instanceof SallyportError && thrown.code.startsWith("protocol.")) refuse(thrown);
+    if (thrown instanceof SallyportError && (thrown === broken || thrown.code.startsWith("protocol."))) refuse(thrown);
     else end(() => reject(thrown), 1011);
+  };
+  let broken: unknown;
+  const check = <T>(of: () => T): T => {
+    try {
+      return of();
+    } catch (thrown) {
+      broken = thrown;
+      throw thrown;
+    }
   };
 
   let cancelTimer: NodeJS.Timeout | undefined;
@@ -109,19 +122,32 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
   signal.addEventListener("abort", onAbort, { once: true });
   if (signal.aborted) onAbort();
 
+  let creditTimer: NodeJS.Timeout | undefined;
+  let dueCredit = 0;
+  const sendCredit = () => {
+    creditTimer = undefined;
+    if (dueCredit === 0) return;
+    send(FRAME.credit, creditBody(dueCredit));
+    dueCredit = 0;
+    if (!ended) creditTimer = setTimeout(sendCredit, CREDIT_EVERY_MS);
+  };
   const staged = (bytes: number) => {
-    const grant = window.staged(bytes);
-    if (grant > 0) send(FRAME.credit, creditBody(grant));
+    dueCredit += window.staged(bytes);
+    if (creditTimer === undefined) sendCredit();
   };
 
   /** Hands one whole message on; settles when its bytes are staged. */
   async function handle(message: AgentMessage): Promise<void> {
     switch (message.kind) {
       case "schema":
-        return consumer.schema({ ...rows.schema(message.bytes), policy: options.policy, agent: options.agent });
+        return consumer.schema({
+          ...check(() => rows.schema(message.bytes)),
+          policy: options.policy,
+          agent: options.agent,
+        });
       case "batch":
         batches += 1;
-        return consumer.batch(rows.batch(message.bytes));
+        return consumer.batch(check(() => rows.batch(message.bytes)));
       case "checkpoint": {
         rows.expectCount(message.body.rows);
         if (message.body.position === undefined) return;

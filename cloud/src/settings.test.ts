@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { originOf, readSettings } from "./settings.ts";
+
+const good = {
+  WEBSITE_HOSTNAME: "orchestrator.test",
+  SALLYPORT_ADMIN_KEY_SHA256: "0".repeat(64),
+  SALLYPORT_TABLES: "https://contoso.table.core.windows.net",
+  SALLYPORT_BLOBS: "https://contoso.blob.core.windows.net",
+  SALLYPORT_SERVICEBUS: "Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey=k",
+  SALLYPORT_RELAY: "contoso.servicebus.windows.net",
+  SALLYPORT_RELAY_LISTEN: "Endpoint=sb://contoso/;SharedAccessKeyName=n;SharedAccessKey=k",
+  SALLYPORT_RELAY_RESOURCE: "https://management.azure.com/subscriptions/s",
+  SALLYPORT_SIGNING_KEY: "/keys/signing.json",
+  SALLYPORT_SECRETS: "/keys/secrets.json",
+  SALLYPORT_SECRETS_KEY: "/keys/secrets.key",
+};
+
+function faultOf(env: NodeJS.ProcessEnv): SallyportError {
+  try {
+    readSettings(env);
+  } catch (thrown) {
+    assert.ok(thrown instanceof SallyportError && thrown.code === "settings.invalid");
+    return thrown;
+  }
+  assert.fail("the settings were taken");
+}
+
+describe("the function app's settings", () => {
+  it("are read, with defaults, and numbers as numbers", () => {
+    const settings = readSettings({ ...good, SALLYPORT_LEASE_SECONDS: "30", PATH: "/bin" });
+    assert.equal(settings.SALLYPORT_CONTAINER, "sallyport");
+    assert.equal(settings.SALLYPORT_LEASE_SECONDS, 30);
+    assert.equal(settings.SALLYPORT_CLAIM_SECONDS, undefined);
+    assert.ok(!("PATH" in settings));
+  });
+  it("say where agents reach the app: the platform's host name, or an address of its own", () => {
+    assert.equal(originOf(readSettings(good)), "https://orchestrator.test");
+    const own = { ...good, SALLYPORT_ORIGIN: "https://pulls.contoso.test" };
+    assert.equal(originOf(readSettings(own)), "https://pulls.contoso.test");
+  });
+  it("that are missing are all named in one message", () => {
+    const { message, detail } = faultOf({});
+    for (const name of Object.keys(good)) assert.ok(message.includes(name), name);
+    assert.equal((detail.settings as string[]).length, Object.keys(good).length);
+  });
+  it("a managed identity's namespace stands for the Service Bus connection string", () => {
+    const { SALLYPORT_SERVICEBUS: _, ...rest } = good;
+    const named = "contoso.servicebus.windows.net";
+    assert.ok(readSettings({ ...rest, SALLYPORT_SERVICEBUS__fullyQualifiedNamespace: named }));
+    assert.match(faultOf(rest).message, /SALLYPORT_SERVICEBUS: /);
+  });
+  const wrong: Readonly<Record<string, string>> = {
+    SALLYPORT_ORIGIN: "http://mark-4711.test",
+    SALLYPORT_ADMIN_KEY_SHA256: "sp_mark-4711",
+    SALLYPORT_TABLES: "@Microsoft.KeyVault(SecretUri=https://mark-4711)",
+    SALLYPORT_BLOBS: "@Microsoft.KeyVault(SecretUri=https://mark-4711)",
+    SALLYPORT_SERVICEBUS: "@Microsoft.KeyVault(SecretUri=https://mark-4711)",
+    SALLYPORT_RELAY: "",
+    SALLYPORT_RELAY_LISTEN: "@Microsoft.KeyVault(SecretUri=https://mark-4711)",
+    SALLYPORT_RELAY_RESOURCE: "mark-4711",
+    SALLYPORT_CONTAINER: "Mark-4711",
+    SALLYPORT_LEASE_SECONDS: "mark-4711",
+    SALLYPORT_WAKE_LEAD_SECONDS: "4711.5",
+    SALLYPORT_CLAIM_SECONDS: "4711",
+    SALLYPORT_CANARY_SECONDS: "0",
+  };
+  for (const [name, value] of Object.entries(wrong)) {
+    it(`a wrong ${name} is named, its value is not`, () => {
+      const { message, detail } = faultOf({ ...good, [name]: value });
+      assert.deepEqual(
+        (detail.settings as string[]).map((text) => text.split(":")[0]),
+        [name],
+      );
+      assert.doesNotMatch(`${message} ${JSON.stringify(detail)}`, /4711|keyvault\(secret/i);
+    });
+  }
+});
