@@ -1,0 +1,32 @@
+/**
+ * docs/errors.md, made from the error table so that the two cannot differ.
+ *
+ *   node test/rules/errors-page.ts     write the page
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { ERRORS, type ErrorRow } from "@sallyport/shared/protocol/errors.ts";
+
+export const ERRORS_PAGE: string = fileURLToPath(new URL("../../docs/errors.md", import.meta.url));
+
+const HEAD = `# Errors
+
+Made from \`shared/src/protocol/errors.ts\` by \`node test/rules/errors-page.ts\`. Codes are stable; messages may change.
+
+\`retry\`: **never**, a repeat gives the same; **later**, a repeat may succeed and is made by itself, after a growing pause, until the
+run's budget is spent; **free**, later, and it costs no attempt.
+
+| code | HTTP | retry | what to do |
+|---|---|---|---|
+`;
+
+export function errorsPage(table: Readonly<Record<string, ErrorRow>>): string {
+  const rows = Object.entries(table).map(
+    ([code, { http, retry, advice }]) => `| \`${code}\` | ${http} | ${retry} | ${advice} |`,
+  );
+  return `${HEAD}${rows.join("\n")}\n`;
+}
+
+export const readErrorsPage = (): string => readFileSync(ERRORS_PAGE, "utf8");
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(ERRORS_PAGE, errorsPage(ERRORS));
