@@ -1,5 +1,5 @@
 /** The agent's own long-lived keys as files of `keys/`, readable by its account only. */
-import { fromBase64url, toBase64url } from "@sallyport/shared/crypto/bytes.ts";
+import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { type KeyPair, signerOf, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import type { Signer } from "@sallyport/shared/crypto/jws.ts";
 import { base64url } from "@sallyport/shared/schema/ids.ts";
@@ -37,13 +37,4 @@ export async function loadIdentity(paths: StatePaths): Promise<KeyPair & { reado
   const publicJwk = { kty, crv, x };
   const pair: KeyPair = { kid: await thumbprint(publicJwk), publicJwk, privateJwk };
   return { ...pair, signer: signerOf("EdDSA", pair) };
-}
-
-export function loadUnsealKey(paths: StatePaths): UnsealKey | undefined {
-  const text = readTextIfAny(paths.unseal);
-  if (text === undefined) return undefined;
-  const file = unsealFile.parse(JSON.parse(text));
-  const [publicKey, seed] = [fromBase64url(file.publicKey), fromBase64url(file.seed)];
-  if (publicKey === undefined || seed === undefined) throw new ConfigError(`${paths.unseal} is not a key file`);
-  return { publicKey, seed };
 }

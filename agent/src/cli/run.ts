@@ -5,7 +5,6 @@ import { pino } from "pino";
 import { defaultStateDir, loadConfig } from "../config.ts";
 import { runAgent } from "../supervisor/main.ts";
 import { refuseEnvironment } from "../supervisor/startup.ts";
-import { exitCodeOf } from "./exit.ts";
 import { fail } from "./print.ts";
 
 interface RunOptions {
@@ -57,12 +56,7 @@ async function run(options: RunOptions): Promise<void> {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  try {
-    await runAgent({ config, insecureFiles: options.insecureFiles === true, log }, stop.signal);
-  } catch (error) {
-    log.fatal({ exit: exitCodeOf(error) }, error instanceof Error ? error.message : "the agent failed");
-    throw error;
-  }
+  await runAgent({ config, insecureFiles: options.insecureFiles === true, log }, stop.signal);
   // A socket of a library that lingers must not keep a stopped agent.
   process.exit(0);
 }

@@ -24,6 +24,8 @@ export interface Accepts {
   idle(): Promise<void>;
   finishAll(): void;
   stopAll(code: ErrorCode, message: string): void;
+  /** Stops sessions of connections that the owner's policy no longer has. */
+  stopWithout(connections: readonly string[]): void;
 }
 
 /** Rendezvous addresses are used once; so many of the last ones are remembered. */
@@ -81,6 +83,13 @@ export function createAccepts(deps: AcceptsDeps): Accepts {
     },
     finishAll: () => {
       for (const session of running) session.finish();
+    },
+    stopWithout: (connections) => {
+      for (const session of running) {
+        const { connection } = session;
+        if (connection === undefined || connections.includes(connection)) continue;
+        session.stop("policy.denied", "The agent's owner took the connection out of the policy.");
+      }
     },
     stopAll: (code, message) => {
       for (const session of running) session.stop(code, message);

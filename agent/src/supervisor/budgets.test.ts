@@ -9,7 +9,7 @@ const LOGIN = "L".repeat(43);
 const admission = (change: Partial<AdmissionLimits> = {}) =>
   createAdmission({
     maxSessions: 2,
-    sessionsPerMinute: 3,
+    sessionsPerMinute: () => 3,
     draining: () => false,
     locked: () => false,
     journalWritable: () => true,

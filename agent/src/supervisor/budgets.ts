@@ -21,7 +21,7 @@ export interface Admission {
 
 export interface AdmissionLimits {
   readonly maxSessions: number;
-  readonly sessionsPerMinute: number;
+  readonly sessionsPerMinute: () => number;
   readonly draining: () => boolean;
   readonly locked: () => boolean;
   readonly journalWritable: () => boolean;
@@ -39,7 +39,7 @@ export function createAdmission(limits: AdmissionLimits): Admission {
     if (limits.locked()) return "agent.locked";
     const nowMs = limits.monotonicMs();
     while (begun[0] !== undefined && nowMs - begun[0] >= MINUTE_MS) begun.shift();
-    return running >= limits.maxSessions || begun.length >= limits.sessionsPerMinute ? "agent.busy" : undefined;
+    return running >= limits.maxSessions || begun.length >= limits.sessionsPerMinute() ? "agent.busy" : undefined;
   };
   return {
     get running() {

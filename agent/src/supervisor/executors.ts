@@ -57,6 +57,7 @@ export function createExecutorPool(options: PoolOptions): ExecutorPool {
   const all = new Set<Executor>();
   const warm: Executor[] = [];
   let closed = false;
+  let starting = false;
 
   const start = (): Executor => {
     const executor = startExecutor(command, options);
@@ -68,8 +69,16 @@ export function createExecutorPool(options: PoolOptions): ExecutorPool {
     });
     return executor;
   };
+  // One at a time: two that start together would both be late for the first session.
   const refill = (): void => {
-    while (!closed && warm.length < options.warm) warm.push(start());
+    if (closed || starting || warm.length >= options.warm) return;
+    starting = true;
+    const executor = start();
+    warm.push(executor);
+    void executor.ready.then((ready) => {
+      starting = false;
+      if (ready) refill();
+    });
   };
   refill();
   return {

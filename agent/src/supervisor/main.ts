@@ -75,6 +75,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const policy = createPolicySource(paths.policy, log, (next) => {
     note({ event: "policy", policy: next.digest });
     log.info({ policy: next.digest }, "the policy has changed");
+    accepts.stopWithout(Object.keys(next.policy.connections));
   });
   journal.append({
     event: "start",
@@ -91,7 +92,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const budgets = createConnectionBudgets(usage, past.sentToday, (state) => storeUsage(paths, state), clock.wallMs);
   const admission = createAdmission({
     maxSessions: config.maxSessions,
-    sessionsPerMinute: sessionsPerMinute(policy.current().policy.limits),
+    sessionsPerMinute: () => sessionsPerMinute(policy.current().policy.limits),
     draining: isDraining,
     locked: isLocked,
     journalWritable: () => journal.writable(),

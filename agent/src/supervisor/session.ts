@@ -50,6 +50,8 @@ export interface SessionDeps {
 export interface RunningSession {
   /** Settles when the executor has gone and the journal has its last line. */
   readonly ended: Promise<void>;
+  /** What its request reads from, once it was allowed. */
+  readonly connection: string | undefined;
   /** Stop at the next checkpoint. */
   finish(): void;
   /** Stop now, with this code. */
@@ -203,6 +205,9 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
 
   return {
     ended: begin(),
+    get connection() {
+      return request?.connection;
+    },
     finish: () => executor.send({ say: "finish" }),
     stop: (code, message) => executor.send({ say: "stop", code, message }),
   };

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Relay, startRelay } from "../../emulators/relay/start.ts";
 import { type Authority, makeAuthority } from "../../emulators/tls/certificates.ts";
-import { pathOf, startOrchestrator, type TestOrchestrator } from "./orchestrator.ts";
+import { startOrchestrator, type TestOrchestrator } from "./orchestrator.ts";
 
 const CLI = fileURLToPath(new URL("../../../agent/src/cli/main.ts", import.meta.url));
 
@@ -140,8 +140,12 @@ export async function startSite(): Promise<Site> {
       });
       agents.add(child);
       let log = "";
-      child.stderr.on("data", (chunk) => {
-        log += chunk;
+      // Its own word: the relay may still hold the listener of an agent that has just ended.
+      const online = new Promise<void>((resolve) => {
+        child.stderr.on("data", (chunk) => {
+          log += chunk;
+          if (log.includes("control channel online")) resolve();
+        });
       });
       const exited = once(child, "close").then(([code]) => {
         agents.delete(child);
@@ -151,7 +155,7 @@ export async function startSite(): Promise<Site> {
         throw new Error(`the agent ended with ${code}:\n${log}`);
       });
       failed.catch(() => {});
-      await Promise.race([relay.listening(pathOf(agentId())), failed]);
+      await Promise.race([online, failed]);
       return {
         process: child,
         log: () => log,
