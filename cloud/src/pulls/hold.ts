@@ -120,20 +120,22 @@ export function hold(deps: PullDeps, claimed: Claimed): Hold {
   }
 
   /** After 412, 409 or no answer. The order of these tests is RUNS.md's, and the model's. */
-  async function readBack(opId: string, sentAt: number): Promise<"lost" | "applied" | "refused" | "again"> {
+  async function readBack(opId: string, sentAt: number): Promise<"lost" | "applied" | "ended" | "again"> {
     const found = await store.runs.run(key, id);
     if (!found || found.value.fence !== claimed.run.fence || found.value.holder !== claimed.run.holder) return "lost";
-    run = found.value;
-    etag = found.etag;
     if (found.value.opId === opId) {
-      confirmed(run, etag, sentAt);
+      confirmed(found.value, found.etag, sentAt);
       return "applied";
     }
-    return found.value.state === "running" ? "again" : "refused";
+    // Somebody ended the run. Without its new ETag, nothing of this holder can follow.
+    if (found.value.state !== "running") return "ended";
+    run = found.value;
+    etag = found.etag;
+    return "again";
   }
 
   /** One try and, unless it was plainly taken, the look at what became of it. */
-  async function tryOnce(operation: Operation, op: Op): Promise<"applied" | "refused" | "lost" | "again"> {
+  async function tryOnce(operation: Operation, op: Op): Promise<"applied" | "refused" | "ended" | "lost" | "again"> {
     const result = await attempt(operation, op.id, op.wake);
     if (result === "refused") return lost() ? "lost" : "refused";
     if (result !== "no answer" && result.ok) return "applied";
@@ -146,9 +148,14 @@ export function hold(deps: PullDeps, claimed: Claimed): Hold {
     const op: Op = { id: deps.random(12).toString("hex"), sentAt: clock.monotonic(), wake };
     for (let tries = 1; !lost() && tries <= TRIES; tries++) {
       const state = await tryOnce(operation, op);
-      if (state === "applied") return { ok: true, run };
+      if (state === "applied") {
+        // Given back or ended by this very write: not even a renewal may follow.
+        if (run.state !== "running") gone.abort();
+        return { ok: true, run };
+      }
       if (state === "refused") return { ok: false, why: "refused" };
-      if (state === "lost") break;
+      // For whoever works under this hold, an ended run is as good as a lost one: the session stops.
+      if (state === "ended" || state === "lost") break;
     }
     lose();
     return { ok: false, why: "lost" };

@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { manifest } from "@sallyport/shared/schema/pull.ts";
-// biome-ignore lint/correctness/noUndeclaredDependencies: only tests load it; `test` declares it for the workspace.
 import fc from "fast-check";
 import { publicRunId } from "../store/ids.ts";
 import { cancelRun } from "./cancel.ts";
