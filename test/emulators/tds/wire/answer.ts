@@ -5,6 +5,7 @@ import type { ResultColumn } from "../sql/bound.ts";
 import type { Sink } from "../sql/run.ts";
 import type { State } from "../sql/state.ts";
 import { type SqlError, sqlError } from "../values/errors.ts";
+import { partsOf } from "../values/parts.ts";
 import { familyOf, isString, type SqlValue } from "../values/type.ts";
 import { cutPackets, PACKET } from "./packets.ts";
 import { rowEncoder } from "./rows.ts";
@@ -216,7 +217,8 @@ async function strike(fault: RowFault, sent: number, on: Strike): Promise<void> 
       return;
     case "hugeValue": {
       const at = on.columns.findIndex(({ type }) => isString(type) || familyOf(type) === "binary");
-      if (at >= 0) on.row[at] = hugeValue(on.columns[at], fault.characters);
+      const start = on.columns.slice(0, at).reduce((sum, { type }) => sum + partsOf(type, "").length, 0);
+      if (at >= 0) on.row[start] = hugeValue(on.columns[at], fault.characters);
       return;
     }
   }

@@ -49,7 +49,7 @@ export async function serveConnection(server: Server, socket: Socket): Promise<v
   if (prelogin === null) return;
   const { encryption } = readPrelogin(prelogin.payload);
   const answer = encryption === ENCRYPT_NOT_SUPPORTED || encrypted ? ENCRYPT_NOT_SUPPORTED : ENCRYPT_ON;
-  stream.write(cutPackets(PACKET.prelogin, preloginAnswer(answer), HANDSHAKE_PACKET_BYTES, true).packets);
+  stream.write(cutPackets(PACKET.response, preloginAnswer(answer), HANDSHAKE_PACKET_BYTES, true).packets);
   if (answer === ENCRYPT_ON) {
     stream = tlsInsideTds(socket, certificate, prelogin.rest);
     encrypted = true;
