@@ -118,6 +118,17 @@ test("the catalog views join, and know keys and types", async () => {
   ]);
 });
 
+test("a view's columns are in the catalog, with their types", async () => {
+  const rows = await ask(
+    connection,
+    "SELECT c.name, t.name FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.user_type_id WHERE c.object_id = OBJECT_ID(N'dbo.Late') ORDER BY c.column_id",
+  );
+  assert.deepEqual(rows, [
+    ["Id", "int"],
+    ["Delay", "int"],
+  ]);
+});
+
 test("INSERT, UPDATE with TOP and FROM, DELETE, TRUNCATE and OUTPUT change what they say", async () => {
   await ask(
     connection,

@@ -3,7 +3,7 @@ import { SqlError, sqlError } from "../values/errors.ts";
 import { describe, isString, type SqlType } from "../values/type.ts";
 import type { Statement } from "./ast.ts";
 import { requireTable } from "./bind-source.ts";
-import { isTemporary, quoteName, splitName, type Table, tableKey } from "./catalog.ts";
+import { type Column, isTemporary, quoteName, splitName, type Table, tableKey } from "./catalog.ts";
 import { applyToCatalog, tableOf } from "./define.ts";
 import { queryOf, type Run } from "./run.ts";
 import { isAdmin, type State } from "./state.ts";
@@ -65,7 +65,25 @@ function remember(state: State, statement: Statement): void {
   applyToCatalog(state.store.catalog, statement, state.store.database);
   state.sqlite.prepare('INSERT INTO "#ddl" (text) VALUES (?)').run(statement.text);
   if (state.transaction !== null) state.transaction.changedCatalog = true;
-  fillSystemTables(state.sqlite, state.store.catalog, state.store.databases);
+  fillSystemTables(state.sqlite, state.store.catalog, (table) => columnsOf(state, table));
+}
+
+// A view's columns are those of its query; a view over something that was dropped has none.
+function columnsOf(state: State, table: Table): readonly Column[] {
+  if (table.view === null) return table.columns;
+  const { query, columns } = table.view;
+  try {
+    return queryOf(state, query).query.columns.map(({ name, type, nullable }, at) => ({
+      name: columns?.[at] ?? name,
+      type,
+      nullable,
+      identity: null,
+      byDefault: null,
+    }));
+  } catch (error) {
+    if (error instanceof SqlError) return [];
+    throw error;
+  }
 }
 
 export function createTable(state: State, statement: Statement & { is: "createTable" }): Table {

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { type Catalog, emptyCatalog, quoteName } from "./catalog.ts";
 import { applyToCatalog } from "./define.ts";
 import { parseBatch } from "./parse.ts";
-import { fillSystemTables, SYSTEM_TABLES } from "./system-tables.ts";
+import { fillDatabases, fillSystemTables, SYSTEM_TABLES } from "./system-tables.ts";
 import { createTableSql } from "./table-sql.ts";
 import { createWriteLock, type WriteLock } from "./write-lock.ts";
 
@@ -57,7 +57,8 @@ export function openStore(path: string, database: string, databases: readonly st
   for (const table of store.catalog.tables.values()) {
     if (!known && table.view === null) sqlite.exec(createTableSql(table));
   }
-  fillSystemTables(sqlite, store.catalog, databases);
+  if (!known) fillSystemTables(sqlite, store.catalog, (table) => table.columns);
+  fillDatabases(sqlite, databases);
   const saved = sqlite.prepare('SELECT last FROM "#version"');
   saved.setReadBigInts(true);
   store.lastVersion = (saved.get() as { last: bigint }).last;

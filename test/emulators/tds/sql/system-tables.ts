@@ -2,7 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { decimalBytes } from "../values/decimal.ts";
 import { MAX, type SqlType, TYPES } from "../values/type.ts";
-import { type Catalog, isTemporary, type Table } from "./catalog.ts";
+import { type Catalog, type Column, isTemporary, type Table } from "./catalog.ts";
 
 export const SYSTEM_TABLES = `
 CREATE TABLE sys.schemas (name sysname NOT NULL, schema_id int NOT NULL, principal_id int NULL);
@@ -54,11 +54,14 @@ const CREATED = 45_290 * 25_920_000;
 type Row = (string | number | null)[];
 
 /** Writes all rows of the catalog views anew, inside the transaction that changed the catalog. */
-export function fillSystemTables(sqlite: DatabaseSync, catalog: Catalog, databases: readonly string[]): void {
+export function fillSystemTables(
+  sqlite: DatabaseSync,
+  catalog: Catalog,
+  columnsOf: (table: Table) => readonly Column[],
+): void {
   const rows: Record<string, Row[]> = {
     schemas: [...catalog.schemas.values()].map(({ name, id }) => [name, id, 1]),
     types: typeRows(),
-    databases: databases.map((name, at) => databaseRow(name, at + 1)),
     objects: [],
     tables: [],
     views: [],
@@ -68,14 +71,26 @@ export function fillSystemTables(sqlite: DatabaseSync, catalog: Catalog, databas
     index_columns: [],
     key_constraints: [],
   };
-  for (const table of catalog.tables.values()) if (!isTemporary(table.name)) addTable(rows, table, catalog);
-  for (const [table, values] of Object.entries(rows)) {
-    sqlite.exec(`DELETE FROM "sys.${table}"`);
-    const first = values[0];
-    if (first === undefined) continue;
-    const insert = sqlite.prepare(`INSERT INTO "sys.${table}" VALUES (${first.map(() => "?").join(",")})`);
-    for (const row of values) insert.run(...row);
-  }
+  for (const table of catalog.tables.values())
+    if (!isTemporary(table.name)) addTable(rows, table, columnsOf(table), catalog);
+  for (const [table, values] of Object.entries(rows)) replaceRows(sqlite, table, values);
+}
+
+/** sys.databases, which depends on how the emulator was started. */
+export function fillDatabases(sqlite: DatabaseSync, databases: readonly string[]): void {
+  replaceRows(
+    sqlite,
+    "databases",
+    databases.map((name, at) => databaseRow(name, at + 1)),
+  );
+}
+
+function replaceRows(sqlite: DatabaseSync, table: string, values: readonly Row[]): void {
+  sqlite.exec(`DELETE FROM "sys.${table}"`);
+  const first = values[0];
+  if (first === undefined) return;
+  const insert = sqlite.prepare(`INSERT INTO "sys.${table}" VALUES (${first.map(() => "?").join(",")})`);
+  for (const row of values) insert.run(...row);
 }
 
 function typeRows(): Row[] {
@@ -144,7 +159,7 @@ export function sizes(type: SqlType): readonly [number, number, number] {
   return [TYPES[type.name].maxLength, 0, 0];
 }
 
-function addTable(rows: Record<string, Row[]>, table: Table, catalog: Catalog): void {
+function addTable(rows: Record<string, Row[]>, table: Table, columns: readonly Column[], catalog: Catalog): void {
   const schemaId = catalog.schemas.get(table.schema.toLowerCase())?.id ?? 1;
   const shipped = table.schema === "sys" || table.schema === "INFORMATION_SCHEMA" ? 1 : 0;
   const { name, objectId } = table;
@@ -152,7 +167,7 @@ function addTable(rows: Record<string, Row[]>, table: Table, catalog: Catalog): 
   rows.objects?.push([name, objectId, null, schemaId, 0, type, words, CREATED, CREATED, shipped]);
   if (type === "U") rows.tables?.push([name, objectId, schemaId, type, words, 0, 0, 0]);
   else if (!shipped) rows.views?.push([name, objectId, schemaId, type, words, 0]);
-  table.columns.forEach((column, at) => {
+  columns.forEach((column, at) => {
     const { systemId, userId } = TYPES[column.type.name];
     const collation = TYPES[column.type.name].family === "string" ? column.type.collation.name : null;
     const [length, precision, scale] = sizes(column.type);
