@@ -90,6 +90,16 @@ export function loadConfig(file: string): AgentConfig {
   return { ...config, stateDir: from(config.stateDir), tls: ca === undefined ? {} : { ca: from(ca) } };
 }
 
+/** Variables that change what Node does, print secrets, or switch TLS checks off. */
+const REFUSED_VARIABLES = ["NODE_OPTIONS", "NODE_DEBUG", "NODE_TLS_REJECT_UNAUTHORIZED"];
+
+/** @throws ConfigError that names what is set. */
+export function refuseEnvironment(environment: NodeJS.ProcessEnv): void {
+  const set = REFUSED_VARIABLES.filter((name) => environment[name] !== undefined);
+  if (set.length > 0)
+    throw new ConfigError(`${set.join(", ")} must not be set for the agent: unset it and start again`);
+}
+
 /** Where state lies unless `--state` or `stateDir` says otherwise. */
 export const defaultStateDir = (): string =>
   process.platform === "win32" ? join(process.env.ProgramData ?? "C:\\ProgramData", "Sallyport") : "/var/lib/sallyport";

@@ -5,7 +5,7 @@ import { ERRORS } from "@sallyport/shared/protocol/errors.ts";
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import { agentConfig, ConfigError, defaultStateDir, parseConfig } from "../config.ts";
-import { type Enrolled, enrol, readCode, readOrigin } from "../enrol.ts";
+import type { Enrolled } from "../enrol.ts";
 import { loadNetwork } from "../origin.ts";
 import { type StatePaths, statePaths, writeFileDurably } from "../state.ts";
 import { parseStrictYaml } from "../strict-yaml.ts";
@@ -69,6 +69,7 @@ const codeOnCommandLine = (): UsageError =>
   new UsageError("the code is never given on the command line: use --code-file, or type it when asked");
 
 async function enroll(options: EnrollOptions): Promise<void> {
+  const { enrol, readCode, readOrigin } = await import("../enrol.ts");
   const paths = statePaths(resolve(options.state));
   if (readStatus(paths, Date.now())?.live) {
     throw new ConfigError(`an agent is running on ${paths.root}: stop it first, then enrol again`);

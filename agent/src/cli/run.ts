@@ -1,10 +1,7 @@
 /** `sallyport run`: the agent itself, in the foreground; what a service starts. */
 import { join } from "node:path";
 import type { Command } from "commander";
-import { pino } from "pino";
-import { defaultStateDir, loadConfig } from "../config.ts";
-import { runAgent } from "../supervisor/main.ts";
-import { refuseEnvironment } from "../supervisor/startup.ts";
+import { defaultStateDir, loadConfig, refuseEnvironment } from "../config.ts";
 import { fail } from "./print.ts";
 
 interface RunOptions {
@@ -46,6 +43,8 @@ async function run(options: RunOptions): Promise<void> {
   refuseEnvironment(process.env);
   becomeConfined();
   const config = loadConfig(options.config);
+  // Only this verb needs the supervisor, and loading it takes a while.
+  const [{ runAgent }, { pino }] = await Promise.all([import("../supervisor/main.ts"), import("pino")]);
   const log = pino({ base: { pid: process.pid } }, pino.destination({ dest: 2, sync: true }));
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {

@@ -9,16 +9,6 @@ import { isChangeable } from "./files.ts";
 import { type Journal, recentLines } from "./journal.ts";
 import type { JournalLine } from "./journal-line.ts";
 
-/** Variables that change what Node does, print secrets, or switch TLS checks off. */
-const REFUSED_VARIABLES = ["NODE_OPTIONS", "NODE_DEBUG", "NODE_TLS_REJECT_UNAUTHORIZED"];
-
-/** @throws ConfigError that names what is set. */
-export function refuseEnvironment(environment: NodeJS.ProcessEnv): void {
-  const set = REFUSED_VARIABLES.filter((name) => environment[name] !== undefined);
-  if (set.length > 0)
-    throw new ConfigError(`${set.join(", ")} must not be set for the agent: unset it and start again`);
-}
-
 /** @throws ConfigError when this account can change its own policy or program. Answers what could not be checked. */
 function refuseOwnFiles(files: readonly string[]): readonly string[] {
   const verdicts = files.map((file) => ({ file, changeable: isChangeable(file) }));
