@@ -44,6 +44,38 @@ test("a holder that was presumed dead cannot commit any more", async () => {
   assert.match(one!.parts[0]!.path, /\/000001-f2-s1\/part-00001\.arrows$/);
 });
 
+test("a holder that was presumed dead writes nothing over its heir at work", async () => {
+  const source = testSource(40);
+  const settings = { sliceBytes: 1 };
+  const [zombie, heir] = [rig.process(source, settings), rig.process(source, settings)];
+  const key = await rig.pull(zombie);
+  const run = await startRun(zombie, "acme", key.pull);
+  const id = splitRunId(run.id).run;
+  heir.faults.dateShiftMs = 3600_000;
+  const heirAtWork = Promise.withResolvers<void>();
+  const zombieDone = Promise.withResolvers<void>();
+  let heirDone: Promise<void> | undefined;
+  source.onBatch = async (batch, request) => {
+    if (request === source.requests[0] && batch === 2) {
+      heirDone = answer(heir, key, id);
+      await heirAtWork.promise;
+    } else if (request === source.requests[1] && batch === 2) {
+      heirAtWork.resolve();
+      await zombieDone.promise;
+    }
+    return undefined;
+  };
+  await answer(zombie, key, id);
+  assert.equal((await getRun(heir, "acme", run.id)).state, "running");
+  zombieDone.resolve();
+  await heirDone;
+  const [one, ...more] = await manifests(heir, key);
+  assert.equal(more.length, 0);
+  assert.deepEqual(await idsIn(heir, one!), idsFrom(1, 40));
+  const fences = one!.parts.map(({ path }) => /-(f\d)-/.exec(path)?.[1]);
+  assert.deepEqual(fences, ["f1", "f2", "f2", "f2"]);
+});
+
 test("a living holder is left alone", async () => {
   const source = testSource(20);
   const [a, b] = [rig.process(source), rig.process(source)];
@@ -69,7 +101,7 @@ test("a lost reply to any write, applied or not, changes nothing in the result",
   await answer(probe, probeKey, splitRunId(counted.id).run);
   const writes = probe.faults.writes - before;
   assert.ok(writes > 10);
-  for (const fate of ["lose", "lose reply"] as const) {
+  for (const fate of ["lose", "lose reply", "late"] as const) {
     for (let unlucky = 1; unlucky <= writes; unlucky++) {
       const source = testSource(12);
       const deps = rig.process(source, { sliceBytes: 1, backoffSeconds: 0 });

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+// biome-ignore lint/correctness/noUndeclaredDependencies: an Arrow reader that is not ours; `shared` declares it.
+import { tableFromIPC } from "apache-arrow";
+import { readParquet } from "parquet-wasm";
 import { splitRunId } from "../store/ids.ts";
 import { testAzurite } from "../store/test-azurite.ts";
 import { cancelRun } from "./cancel.ts";
@@ -277,6 +280,7 @@ test("an event that cannot be delivered is told by a later tick, in order", asyn
   const first = await startRun(deaf, "acme", key.pull);
   await answer(deaf, key, splitRunId(first.id).run);
   assert.equal((await getRun(deaf, "acme", first.id)).state, "decided");
+  assert.equal((await getParts(deaf, "acme", first.id)).parts.length, 1);
   assert.equal((await manifests(deaf, key)).length, 1);
   source.rows = testSource(20).rows;
   const second = await startRun(deaf, "acme", key.pull);
@@ -330,4 +334,32 @@ test("a definition is changed only by who knows its revision, and another table 
   await assert.rejects(putPull(deps, key, unknown, 3), { code: "api.invalid" });
   const badCron = definitionOf({ schedule: { cron: "99 * * * *" } });
   await assert.rejects(putPull(deps, key, badCron, 3), { code: "api.invalid" });
+});
+
+test("with the Parquet sink a run's slices are Parquet files", async () => {
+  const source = testSource(25);
+  const deps = rig.process(source, { sliceBytes: 1 });
+  const key = await rig.pull(deps, { sink: { type: "blob", format: "parquet" } });
+  const run = await startRun(deps, "acme", key.pull);
+  await answer(deps, key, splitRunId(run.id).run);
+  const [one] = await manifests(deps, key);
+  const rows = one!.parts.map(async ({ path, rows: counted }) => {
+    assert.match(path, /part-00001\.parquet$/);
+    const table = readParquet(new Uint8Array(await deps.blobs.getBlobClient(path).downloadToBuffer()));
+    const ids = Array.from(tableFromIPC(table.intoIPCStream()).getChild("Id")!, Number);
+    assert.equal(ids.length, counted);
+    return ids;
+  });
+  assert.equal(rows.length, 3);
+  assert.deepEqual((await Promise.all(rows)).flat(), idsFrom(1, 25));
+});
+
+test("a tenant's pulls are listed, and no other's", async () => {
+  const deps = rig.process(testSource(1));
+  const { pull } = await rig.pull(deps);
+  const names = (await deps.store.runs.definitions("acme")).map((found) => found.pull);
+  assert.ok(names.includes(pull));
+  assert.deepEqual(names, names.toSorted());
+  assert.deepEqual(await deps.store.runs.definitions("acm"), []);
+  await assert.rejects(listRuns(deps, "acm", pull), { code: "api.not_found" });
 });

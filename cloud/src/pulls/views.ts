@@ -74,8 +74,10 @@ export async function listRuns(deps: PullDeps, tenant: string, pull: string, mos
  */
 export async function getParts(deps: PullDeps, tenant: string, runId: string): Promise<PartsView> {
   const { key, run } = await find(deps, tenant, runId);
-  if (run.state !== "published" || run.seq === null) return { run: runId, manifest: null, parts: [] };
-  const path = manifestPath(key, run.seq);
+  const path = run.seq === null ? undefined : manifestPath(key, run.seq);
+  // A decided run's manifest may not be written yet; once it is, a deaf listener of events takes nothing from it.
+  const visible = path !== undefined && (run.state === "published" || (await isThere(deps, path)));
+  if (!visible) return { run: runId, manifest: null, parts: [] };
   const content = manifest.parse(JSON.parse((await readWhole(deps.blobs, path)).toString("utf8")));
   const expiresAtMs = deps.clock.now() + deps.settings.linkSeconds * 1000;
   const expiresAt = isoTime(expiresAtMs);
@@ -85,6 +87,14 @@ export async function getParts(deps: PullDeps, tenant: string, runId: string): P
     expiresAt,
   }));
   return { run: runId, manifest: { path, url: await deps.links(path, expiresAtMs) }, parts: await Promise.all(linked) };
+}
+
+async function isThere(deps: PullDeps, path: string): Promise<boolean> {
+  try {
+    return await deps.blobs.getBlobClient(path).exists();
+  } catch (thrown) {
+    throw new SallyportError("storage.failed", "The blob service did not answer.", { path }, thrown);
+  }
 }
 
 async function find(

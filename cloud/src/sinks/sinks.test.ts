@@ -100,10 +100,7 @@ test("an instant with an offset keeps its 100 ns", async () => {
   const table = tableFromIPC(readParquet(new Uint8Array(await download(path))).intoIPCStream());
   const zoned = table.getChild("Zoned")!;
   assert.deepEqual(Array.from(zoned.getChild("instant")!.data[0]!.values as BigInt64Array).slice(1), [100n, -100n]);
-  assert.equal(
-    String(table.schema.fields[5]!.type),
-    "Struct<{instant:Timestamp<NANOSECOND>, offset_minutes:Int16}>",
-  );
+  assert.equal(String(table.schema.fields[5]!.type), "Struct<{instant:Timestamp<NANOSECOND>, offset_minutes:Int16}>");
 });
 
 test("row groups end at checkpoints once they are large, and the joined file is read as one", async () => {

@@ -12,25 +12,35 @@ export interface Faults {
   dead: boolean;
   /** How many writes were sent. */
   readonly writes: number;
-  /** Asked before each write. `lose`: not sent. `lose reply`: sent and applied, but no answer comes. `die`: both. */
+  /** Asked before each write. `lose`: not sent. `lose reply`: sent and applied, but no answer comes. `late`: no answer, and applied only just before the next write. `die`: both. */
   onWrite: (request: Sent, count: number) => Fate | Promise<Fate>;
   /** Added to the Date header of every answer: how late it is for this process. */
   dateShiftMs: number;
 }
 type Sent = { readonly method: string; readonly url: string };
-export type Fate = "send" | "lose" | "lose reply" | "die before" | "die after";
+export type Fate = "send" | "lose" | "lose reply" | "late" | "die before" | "die after";
 
 const inner = createDefaultHttpClient();
 
 export function faultyNetwork(): Faults {
   let writes = 0;
+  let late: (() => Promise<unknown>) | undefined;
   const through = async <T>(request: Sent, send: () => Promise<T>): Promise<T> => {
     if (faults.dead) throw noAnswer();
+    const overdue = late;
     const isWrite = request.method !== "GET" && request.method !== "HEAD";
-    if (isWrite) writes += 1;
+    if (isWrite) {
+      writes += 1;
+      late = undefined;
+      await overdue?.().catch(() => undefined);
+    }
     const fate = isWrite ? await faults.onWrite(request, writes) : "send";
     if (fate === "die before") faults.dead = true;
     if (fate === "lose" || fate === "die before") throw noAnswer();
+    if (fate === "late") {
+      late = send;
+      throw noAnswer();
+    }
     const response = await send();
     if (fate === "die after") faults.dead = true;
     if (fate !== "send") throw noAnswer();
