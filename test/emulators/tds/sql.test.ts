@@ -84,6 +84,18 @@ const SELECTS: readonly (readonly [string, unknown[][]])[] = [
   ["DECLARE @x int; SELECT @x = MAX(Id) FROM dbo.Flights; SELECT @x, @@ROWCOUNT", [[4, 1]]],
   ["EXEC sp_executesql N'SELECT @a + 1', N'@a int', @a = 41", [[42]]],
   ["WAITFOR DELAY '00:00:00.010'; SELECT 1", [[1]]],
+  [
+    "SET TEXTSIZE 10; SELECT CAST(N'0123456789' AS nvarchar(max)), N'0123456789'; SET TEXTSIZE 2147483647",
+    [["01234", "0123456789"]],
+  ],
+  ["SET NOCOUNT ON; DECLARE @i int = 0; WHILE @i < 3 SET @i += 1; SELECT @i; SET NOCOUNT OFF", [[3]]],
+  [
+    "EXEC sp_describe_first_result_set N'SELECT Id, Price FROM dbo.Flights WHERE Id = @a', N'@a int'",
+    [
+      [false, 1, "Id", false, 56, "int", 4, 10, 0, null, false],
+      [false, 2, "Price", true, 106, "decimal(9,2)", 5, 9, 2, null, false],
+    ],
+  ],
   ["SET CONTEXT_INFO 0x0102; SELECT CONTEXT_INFO(), @@TRANCOUNT", [[Buffer.from("0102", "hex"), 0]]],
 ];
 
@@ -156,6 +168,11 @@ test("INSERT, UPDATE with TOP and FROM, DELETE, TRUNCATE and OUTPUT change what 
 const ERRORS: readonly (readonly [number, string])[] = [
   [102, "SELECT 1 +"],
   [102, "SELECT 1 1"],
+  [102, "BEGIN TRY SELECT 1 END TRY"],
+  [156, "SELECT Id FROM dbo.Flights CROSS APPLY (SELECT 1 AS n) x"],
+  [156, "SELECT TOP (1) WITH TIES Id FROM dbo.Flights ORDER BY Id"],
+  [102, "ALTER DATABASE ERP SET RECOVERY SIMPLE"],
+  [102, "SET NOTHING ON"],
   [156, "SELECT FROM dbo.Flights"],
   [156, "MERGE dbo.Target AS t USING dbo.Flights AS f ON 1 = 1"],
   [105, "SELECT 'open"],
