@@ -10,6 +10,7 @@ import { POLICY_DEFAULTS } from "@sallyport/shared/schema/policy.ts";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { EndReport, RequestReport, ToSupervisor } from "../executor/messages.ts";
+import { matchTable } from "../executor/names.ts";
 import type { Network } from "../origin.ts";
 import type { Pinned } from "../state.ts";
 import { VERSION } from "../version.ts";
@@ -215,13 +216,14 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
 
 /** What an executor says about an allowed request must at least stand in the policy it was given. */
 function isPlausible(report: RequestReport, offer: Offer, { policy }: PolicySnapshot): boolean {
+  const { connection, object } = report;
   if (report.decision === "deny") return report.code !== undefined;
-  if (report.op === "agent.ping") return report.connection === undefined;
-  if (offer.ping || report.connection === undefined || !Object.hasOwn(policy.connections, report.connection))
-    return false;
-  return (
-    policy.connections[report.connection]?.rules.some((rule) => "allow" in rule && rule.id === report.rule) === true
-  );
+  if (report.op === "agent.ping") return connection === undefined;
+  if (offer.ping || connection === undefined || !Object.hasOwn(policy.connections, connection)) return false;
+  const rule = policy.connections[connection]?.rules.find(({ id }) => id === report.rule);
+  if (rule === undefined || "deny" in rule) return false;
+  if ("tables" in rule) return rule.tables.some((pattern) => matchTable(pattern, object ?? "") !== undefined);
+  return object === ("name" in rule ? rule.name : undefined);
 }
 
 function limitsOf({ policy }: PolicySnapshot, connection: string): ConnectionLimits {

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createAccepts } from "./accepts.ts";
+import type { Accepted } from "./listener.ts";
+import type { Offer } from "./session.ts";
+
+const CHALLENGE = Buffer.alloc(32, 7).toString("base64url");
+const silent = { warn: () => {}, error: () => {}, info: () => {} } as never;
+
+function open(code?: "agent.busy") {
+  const begun: Offer[] = [];
+  const rejected: string[] = [];
+  const ended: (() => void)[] = [];
+  const stopped: string[] = [];
+  let released = 0;
+  const accepts = createAccepts({
+    admission: {
+      running: 0,
+      admit: () => (code === undefined ? { ok: true, release: () => (released += 1) } : { ok: false, code }),
+    },
+    reject: (_address, status, description) => rejected.push(`${status} ${description}`),
+    begin: (offer) => {
+      begun.push(offer);
+      const connection = begun.length === 1 ? "erp" : undefined;
+      return {
+        ended: new Promise((resolve) => ended.push(resolve)),
+        connection,
+        finish: () => stopped.push("finish"),
+        stop: (why) => stopped.push(`${connection} ${why}`),
+      };
+    },
+    namespaceHost: () => "contoso.servicebus.windows.net",
+    rendezvousHosts: [],
+    log: silent,
+  });
+  return { accepts, begun, rejected, ended, stopped, released: () => released };
+}
+
+const accept = (change: Partial<Accepted> = {}): Accepted => ({
+  do: "accept",
+  address: "wss://g1.servicebus.windows.net/$hc/a?sb-hc-action=accept&sb-hc-id=1",
+  id: "1",
+  headers: { "Sallyport-Challenge": CHALLENGE },
+  ...change,
+});
+
+test("a good accept begins one session; the same again begins none", async () => {
+  const { accepts, begun, rejected, ended, released } = open();
+  accepts.onAccept(accept());
+  accepts.onAccept(accept());
+  assert.deepEqual(begun, [{ address: accept().address, challenge: CHALLENGE, ping: false }]);
+  assert.deepEqual(rejected, []);
+  for (const end of ended) end();
+  await accepts.idle();
+  assert.equal(released(), 1);
+});
+
+test("a forged address is neither dialled nor turned down: nothing of ours goes there", () => {
+  const { accepts, begun, rejected } = open();
+  accepts.onAccept(accept({ address: "wss://attacker.example/$hc/a" }));
+  assert.deepEqual([begun, rejected], [[], []]);
+});
+
+test("no challenge is 400, no place is 503 with its code", () => {
+  const first = open();
+  first.accepts.onAccept(accept({ headers: {} }));
+  assert.deepEqual(first.rejected, ["400 protocol.order"]);
+  const second = open("agent.busy");
+  second.accepts.onAccept(accept());
+  assert.deepEqual(second.rejected, ["503 agent.busy"]);
+});
+
+test("a connection that left the policy is cut, others go on", () => {
+  const { accepts, stopped } = open();
+  accepts.onAccept(accept());
+  accepts.onAccept(accept({ address: `${accept().address}2` }));
+  accepts.stopWithout(["crm"]);
+  assert.deepEqual(stopped, ["erp policy.denied"]);
+});

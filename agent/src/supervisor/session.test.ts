@@ -1,0 +1,246 @@
+/** The supervisor against an executor that cannot be trusted, and against a journal that cannot be written. */
+import assert from "node:assert/strict";
+import { before, beforeEach, test } from "node:test";
+import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
+import { publicKeyOf, type Signer, verifyJws } from "@sallyport/shared/crypto/jws.ts";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import type { EndReport, RequestReport, ToExecutor, ToSupervisor } from "../executor/messages.ts";
+import { parsePolicy } from "../executor/policy.ts";
+import type { ConnectionBudgets } from "./budgets.ts";
+import type { Executor, ExecutorExit, KillReason } from "./executors.ts";
+import { type JournalFacts, type JournalLine, journalFacts } from "./journal-line.ts";
+import { type Offer, runSession } from "./session.ts";
+
+const TEXT = `
+v: 1
+connections:
+  erp:
+    kind: mssql
+    address: sql01:1433
+    database: ERP
+    tls: { mode: required }
+    logins: [svc]
+    rules:
+      - { id: orders, allow: [table], tables: [dbo.Orders], columns: "*" }
+      - { id: never, deny: all, tables: ["hr.*"] }
+`;
+const OFFER: Offer = { address: "wss://g/$hc/a", challenge: "c".repeat(43), ping: false };
+const KEY: ToSupervisor = { say: "key", key: "A".repeat(1622) };
+const REQUEST: RequestReport = {
+  say: "request",
+  request: "1".repeat(32),
+  caller: "pull:orders",
+  connection: "erp",
+  op: "sql.table",
+  object: "dbo.Orders",
+  rule: "orders",
+  decision: "allow",
+  login: "L".repeat(43),
+  seconds: 60,
+};
+const END: EndReport = { say: "end", rowsOut: 5, bytesOut: 700 };
+
+let signer: Signer;
+let publicKey: ReturnType<typeof publicKeyOf>;
+before(async () => {
+  const pair = await generateKeyPair("EdDSA");
+  signer = signerOf("EdDSA", pair);
+  publicKey = publicKeyOf(pair.publicJwk);
+});
+
+let lines: JournalFacts[];
+let budgetRefusal: SallyportError | undefined;
+let journalBroken: boolean;
+let counted: string[];
+beforeEach(() => {
+  [lines, budgetRefusal, journalBroken, counted] = [[], undefined, false, []];
+});
+
+function begin(offer: Offer = OFFER) {
+  const exited = Promise.withResolvers<ExecutorExit>();
+  const heard: ToExecutor[] = [];
+  const waiting: { say: ToExecutor["say"]; go: () => void }[] = [];
+  let listener = (_message: ToSupervisor): void => {};
+  const executor: Executor = {
+    pid: 1,
+    alive: true,
+    ready: Promise.resolve(true),
+    exited: exited.promise,
+    send(message) {
+      heard.push(message);
+      for (const each of waiting) if (each.say === message.say) each.go();
+    },
+    onMessage: (next) => {
+      listener = next;
+    },
+    kill: (reason: KillReason) => exited.resolve({ exitCode: null, killed: reason }),
+  };
+  const budgets: ConnectionBudgets = {
+    begin: () => {
+      if (budgetRefusal !== undefined) throw budgetRefusal;
+      return () => counted.push("released");
+    },
+    sent: (connection, bytes) => counted.push(`${connection} ${bytes}`),
+    loginFailed: () => counted.push("failed"),
+    loginSucceeded: () => counted.push("succeeded"),
+  };
+  const session = runSession(offer, executor, {
+    journal: {
+      append: (facts) => {
+        if (journalBroken) throw new SallyportError("agent.journal_unwritable", "broken");
+        lines.push(journalFacts.parse(facts));
+        return facts as JournalLine;
+      },
+      writable: () => true,
+      head: () => null,
+      close: () => {},
+    },
+    budgets,
+    loginKey: "k".repeat(43),
+    signer,
+    pinned: {
+      v: 1,
+      agent: "a".repeat(32),
+      tenant: "contoso",
+      tenantName: "Contoso",
+      site: "oslo",
+      siteName: "Oslo",
+      origin: "https://sallyport.example",
+      listenUrl: null,
+      keysSeq: 0,
+      keys: [{}],
+      settings: { canarySeconds: 300 },
+    },
+    policy: { text: TEXT, digest: "p".repeat(43), policy: parsePolicy(TEXT), authorities: {} },
+    network: {},
+    maxSessions: 4,
+    clock: {
+      wallMs: () => 0,
+      monotonicMs: () => 0,
+      sleep: (_ms, signal) => new Promise((_, reject) => signal.addEventListener("abort", reject)),
+    },
+    log: { info: () => {}, error: () => {} } as never,
+  });
+  return {
+    session,
+    heard,
+    say: (...messages: ToSupervisor[]) => {
+      for (const message of messages) listener(message);
+    },
+    exit: (exitCode: number) => exited.resolve({ exitCode, killed: undefined }),
+    kill: (reason: KillReason) => executor.kill(reason),
+    told: (say: ToExecutor["say"]) =>
+      new Promise<void>((go) => (heard.some((each) => each.say === say) ? go() : waiting.push({ say, go }))),
+  };
+}
+
+const sent = (heard: readonly ToExecutor[]) => heard.map(({ say }) => say);
+
+test("one hello of the supervisor's own making, go after the journal's line, an end marked as reported", async () => {
+  const { session, heard, say, exit, told } = begin();
+  await told("session");
+  say(KEY);
+  await told("hello");
+  const hello = heard.find((each) => each.say === "hello");
+  const compact = Buffer.from(hello?.record ?? "", "base64url")
+    .subarray(1)
+    .toString();
+  const verified = await verifyJws(compact, { purpose: "hello", alg: "EdDSA" }, () => publicKey);
+  assert.equal(verified.ok && (JSON.parse(verified.payload.toString()) as Offer).challenge, OFFER.challenge);
+  say(REQUEST);
+  assert.equal(lines.length, 1);
+  assert.equal(sent(heard).at(-1), "go");
+  say(END);
+  exit(0);
+  await session.ended;
+  const [request, end] = lines;
+  assert.deepEqual([request?.event, request?.rule, request?.decision], ["request", "orders", "allow"]);
+  assert.deepEqual(
+    [end?.event, end?.rowsOut, end?.bytesOut, end?.reported, end?.code],
+    ["end", 5, 700, true, undefined],
+  );
+  assert.deepEqual(counted, ["released", "erp 700", "succeeded"]);
+  assert.doesNotMatch(JSON.stringify(lines), /LLLL/);
+});
+
+for (const [what, messages] of [
+  ["asks for a second hello", [KEY, KEY]],
+  ["names a request before its key", [REQUEST]],
+  ["names a second request", [KEY, REQUEST, REQUEST]],
+  ["ends twice", [KEY, END, END]],
+  ["names a rule that the policy does not have", [KEY, { ...REQUEST, rule: "invented" }]],
+  ["names a deny rule as what allows", [KEY, { ...REQUEST, rule: "never" }]],
+  ["names a connection that the policy does not have", [KEY, { ...REQUEST, connection: "crm" }]],
+  ["names a table that its rule does not cover", [KEY, { ...REQUEST, object: "hr.Salaries" }]],
+  ["names no table", [KEY, { ...REQUEST, object: undefined }]],
+  ["denies without a code", [KEY, { ...REQUEST, decision: "deny" }]],
+] as const) {
+  test(`an executor that ${what} is killed, and the journal says executor.crashed`, async () => {
+    const { session, say, heard } = begin();
+    say(...(messages as readonly ToSupervisor[]));
+    await session.ended;
+    assert.equal(lines.at(-1)?.code, "executor.crashed");
+    assert.ok(sent(heard).filter((each) => each === "hello").length <= 1);
+  });
+}
+
+test("a ping session that names a read is killed", async () => {
+  const { session, say, heard } = begin({ ...OFFER, ping: true });
+  say(KEY, REQUEST);
+  await session.ended;
+  assert.ok(!sent(heard).includes("go"));
+});
+
+test("without a journal line there is no go", async () => {
+  const { session, say, heard, exit } = begin();
+  say(KEY);
+  journalBroken = true;
+  say(REQUEST);
+  const refusal = heard.at(-1);
+  assert.equal(refusal?.say === "refuse" && refusal.code, "agent.journal_unwritable");
+  exit(0);
+  await session.ended;
+  assert.deepEqual(lines, []);
+});
+
+test("a budget that is used up is journaled as a denial, and refused with its code", async () => {
+  budgetRefusal = new SallyportError("limit.logins", "too many");
+  const { session, say, heard, exit } = begin();
+  say(KEY, REQUEST);
+  assert.deepEqual([lines[0]?.decision, lines[0]?.code], ["deny", "limit.logins"]);
+  const refusal = heard.at(-1);
+  assert.equal(refusal?.say === "refuse" && refusal.code, "limit.logins");
+  say({ ...END, code: "limit.logins", rowsOut: 0, bytesOut: 0 });
+  exit(0);
+  await session.ended;
+  assert.equal(lines[1]?.code, "limit.logins");
+});
+
+for (const [what, end, code] of [
+  ["killed for its memory", { killed: "memory" }, "limit.memory"],
+  ["killed at its deadline", { killed: "deadline" }, "limit.time"],
+  ["killed at our end", { killed: "shutdown" }, "agent.interrupted"],
+  ["gone without a word", { exitCode: 70 }, "executor.crashed"],
+] as const) {
+  test(`an executor ${what} ends its session with ${code}`, async () => {
+    const { session, say, exit, kill } = begin();
+    say(KEY, REQUEST);
+    if ("killed" in end) kill(end.killed);
+    else exit(end.exitCode);
+    await session.ended;
+    assert.deepEqual([lines[1]?.event, lines[1]?.code, lines[1]?.reported], ["end", code, undefined]);
+  });
+}
+
+test("a failed login is counted, a session without request leaves one line", async () => {
+  const first = begin();
+  first.say(KEY, REQUEST, { ...END, code: "connection.login_failed" });
+  first.exit(0);
+  await first.session.ended;
+  assert.ok(counted.includes("failed"));
+  const second = begin();
+  second.say({ ...END, code: "protocol.order" });
+  second.exit(0);
+  await second.session.ended;
+  assert.deepEqual([lines.at(-1)?.event, lines.at(-1)?.code], ["session", "protocol.order"]);
+});
