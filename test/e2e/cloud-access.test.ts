@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { authenticate, type KeyDeps, type Principal } from "@sallyport/cloud/src/access/api-keys.ts";
+import { addKey, listKeys, revokeKey } from "@sallyport/cloud/src/access/keys.ts";
+import { getCredential } from "@sallyport/cloud/src/secrets/credentials.ts";
+import {
+  addConnection,
+  listConnections,
+  requireConnection,
+  storeCredential,
+} from "@sallyport/cloud/src/tenants/connections.ts";
+import { addSite, addTenant, listSites, listTenants } from "@sallyport/cloud/src/tenants/tenants.ts";
+import { type Scope, scope } from "@sallyport/shared/schema/api.ts";
+import { openCloudStore } from "./cloud-store.ts";
+
+const cloud = await openCloudStore();
+const { store, secrets } = cloud;
+
+describe("API keys over the tables", () => {
+  const deps: KeyDeps = {
+    adminKeySha256: "0".repeat(64),
+    findKey: async (id) => {
+      const stored = await store.apiKeys.get(id);
+      return stored && { id, ...stored.value };
+    },
+    now: cloud.now,
+  };
+  const admin: Principal = { id: "admin", tenant: null, scopes: new Set(scope.options) };
+  const wanted = (id: string, tenant: string | null, ...scopes: Scope[]) => ({ id, tenant, scopes });
+
+  it("a new key works, is listed without its secret, and stops working when it is revoked", async () => {
+    const { key } = await addKey(cloud, admin, wanted("etl", "contoso", "runs:read"));
+    const principal = await authenticate(deps, `Bearer ${key}`);
+    assert.deepEqual(principal, { id: "etl", tenant: "contoso", scopes: new Set(["runs:read"]) });
+    const listed = await listKeys(cloud);
+    assert.deepEqual(listed, [{ ...wanted("etl", "contoso", "runs:read"), expiresAt: null, revokedAt: null }]);
+    assert.doesNotMatch(JSON.stringify(listed), new RegExp(key.slice(-43)));
+    const { revokedAt } = await revokeKey(cloud, "etl");
+    await assert.rejects(authenticate(deps, `Bearer ${key}`), { code: "api.unauthenticated" });
+    cloud.clock.nowMs += 1000;
+    assert.equal((await revokeKey(cloud, "etl")).revokedAt, revokedAt, "the first revocation stands");
+  });
+
+  it("an id is given once, revoked or not", async () => {
+    await assert.rejects(addKey(cloud, admin, wanted("etl", "contoso", "runs:read")), { code: "api.conflict" });
+    await assert.rejects(revokeKey(cloud, "nobody"), { code: "api.not_found" });
+  });
+
+  it("expires by the orchestrator's clock", async () => {
+    const expiresAt = new Date(cloud.clock.nowMs + 60_000).toISOString();
+    const { key } = await addKey(cloud, admin, { ...wanted("short", null, "runs:read"), expiresAt });
+    await authenticate(deps, `Bearer ${key}`);
+    cloud.clock.nowMs += 60_000;
+    await assert.rejects(authenticate(deps, `Bearer ${key}`), { code: "api.unauthenticated" });
+  });
+
+  it("no key makes one that can do more than itself", async () => {
+    const by: Principal = { id: "k", tenant: "contoso", scopes: new Set<Scope>(["runs:read", "keys:write"]) };
+    for (const more of [
+      wanted("more", "contoso", "runs:read", "runs:start"),
+      wanted("more", "fabrikam", "runs:read"),
+      wanted("more", null, "runs:read"),
+    ]) {
+      await assert.rejects(addKey(cloud, by, more), { code: "api.forbidden" });
+    }
+    assert.equal(await store.apiKeys.get("more"), undefined);
+    await addKey(cloud, by, wanted("less", "contoso", "runs:read"));
+  });
+});
+
+describe("tenants and sites", () => {
+  it("are made once; the same again is no error, another name is a conflict", async () => {
+    const tenant = { id: "contoso", name: "Contoso" };
+    assert.deepEqual([await addTenant(cloud, tenant), await addTenant(cloud, tenant)], [tenant, tenant]);
+    await assert.rejects(addTenant(cloud, { ...tenant, name: "Fabrikam" }), { code: "api.conflict" });
+    const site = { id: "oslo", name: "Oslo ☃ 'north'" };
+    assert.deepEqual([await addSite(cloud, "contoso", site), await addSite(cloud, "contoso", site)], [site, site]);
+    await assert.rejects(addSite(cloud, "contoso", { ...site, name: "Bergen" }), { code: "api.conflict" });
+    await assert.rejects(addSite(cloud, "nobody", site), { code: "api.not_found" });
+    assert.deepEqual([await listTenants(cloud), await listSites(cloud, "contoso")], [[tenant], [site]]);
+    assert.deepEqual(await listSites(cloud, "nobody"), []);
+  });
+});
+
+describe("connections", () => {
+  const erp = { id: "erp", site: "oslo", kind: "mssql" } as const;
+
+  it("belong to a site, and know whether they have a credential, never which", async () => {
+    assert.deepEqual(await addConnection(cloud, "contoso", erp), erp);
+    assert.deepEqual(await addConnection(cloud, "contoso", erp), erp);
+    assert.deepEqual(await listConnections(cloud, "contoso"), [{ ...erp, hasCredential: false }]);
+    const credential = { user: "svc", password: "mark-4711", signIn: "sql" } as const;
+    const answer = await storeCredential(cloud, "contoso", "erp", credential);
+    assert.deepEqual(await listConnections(cloud, "contoso"), [{ ...erp, hasCredential: true }]);
+    assert.deepEqual(await getCredential(secrets, "contoso", "erp"), credential);
+    const stored = await requireConnection(store, "contoso", "erp");
+    assert.doesNotMatch(JSON.stringify([answer, stored]), /4711/);
+  });
+
+  it("that exist for another site, or belong to another tenant, are not touched", async () => {
+    await addSite(cloud, "contoso", { id: "bergen", name: "Bergen" });
+    await assert.rejects(addConnection(cloud, "contoso", { ...erp, site: "bergen" }), { code: "api.conflict" });
+    await assert.rejects(addConnection(cloud, "contoso", { ...erp, site: "nowhere" }), { code: "api.not_found" });
+    const credential = { user: "svc", password: "other", signIn: "sql" } as const;
+    await assert.rejects(storeCredential(cloud, "fabrikam", "erp", credential), { code: "api.not_found" });
+    await assert.rejects(getCredential(secrets, "fabrikam", "erp"), { code: "secrets.unavailable" });
+    assert.equal((await getCredential(secrets, "contoso", "erp")).password, "mark-4711");
+    assert.deepEqual(await listConnections(cloud, "fabrikam"), []);
+  });
+
+  it("a new credential replaces the old one", async () => {
+    const before = (await requireConnection(store, "contoso", "erp")).value.credentialVersion;
+    await storeCredential(cloud, "contoso", "erp", { user: "svc", password: "second", signIn: "sql" });
+    assert.equal((await getCredential(secrets, "contoso", "erp")).password, "second");
+    assert.notEqual((await requireConnection(store, "contoso", "erp")).value.credentialVersion, before);
+  });
+});

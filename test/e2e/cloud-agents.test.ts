@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { agentDirectory } from "@sallyport/cloud/src/agents/directory.ts";
+import { createCode, type EnrolmentDeps, enrol, type NewAgent } from "@sallyport/cloud/src/agents/enrolment.ts";
+import { approveAgent, listAgents, revokeAgent } from "@sallyport/cloud/src/agents/registry.ts";
+import { fromBase64url, sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
+import { codeKey, parseCode, requestMac } from "@sallyport/shared/crypto/enrolment.ts";
+import { PUBLIC_KEY_BYTES } from "@sallyport/shared/crypto/envelope.ts";
+import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
+import { signJws } from "@sallyport/shared/crypto/jws.ts";
+import { openCloudStore } from "./cloud-store.ts";
+
+const cloud = await openCloudStore();
+const { store, now, random, clock } = cloud;
+const directory = agentDirectory(cloud);
+const orchestrator = await generateKeyPair("ES256");
+const createdAt = now().toISOString();
+await store.tenants.insert("contoso", { name: "Contoso", createdAt });
+await store.sites.insert("contoso", "oslo", { name: "Oslo", createdAt });
+
+const paths: string[] = [];
+const enrolment: EnrolmentDeps = {
+  ...directory,
+  origin: "https://orchestrator.test",
+  relayHost: "contoso.servicebus.windows.net",
+  canarySeconds: 300,
+  keys: [orchestrator.publicJwk],
+  createPath: async (path) => void paths.push(path),
+  now,
+  random,
+};
+
+async function requestOf(code: string, host = "erp-host") {
+  const { codeId, secret } = parseCode(code)!;
+  const identity = await generateKeyPair("EdDSA");
+  const body = {
+    identity: identity.publicJwk,
+    unseal: toBase64url(Buffer.alloc(PUBLIC_KEY_BYTES)),
+    origin: enrolment.origin,
+    host,
+    version: "0.1.0",
+    time: now().toISOString(),
+  };
+  const bytes = utf8(JSON.stringify({ ...body, proof: await signJws("enrol", body, signerOf("EdDSA", identity)) }));
+  const mac = toBase64url(requestMac(codeKey(secret), bytes));
+  return { request: { codeId, body: toBase64url(bytes), mac }, kid: identity.kid };
+}
+
+const newCode = async () => (await createCode(enrolment, "contoso", "oslo", true, "key:admin")).code;
+const agentOf = ({ body }: { body: string }) => JSON.parse(fromBase64url(body)!.toString()).agent as string;
+
+async function newAgent(site: string, over: Partial<NewAgent> = {}): Promise<NewAgent> {
+  const identity = await generateKeyPair("EdDSA");
+  const agent: NewAgent = {
+    id: random(16).toString("hex"),
+    tenant: "contoso",
+    site,
+    status: "active",
+    identity: identity.publicJwk,
+    kid: identity.kid,
+    unseal: "",
+    codeId: "AAAAAAAA",
+    host: "host",
+    version: "0.1.0",
+    enrolledAt: now().toISOString(),
+    ...over,
+  };
+  await directory.insertAgent(agent);
+  return agent;
+}
+
+describe("enrolment over the tables", () => {
+  it("lets an agent in once: the code's key is gone, the agent is found by its signing key", async () => {
+    const code = await newCode();
+    const { codeId, secret } = parseCode(code)!;
+    const before = await store.codes.get(codeId);
+    assert.ok(!JSON.stringify(before).includes(toBase64url(codeKey(secret))), "the key is not stored readably");
+    const { request, kid } = await requestOf(code);
+    const answer = await enrol(enrolment, request);
+    const found = await directory.findByKid(kid);
+    assert.deepEqual([found?.id, found?.site, found?.status], [agentOf(answer), "oslo", "active"]);
+    const used = (await store.codes.get(codeId))?.value;
+    assert.deepEqual([used?.sealedKey, used?.agent], [null, agentOf(answer)]);
+    assert.deepEqual(await enrol(enrolment, request), answer);
+    await assert.rejects(enrol(enrolment, (await requestOf(code)).request), { code: "enrolment.refused" });
+  });
+
+  it("of ten requests for one code lets one in", async () => {
+    const code = await newCode();
+    const requests = await Promise.all(Array.from({ length: 10 }, (_, index) => requestOf(code, `race-${index}`)));
+    const outcomes = await Promise.allSettled(requests.map(({ request }) => enrol(enrolment, request)));
+    const rejected = outcomes.filter((outcome) => outcome.status === "rejected");
+    assert.equal(rejected.length, 9);
+    assert.ok(rejected.every(({ reason }) => reason.code === "enrolment.refused"));
+    const views = await listAgents({ ...cloud, hybridConnections: noConnections }, "contoso", "oslo");
+    assert.equal(views.filter(({ host }) => host.startsWith("race-")).length, 1);
+    const known = await Promise.all(requests.map(({ kid }) => directory.findByKid(kid)));
+    assert.equal(known.filter((agent) => agent !== undefined).length, 1);
+  });
+
+  it("of a request sent five times at once makes one agent, found by its key, and gives all the same answer", async () => {
+    const { request, kid } = await requestOf(await newCode());
+    const answers = await Promise.all(Array.from({ length: 5 }, () => enrol(enrolment, request)));
+    for (const answer of answers) assert.deepEqual(answer, answers[0]);
+    assert.equal((await directory.findByKid(kid))?.id, agentOf(answers[0]!));
+  });
+
+  it("that was lost after each of its writes is finished by the repeat", async () => {
+    for (const lost of ["createPath", "insertAgent"] as const) {
+      const { request, kid } = await requestOf(await newCode());
+      const dying = { ...enrolment, [lost]: () => Promise.reject(new Error("the process died")) };
+      await assert.rejects(enrol(dying, request), /died/);
+      assert.equal(await directory.findByKid(kid), undefined);
+      const answer = await enrol(enrolment, request);
+      assert.equal((await directory.findByKid(kid))?.id, agentOf(answer));
+    }
+  });
+
+  it("a record whose places were written before a crash is completed", async () => {
+    const agent = await newAgent("crash");
+    const table = cloud.connect("agents");
+    await table.deleteEntity("contoso|crash", agent.id);
+    assert.equal(await directory.findByKid(agent.kid), undefined);
+    await directory.insertAgent(agent);
+    assert.equal((await directory.findByKid(agent.kid))?.id, agent.id);
+  });
+
+  it("a repeat does not bring a revoked agent back", async () => {
+    const { request, kid } = await requestOf(await newCode());
+    const agent = agentOf(await enrol(enrolment, request));
+    await revokeAgent({ ...cloud, hybridConnections: noConnections }, "contoso", "oslo", agent);
+    const made = paths.length;
+    await enrol(enrolment, request);
+    assert.equal((await directory.findByKid(kid))?.status, "revoked");
+    assert.equal(paths.length, made);
+  });
+
+  it("needs a tenant and a site", async () => {
+    for (const [tenant, site] of [
+      ["contoso", "bergen"],
+      ["fabrikam", "oslo"],
+    ] as const) {
+      await assert.rejects(createCode(enrolment, tenant, site, true, "key:admin"), { code: "api.not_found" });
+    }
+  });
+});
+
+const noConnections = { create: async () => undefined, remove: async () => undefined };
+
+describe("the directory", () => {
+  const report = { journal: null, policy: toBase64url(sha256()), locked: false, draining: false, version: "0.2.0" };
+
+  it("gives the active agents of a site, those that likely serve first", async () => {
+    const names = ["silent", "locked", "draining", "fresh", "never"] as const;
+    const agents = new Map<string, NewAgent>();
+    for (const name of names) agents.set(name, await newAgent("ranked", { host: name }));
+    await newAgent("ranked", { status: "pending" });
+    await newAgent("elsewhere");
+    const say = (name: string, over = {}) => directory.report(registered(agents.get(name)!), { ...report, ...over });
+    await say("silent");
+    clock.nowMs += 36 * 60_000;
+    await say("locked", { locked: true });
+    await say("draining", { draining: true });
+    await say("fresh");
+    const order = (await directory.candidates("contoso", "ranked")).map(
+      ({ id }) => [...agents].find(([, agent]) => agent.id === id)?.[0],
+    );
+    assert.equal(order.length, 5);
+    assert.equal(order[0], "fresh");
+    assert.deepEqual(order.slice(1, 3).sort(), ["draining", "locked"]);
+    assert.deepEqual(order.slice(3).sort(), ["never", "silent"]);
+  });
+
+  it("tells a session where to dial and whose hello to take", async () => {
+    const agent = await newAgent("dial");
+    assert.deepEqual(await directory.candidates("contoso", "dial"), [
+      { id: agent.id, path: `a-${agent.id}`, identity: agent.identity, kid: agent.kid },
+    ]);
+  });
+
+  it("among equals chooses by chance", async () => {
+    const [one, two] = [await newAgent("equal"), await newAgent("equal")];
+    const firsts = new Set<string>();
+    for (let tie = 0; tie < 2; tie++) {
+      const ties = [tie, 1 - tie].map((value) => Buffer.from([0, 0, 0, value]));
+      const fixed = agentDirectory({ ...cloud, random: () => ties.shift()! });
+      firsts.add((await fixed.candidates("contoso", "equal"))[0]!.id);
+    }
+    assert.deepEqual([...firsts].sort(), [one.id, two.id].sort());
+  });
+
+  it("keeps what an agent says of itself", async () => {
+    const agent = await newAgent("report");
+    const journal = { seq: 7, hash: toBase64url(sha256()) };
+    await directory.report(registered(agent), { ...report, journal, locked: true });
+    const stored = (await store.agents.get("contoso", "report", agent.id))?.value;
+    assert.deepEqual([stored?.journal, stored?.locked, stored?.version], [journal, true, "0.2.0"]);
+    assert.equal(stored?.seenAt, now().toISOString());
+  });
+});
+
+const registered = ({ id, tenant, site, status, identity, kid }: NewAgent) => ({
+  id,
+  tenant,
+  site,
+  status,
+  identity,
+  kid,
+});
+
+describe("the registry", () => {
+  const removed: string[] = [];
+  const deps = {
+    ...cloud,
+    hybridConnections: { create: async () => undefined, remove: async (path: string) => void removed.push(path) },
+  };
+
+  it("shows an agent by the fingerprint that its machine shows, and approves it", async () => {
+    const agent = await newAgent("approve", { status: "pending" });
+    const [view] = await listAgents(deps, "contoso", "approve");
+    assert.deepEqual([view?.id, view?.status, view?.fingerprint], [agent.id, "pending", `SHA256:${agent.kid}`]);
+    assert.deepEqual(await directory.candidates("contoso", "approve"), []);
+    assert.equal((await approveAgent(deps, "contoso", "approve", agent.id)).status, "active");
+    assert.equal((await directory.candidates("contoso", "approve")).length, 1);
+  });
+
+  it("revokes at once: record, candidates and path; and for good", async () => {
+    const agent = await newAgent("revoke");
+    assert.equal((await revokeAgent(deps, "contoso", "revoke", agent.id)).status, "revoked");
+    assert.deepEqual(removed, [`a-${agent.id}`]);
+    assert.deepEqual(await directory.candidates("contoso", "revoke"), []);
+    assert.equal((await directory.findByKid(agent.kid))?.status, "revoked");
+    await assert.rejects(approveAgent(deps, "contoso", "revoke", agent.id), { code: "agent.revoked" });
+  });
+
+  it("a revocation whose path could not be deleted stands, and is repeated", async () => {
+    const agent = await newAgent("half");
+    const failing = {
+      ...deps,
+      hybridConnections: { ...deps.hybridConnections, remove: () => Promise.reject(new Error("no")) },
+    };
+    await assert.rejects(revokeAgent(failing, "contoso", "half", agent.id));
+    assert.equal((await directory.findByKid(agent.kid))?.status, "revoked");
+    await revokeAgent(deps, "contoso", "half", agent.id);
+    assert.equal(removed.at(-1), `a-${agent.id}`);
+  });
+
+  it("knows an agent at its own site of its own tenant only", async () => {
+    const agent = await newAgent("own");
+    for (const [tenant, site] of [
+      ["contoso", "oslo"],
+      ["fabrikam", "own"],
+    ] as const) {
+      await assert.rejects(revokeAgent(deps, tenant, site, agent.id), { code: "api.not_found" });
+      await assert.rejects(approveAgent(deps, tenant, site, agent.id), { code: "api.not_found" });
+    }
+    assert.equal((await directory.findByKid(agent.kid))?.status, "active");
+  });
+});
+
+describe("ids of signed tokens", () => {
+  it("are used once for each agent, also by two at a time, whatever they hold", async () => {
+    const expires = now().toISOString();
+    for (const jti of ["0123456789abcdef", "a/b\\c#d?e'f", "x".repeat(2000)]) {
+      const two = await Promise.all([store.jtis.use("one", jti, expires), store.jtis.use("one", jti, expires)]);
+      assert.deepEqual(two.sort(), [false, true]);
+      assert.equal(await store.jtis.use("two", jti, expires), true);
+    }
+  });
+});
