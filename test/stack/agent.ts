@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { type Child, startChild } from "./children.ts";
+import { boundNode } from "../emulators/processes/bound.ts";
+import { type Child, childEnvironment, startChild } from "./children.ts";
 
 const SALLYPORT = fileURLToPath(new URL("../../agent/src/cli/main.ts", import.meta.url));
 
@@ -30,11 +31,13 @@ export interface CommandResult {
 }
 
 /** Runs one command of `sallyport` to its end, with `input` as its standard input. */
-export async function sallyport(args: readonly string[], input = ""): Promise<CommandResult> {
-  const running = promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", SALLYPORT, ...args], {
-    env: { PATH: process.env.PATH ?? "" },
-    timeout: 60_000,
-  });
+export async function sallyport(
+  args: readonly string[],
+  input = "",
+  signal = new AbortController().signal,
+): Promise<CommandResult> {
+  const node = boundNode(["--disable-warning=ExperimentalWarning", SALLYPORT, ...args]);
+  const running = promisify(execFile)(node.command, node.args, { env: childEnvironment(), timeout: 60_000, signal });
   running.child.stdin?.end(input);
   try {
     return { exitCode: 0, ...(await running) };
@@ -46,17 +49,19 @@ export async function sallyport(args: readonly string[], input = ""): Promise<Co
 }
 
 /** Enrols, writes the owner's policy, and starts the agent. It is connected once the relay has its listener. */
-export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
+export async function startAgent(options: AgentOptions, signal: AbortSignal): Promise<RunningAgent> {
   const enrolled = await sallyport(
     [
       ...["enroll", "--origin", options.origin, "--code-file", "-", "--state", options.stateDir],
       ...["--ca", options.caFile, "--rendezvous-host", options.rendezvousHost, "--json"],
     ],
     `${options.code}\n`,
+    signal,
   );
   if (enrolled.exitCode !== 0) throw new Error(`the agent did not enrol:\n${enrolled.stdout}${enrolled.stderr}`);
   const { agent } = JSON.parse(enrolled.stdout) as { agent: string };
   writeFileSync(join(options.stateDir, "policy.yaml"), options.policy, { mode: 0o600 });
+  signal.throwIfAborted();
   return { id: agent, stateDir: options.stateDir, ...runAgent(options.stateDir, options.logFile) };
 }
 

@@ -1,11 +1,12 @@
 /**
- * Processes of the stack. Each leads a process group of its own, so that Ctrl-C reaches only us and we end them in order;
- * and each has a pipe as its standard input, which closes when we die, whatever kills us.
+ * Processes of the stack. Ctrl-C reaches only us, and we end them in order. None outlives us, whatever kills us: the kernel
+ * sees to that where it can, and each has a pipe as its standard input, which closes when we die.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
+import { boundNode } from "../emulators/processes/bound.ts";
 
 export interface ChildOptions {
   readonly name: string;
@@ -30,9 +31,10 @@ export interface Child {
 const CLOSE_MS = 8_000;
 
 export function startChild(options: ChildOptions): Child {
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...options.args], {
-    detached: true,
-    env: { PATH: process.env.PATH ?? "", ...options.env },
+  const { command, args, detached } = boundNode(["--disable-warning=ExperimentalWarning", ...options.args]);
+  const child = spawn(command, args, {
+    detached,
+    env: { ...childEnvironment(), ...options.env },
     stdio: ["pipe", "pipe", "pipe"],
   });
   child.stderr.pipe(createWriteStream(options.logFile, { flags: "a", mode: 0o600 }));
@@ -57,4 +59,10 @@ export function startChild(options: ChildOptions): Child {
       clearTimeout(force);
     },
   };
+}
+
+/** What children get of our environment: where programs are, and where temporary files go. */
+export function childEnvironment(): Record<string, string> {
+  const { PATH = "", TMPDIR } = process.env;
+  return { PATH, ...(TMPDIR === undefined ? {} : { TMPDIR }) };
 }

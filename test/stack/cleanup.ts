@@ -1,16 +1,24 @@
-/** What was started is ended in the opposite order, whatever fails on the way. */
+/** What was started is ended in the opposite order, whatever fails on the way, and whenever the end comes. */
+
+type End = () => Promise<unknown> | unknown;
 
 export interface Cleanup {
+  /** Aborted when the end begins: what is still starting gives up. */
+  readonly signal: AbortSignal;
   /** Remembers how to end what was just started, and gives it back. */
   add<T>(started: T, end: (started: T) => Promise<unknown> | unknown): T;
-  /** Ends everything, newest first; later calls wait for the first. */
+  /** The same for what is still starting: the end waits until it stands or has failed. */
+  starting<T>(start: Promise<T>, end: (started: T) => Promise<unknown> | unknown): Promise<T>;
+  /** Ends everything, newest first, also what comes meanwhile; later calls wait for the first. */
   run(): Promise<void>;
 }
 
 export function createCleanup(): Cleanup {
-  const ends: (() => Promise<unknown> | unknown)[] = [];
+  const ends: End[] = [];
+  const stop = new AbortController();
   let running: Promise<void> | undefined;
   const endAll = async () => {
+    stop.abort(new Error("stopping"));
     for (let end = ends.pop(); end !== undefined; end = ends.pop()) {
       try {
         await end();
@@ -19,10 +27,24 @@ export function createCleanup(): Cleanup {
       }
     }
   };
+  const remember = (end: End) => {
+    ends.push(end);
+    // It comes after the end: the end is repeated for it.
+    if (running !== undefined) running = running.then(endAll);
+  };
   return {
+    signal: stop.signal,
     add: (started, end) => {
-      ends.push(() => end(started));
+      remember(() => end(started));
       return started;
+    },
+    starting: (start, end) => {
+      const started = start.then(
+        (it) => () => end(it),
+        () => () => undefined,
+      );
+      remember(async () => (await started)());
+      return start;
     },
     run: () => {
       running ??= endAll();

@@ -30,8 +30,9 @@ export interface DemoResult {
   }[];
 }
 
-export async function runDemo(stack: Stack, screen: Screen, cleanup: Cleanup): Promise<DemoResult> {
-  const sample = await fill(stack, screen);
+/** @param flights rows of the sample, at least `CHANGED` */
+export async function runDemo(stack: Stack, screen: Screen, cleanup: Cleanup, flights: number): Promise<DemoResult> {
+  const sample = await fill(stack, screen, flights);
   cleanup.add(sample, (it) => it.close());
   await stack.api.post(`/tenants/${TENANT}/pulls`, {
     id: "flights",
@@ -42,7 +43,7 @@ export async function runDemo(stack: Stack, screen: Screen, cleanup: Cleanup): P
     },
   });
   screen.say("\nPull `flights`, first run: everything");
-  const first = await pullOnce(stack, screen, FLIGHTS);
+  const first = await pullOnce(stack, screen, flights);
   await showRows(first, screen);
   await sample.change(CHANGED);
   screen.say(`\n${count(CHANGED)} flights change in SQL Server. Second run: what is new`);
@@ -73,13 +74,13 @@ export async function runDemo(stack: Stack, screen: Screen, cleanup: Cleanup): P
 
 const round = (value: number) => Math.round(value * 1000) / 1000;
 
-async function fill(stack: Stack, screen: Screen): Promise<Sample> {
+async function fill(stack: Stack, screen: Screen, flights: number): Promise<Sample> {
   const startedMs = performance.now();
-  const sample = await fillSample(stack.sqlServer.server, FLIGHTS, (rows) =>
-    screen.progress(bar(rows, FLIGHTS, "rows into dbo.Flights")),
+  const sample = await fillSample(stack.sqlServer.server, flights, (rows) =>
+    screen.progress(bar(rows, flights, "rows into dbo.Flights")),
   );
   screen.say(
-    `  sample         dbo.Flights with ${count(FLIGHTS)} rows, dbo.Exact   ${seconds((performance.now() - startedMs) / 1000)}`,
+    `  sample         dbo.Flights with ${count(flights)} rows, dbo.Exact   ${seconds((performance.now() - startedMs) / 1000)}`,
   );
   return sample;
 }

@@ -3,8 +3,9 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { z } from "zod";
 import { createCleanup } from "./cleanup.ts";
-import { runDemo } from "./demo.ts";
+import { FLIGHTS, runDemo } from "./demo.ts";
 import { freshFolder } from "./folders.ts";
 import { createScreen, seconds } from "./screen.ts";
 import { startStack } from "./start.ts";
@@ -15,6 +16,8 @@ with sample data, all on loopback. A pull runs through all of it, something chan
   npm start                     stay up afterwards, until Ctrl-C
   npm start -- --once           end after the pulls
   npm start -- --once --json    print one JSON object as the last line
+
+SALLYPORT_DEMO_ROWS in the environment: how many flights the sample has (${FLIGHTS}; 1000 at least).
 `;
 
 const { values: options } = parseArgs({
@@ -24,12 +27,16 @@ if (options.help) {
   process.stdout.write(HELP);
   process.exit(0);
 }
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = freshFolder(root, new Date(), process.pid);
-// Whatever a part of the stack puts into the temporary folder stays in ours.
-process.env.TMPDIR = join(folder, "tmp");
-mkdirSync(process.env.TMPDIR);
+const flights = z.coerce
+  .number()
+  .int()
+  .min(1000)
+  .max(3_000_000)
+  .safeParse(process.env.SALLYPORT_DEMO_ROWS ?? FLIGHTS);
+if (!flights.success) {
+  process.stderr.write("SALLYPORT_DEMO_ROWS is a whole number from 1000 to 3000000.\n");
+  process.exit(64);
+}
 
 const screen = createScreen(process.stdout, options.json === true);
 const cleanup = createCleanup();
@@ -42,10 +49,18 @@ async function leave(exitCode: number): Promise<never> {
 
 for (const [signal, number] of Object.entries({ SIGINT: 2, SIGTERM: 15, SIGHUP: 1 })) {
   process.on(signal, () => {
+    // The end is on its way: asking again makes it neither quicker nor dirtier.
+    if (cleanup.signal.aborted) return;
     screen.say("\nStopping …");
     void leave(staying ? 0 : 128 + number);
   });
 }
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = freshFolder(root, new Date(), process.pid);
+// Whatever a part of the stack puts into the temporary folder stays in ours.
+process.env.TMPDIR = join(folder, "tmp");
+mkdirSync(process.env.TMPDIR);
 
 try {
   const startedMs = performance.now();
@@ -54,7 +69,7 @@ try {
   screen.say(
     `  started        ${stack.origin}, agent ${stack.agent.id} listens   ${seconds((performance.now() - startedMs) / 1000)}`,
   );
-  const result = await runDemo(stack, screen, cleanup);
+  const result = await runDemo(stack, screen, cleanup, flights.data);
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   if (options.once) await leave(0);
   staying = true;
@@ -62,8 +77,11 @@ try {
     `\nStill running. The API is at ${stack.origin}/api/v1, its first key and authority in ${stack.access}. Ctrl-C ends it.`,
   );
 } catch (thrown) {
-  screen.say();
-  console.error(thrown instanceof Error ? thrown.message : String(thrown));
-  console.error(`Logs are in ${join(folder, "logs")}.`);
-  await leave(1);
+  // What fails while everything ends was asked to: whoever asked says how it ends.
+  if (!cleanup.signal.aborted) {
+    screen.say();
+    console.error(thrown instanceof Error ? thrown.message : String(thrown));
+    console.error(`Logs are in ${join(folder, "logs")}.`);
+    await leave(1);
+  }
 }

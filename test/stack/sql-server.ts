@@ -20,7 +20,12 @@ export interface SqlServerOptions {
 const MAIN = fileURLToPath(new URL("../emulators/tds/main.ts", import.meta.url));
 const DATABASE = "ERP";
 
-export async function startSqlServer({ tls, ca, reader, logFile }: SqlServerOptions): Promise<SqlServer> {
+/** @param signal gives the start up; afterwards `close` ends it */
+export async function startSqlServer(
+  { tls, ca, reader, logFile }: SqlServerOptions,
+  signal: AbortSignal,
+): Promise<SqlServer> {
+  signal.throwIfAborted();
   const [password, readerPassword] = [randomBytes(18).toString("base64url"), randomBytes(18).toString("base64url")];
   const logins = [
     { name: "sa", password, rights: "sysadmin" },
@@ -32,7 +37,10 @@ export async function startSqlServer({ tls, ca, reader, logFile }: SqlServerOpti
     input: JSON.stringify({ port: 0, tls, logins, databases: [DATABASE] }),
     logFile,
   });
+  const giveUp = () => void child.close();
+  signal.addEventListener("abort", giveUp);
   const { port } = z.object({ port: z.int() }).parse(await child.ready);
+  signal.removeEventListener("abort", giveUp);
   return {
     ...child,
     readerPassword,

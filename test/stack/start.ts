@@ -55,6 +55,7 @@ export interface StackOptions {
 /** Starts everything and resolves when the agent listens. What was started is in `cleanup`, also when this throws. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { folder, cleanup, onStep = () => undefined } = options;
+  const { signal } = cleanup;
   const inFolder = (name: string) => join(folder, name);
   mkdirSync(inFolder("logs"), { recursive: true });
   const authority = await makeAuthority();
@@ -64,42 +65,48 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   onStep("emulators");
   const identity = makeIdentity();
+  const sqlLog = inFolder("logs/sql-server.log");
   const [storage, queue, relay, sqlServer] = await Promise.all([
-    startAzurite({ folder: inFolder("storage") }).then((it) => cleanup.add(it, () => it.close())),
-    startQueue().then((it) => cleanup.add(it, () => it.close())),
-    startNamespace(tls, identity).then((it) => cleanup.add(it, () => it.stop())),
-    startSqlServer({ tls, ca: authority.caPem, reader: READER, logFile: inFolder("logs/sql-server.log") }).then((it) =>
-      cleanup.add(it, () => it.close()),
+    cleanup.starting(startAzurite({ folder: inFolder("storage") }, signal), (it) => it.close()),
+    cleanup.starting(startQueue(), (it) => it.close()),
+    cleanup.starting(startNamespace(tls, identity), (it) => it.stop()),
+    cleanup.starting(startSqlServer({ tls, ca: authority.caPem, reader: READER, logFile: sqlLog }, signal), (it) =>
+      it.close(),
     ),
   ]);
+  signal.throwIfAborted();
   await createTables((name) => tableClient(storage.connectionString, name));
   await BlobServiceClient.fromConnectionString(storage.connectionString).getContainerClient("sallyport").create();
 
   onStep("function app");
   const adminKey = `sp_admin_${randomBytes(32).toString("base64url")}`;
   const namespace = `localhost:${relay.controlPort}`;
-  const { url: origin } = cleanup.add(
-    await startFunctionsHost({
-      app: fileURLToPath(new URL("../../cloud", import.meta.url)),
-      tls,
-      identity: { privateKeyPem: identity.privateKeyPem, principalId: identity.principalId },
-      env: {
-        NODE_EXTRA_CA_CERTS: caFile,
-        ...(await writeSecrets(folder)),
-        SALLYPORT_ADMIN_KEY_SHA256: createHash("sha256").update(adminKey).digest("hex"),
-        SALLYPORT_TABLES: storage.connectionString,
-        SALLYPORT_BLOBS: storage.connectionString,
-        SALLYPORT_SERVICEBUS: queue.connectionString,
-        SALLYPORT_RELAY: namespace,
-        SALLYPORT_RELAY_LISTEN: `Endpoint=sb://${namespace}/;SharedAccessKeyName=listen;SharedAccessKey=${relay.listenKey}`,
-        SALLYPORT_RELAY_RESOURCE: `https://${namespace}/subscriptions/${randomUUID()}/resourceGroups/demo/providers/Microsoft.Relay/namespaces/demo`,
-        ...options.settings,
+  const { url: origin } = await cleanup.starting(
+    startFunctionsHost(
+      {
+        app: fileURLToPath(new URL("../../cloud", import.meta.url)),
+        tls,
+        identity: { privateKeyPem: identity.privateKeyPem, principalId: identity.principalId },
+        env: {
+          NODE_EXTRA_CA_CERTS: caFile,
+          ...(await writeSecrets(folder)),
+          SALLYPORT_ADMIN_KEY_SHA256: createHash("sha256").update(adminKey).digest("hex"),
+          SALLYPORT_TABLES: storage.connectionString,
+          SALLYPORT_BLOBS: storage.connectionString,
+          SALLYPORT_SERVICEBUS: queue.connectionString,
+          SALLYPORT_RELAY: namespace,
+          SALLYPORT_RELAY_LISTEN: `Endpoint=sb://${namespace}/;SharedAccessKeyName=listen;SharedAccessKey=${relay.listenKey}`,
+          SALLYPORT_RELAY_RESOURCE: `https://${namespace}/subscriptions/${randomUUID()}/resourceGroups/demo/providers/Microsoft.Relay/namespaces/demo`,
+          ...options.settings,
+        },
+        onLine: (line) => appendFileSync(inFolder("logs/function-app.log"), `${line}\n`, { mode: 0o600 }),
       },
-      onLine: (line) => appendFileSync(inFolder("logs/function-app.log"), `${line}\n`, { mode: 0o600 }),
-    }),
+      signal,
+    ),
     (it) => it.close(),
   );
 
+  signal.throwIfAborted();
   onStep("agent");
   const api = connectApi(origin, adminKey, authority.caPem);
   await api.post("/tenants", { id: TENANT, name: "Contoso" });
@@ -107,17 +114,20 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const policy = options.policy?.(sqlServer.server, caFile) ?? samplePolicy(sqlServer.server, caFile);
   const addAgent = async (name: string, itsPolicy = policy): Promise<RunningAgent> => {
     const { code } = await api.post<{ code: string }>(`/tenants/${TENANT}/sites/${SITE}/codes`, { autoApprove: true });
-    const agent = await startAgent({
-      stateDir: inFolder(name),
-      origin,
-      code,
-      caFile,
-      rendezvousHost: `localhost:${relay.rendezvousPort}`,
-      policy: itsPolicy,
-      logFile: inFolder(`logs/${name}.log`),
-    });
+    const agent = await startAgent(
+      {
+        stateDir: inFolder(name),
+        origin,
+        code,
+        caFile,
+        rendezvousHost: `localhost:${relay.rendezvousPort}`,
+        policy: itsPolicy,
+        logFile: inFolder(`logs/${name}.log`),
+      },
+      signal,
+    );
     cleanup.add(agent, (it) => it.close());
-    await Promise.race([relay.listening(`a-${agent.id}`), agent.ended]);
+    await Promise.race([relay.listening(`a-${agent.id}`, signal), agent.ended]);
     return agent;
   };
   const agent = await addAgent("agent");

@@ -8,6 +8,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { boundNode } from "../processes/bound.ts";
 
 /** The account that Azurite knows without configuration; its key is public. */
 const ACCOUNT = "devstoreaccount1";
@@ -28,16 +29,19 @@ export interface Azurite {
   close(): Promise<void>;
 }
 
-/** Starts Azurite and resolves when blob, queue and table listen. Throws with its output if it ends before. */
-export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
+/**
+ * Starts Azurite and resolves when blob, queue and table listen. Throws with its output if it ends before.
+ * @param signal gives the start up; afterwards `close` ends it
+ */
+export async function startAzurite(options: AzuriteOptions, signal?: AbortSignal): Promise<Azurite> {
   await mkdir(options.folder, { recursive: true });
-  const child = spawn(process.execPath, [entryPoint(), ...(await flags(options))], {
-    stdio: ["ignore", "pipe", "pipe"],
-    cwd: options.folder,
-  });
+  const { command, args, detached } = boundNode([entryPoint(), ...(await flags(options))]);
+  signal?.throwIfAborted();
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], cwd: options.folder, detached });
   const exited = once(child, "exit");
   const endChild = () => void child.kill("SIGKILL");
   process.once("exit", endChild);
+  signal?.addEventListener("abort", endChild);
   const said: string[] = [];
   const ports = new Map<string, string>();
   const listening = Promise.withResolvers<void>();
@@ -51,6 +55,7 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
   createInterface({ input: child.stderr }).on("line", onLine);
   void exited.then(() => listening.reject(new Error(`Azurite ended while starting:\n${said.join("\n")}`)));
   await listening.promise;
+  signal?.removeEventListener("abort", endChild);
   const blobUrl = `${ports.get("Blob")}/${ACCOUNT}`;
   const tableUrl = `${ports.get("Table")}/${ACCOUNT}`;
   const protocol = options.tls ? "https" : "http";

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { boundNode } from "../processes/bound.ts";
 
 /** Starts the local Functions host as a process of its own: what tests and the stack use. */
 export type FunctionsHostOptions = {
@@ -54,30 +55,38 @@ const CLOSE_GRACE_MS = 10_000;
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 const readyLine = z.object({ url: z.url(), functions: z.array(z.string()) });
 
-/** Starts the host and resolves when it is ready. Rejects with the end of its log when it exits before that. */
-export async function startFunctionsHost(options: FunctionsHostOptions): Promise<FunctionsHost> {
+/**
+ * Starts the host and resolves when it is ready. Rejects with the end of its log when it exits before that.
+ * @param signal gives the start up; afterwards `close` ends it
+ */
+export async function startFunctionsHost(options: FunctionsHostOptions, signal?: AbortSignal): Promise<FunctionsHost> {
   const masterKey = options.masterKey ?? randomBytes(24).toString("base64url");
   const functionKey = options.functionKey ?? randomBytes(24).toString("base64url");
   const files = await writeFiles(options);
-  const child = spawn(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", MAIN, ...makeArguments(options, files)],
-    {
-      env: {
-        ...inherited("PATH", "HOME", "TMPDIR"),
-        ...options.env,
-        FUNCTIONS_MASTER_KEY: masterKey,
-        FUNCTIONS_KEY: functionKey,
-      },
-      stdio: ["pipe", "pipe", "pipe"],
+  const { command, args, detached } = boundNode([
+    "--disable-warning=ExperimentalWarning",
+    MAIN,
+    ...makeArguments(options, files),
+  ]);
+  const child = spawn(command, args, {
+    env: {
+      ...inherited("PATH", "HOME", "TMPDIR"),
+      ...options.env,
+      FUNCTIONS_MASTER_KEY: masterKey,
+      FUNCTIONS_KEY: functionKey,
     },
-  );
+    stdio: ["pipe", "pipe", "pipe"],
+    detached,
+  });
   const exited = new Promise<FunctionsHostExit>((resolve) => {
     child.once("close", (code, signal) => resolve({ code, signal }));
     child.once("error", () => resolve({ code: null, signal: null }));
   });
   child.stdin.on("error", () => undefined); // the process is gone, which `exited` tells
   const log = collectLines(child, exited, options.onLine);
+  const giveUp = () => void child.kill("SIGKILL");
+  signal?.addEventListener("abort", giveUp);
+  if (signal?.aborted) giveUp();
   try {
     const ready = await Promise.race([log.ready, exited.then(() => undefined)]);
     if (ready === undefined) throw new Error(`The Functions host did not start:\n${log.lines().slice(-40).join("\n")}`);
@@ -93,6 +102,7 @@ export async function startFunctionsHost(options: FunctionsHostOptions): Promise
       close: () => close(child, exited, options.drainSeconds ?? 5),
     };
   } finally {
+    signal?.removeEventListener("abort", giveUp);
     await rm(files.folder, { recursive: true, force: true });
   }
 }
