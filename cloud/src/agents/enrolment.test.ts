@@ -10,9 +10,9 @@ import {
   requestMac,
   sameMac,
 } from "@sallyport/shared/crypto/enrolment.ts";
-import { PUBLIC_KEY_BYTES } from "@sallyport/shared/crypto/envelope.ts";
 import { generateKeyPair, type KeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { signJws } from "@sallyport/shared/crypto/jws.ts";
+import { PUBLIC_KEY_BYTES } from "@sallyport/shared/crypto/kem.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { enrolAnswer, enrolRequest } from "@sallyport/shared/schema/api.ts";
 import { type Code, createCode, type EnrolmentDeps, enrol, type NewAgent } from "./enrolment.ts";

@@ -5,9 +5,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { fromBase64url, sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { answerMac, codeKey, drawCode, formatCode, requestMac, sameMac } from "@sallyport/shared/crypto/enrolment.ts";
-import { PUBLIC_KEY_BYTES } from "@sallyport/shared/crypto/envelope.ts";
 import { ed25519Jwk, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import { type JWK, publicKeyOf, verifyJws } from "@sallyport/shared/crypto/jws.ts";
+import { PUBLIC_KEY_BYTES } from "@sallyport/shared/crypto/kem.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { parseJson } from "@sallyport/shared/protocol/hello.ts";
 import { type EnrolAnswer, enrolBody, type enrolRequest, type sealedAnswer } from "@sallyport/shared/schema/api.ts";

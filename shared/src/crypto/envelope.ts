@@ -7,10 +7,6 @@ import { utf8 } from "./bytes.ts";
 
 const suite = new CipherSuite(KEM_MLKEM768_X25519, KDF_HKDF_SHA256, AEAD_AES_256_GCM);
 
-/** Bytes of an X-Wing public key and of an encapsulated secret. */
-export const PUBLIC_KEY_BYTES = 1216;
-export const ENC_BYTES = 1120;
-
 const TO_ORCHESTRATOR = utf8("sallyport/1 agent to orchestrator");
 const TO_AGENT = utf8("sallyport/1 orchestrator to agent");
 

@@ -2,8 +2,8 @@
 import type { JWK } from "jose";
 import { z } from "zod";
 import { fromBase64url, sha256, utf8 } from "../crypto/bytes.ts";
-import { PUBLIC_KEY_BYTES } from "../crypto/envelope.ts";
 import { publicKeyOf, type Signer, signJws, verifyJws } from "../crypto/jws.ts";
+import { PUBLIC_KEY_BYTES } from "../crypto/kem.ts";
 import { base64url, nameId, randomId, sha256Text } from "../schema/ids.ts";
 import { SallyportError } from "./errors.ts";
 import { encodeRecord, expectRecord, KIND } from "./records.ts";
