@@ -45,7 +45,7 @@ export function batchOf(rows: number, rawBytes = 10): Uint8Array {
 export function session(t: TestContext, consume: Partial<Consumer> = {}, limits: Partial<Limits> = {}) {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const clock = { nowMs: 0 };
-  t.mock.method(performance, "now", () => clock.nowMs);
+  const { mock: clockRead } = t.mock.method(performance, "now", () => clock.nowMs);
   const keys = { toAgent: randomBytes(32), toOrchestrator: randomBytes(32) };
   const [seal, open] = [createSealer(keys.toOrchestrator), createOpener(keys.toAgent)];
   const sent: ReturnType<typeof open>[] = [];
@@ -81,8 +81,9 @@ export function session(t: TestContext, consume: Partial<Consumer> = {}, limits:
   const sentOf = (type: FrameType) => sent.filter((frame) => frame.type === type);
   return {
     receiving,
-    keys,
     seal,
+    /** Times that the clock was asked: by each frame and each heartbeat. */
+    clockReads: () => clockRead.callCount(),
     controller,
     consumed,
     closes,
