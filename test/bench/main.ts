@@ -1,0 +1,70 @@
+/** `npm run bench`: see `--help`. */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { benchFootprint } from "./footprint.ts";
+import { benchMemory } from "./memory.ts";
+import { benchPull } from "./pull.ts";
+import { type Measured, resultOf, tableOf, writeResults } from "./results.ts";
+import { ROOT } from "./site.ts";
+
+const HELP = `Measures Sallyport on this machine, whole, on loopback, and writes bench/results.json.
+
+  npm run bench -- pull         rows a second against mssql writing NDJSON; CPU, peak memory, bytes on the wire
+  npm run bench -- memory       peak memory while 5 GB pass, against 0.5 GB; needs 7 GB of disk
+  npm run bench -- footprint    the idle agent: time to ready, memory, packages
+
+  --rows N         rows of pull (1000000)
+  --runs N         runs of each, medians are given (pull 5, memory 1, footprint 5)
+  --profile DIR    pull: CPU profiles of the function host and the peer, as .cpuprofile
+  --json           print the results as JSON
+`;
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rows: { type: "string", default: "1000000" },
+    runs: { type: "string" },
+    profile: { type: "string" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  },
+});
+
+const [scenario = "", ...more] = positionals;
+const say = (line: string): void => {
+  if (!options.json) process.stdout.write(`  ${line}\n`);
+};
+
+const SCENARIOS: Readonly<Record<string, () => Promise<Measured[]>>> = {
+  pull: () => benchPull({ rows: count(options.rows), runs: runs(5), profile: options.profile, say }),
+  memory: () => benchMemory({ runs: runs(1), say }),
+  footprint: () => benchFootprint({ runs: runs(5), say }),
+};
+
+const bench = more.length === 0 && Object.hasOwn(SCENARIOS, scenario) ? SCENARIOS[scenario] : undefined;
+if (options.help || bench === undefined) {
+  (options.help ? process.stdout : process.stderr).write(HELP);
+  process.exit(options.help ? 0 : 64);
+}
+if (process.platform !== "linux") fail("The benchmarks read /proc, which only Linux has.");
+const measured = await bench();
+const results = measured.map((one) => resultOf(scenario, one));
+const file = join(ROOT, "bench", "results.json");
+writeResults(file, scenario, results);
+process.stdout.write(options.json ? `${JSON.stringify(results)}\n` : `\n${tableOf(results)}\n\nWritten to ${file}\n`);
+process.exit(0);
+
+function runs(otherwise: number): number {
+  return options.runs === undefined ? otherwise : count(options.runs);
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) fail(`${text} is no number of rows or runs.`);
+  return value;
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(64);
+}
