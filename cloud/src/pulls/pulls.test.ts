@@ -362,4 +362,7 @@ test("a tenant's pulls are listed, and no other's", async () => {
   assert.deepEqual(names, names.toSorted());
   assert.deepEqual(await deps.store.runs.definitions("acm"), []);
   await assert.rejects(listRuns(deps, "acm", pull), { code: "api.not_found" });
+  for (const bad of ["A", "a|b", "", "x".repeat(41)]) {
+    await assert.rejects(startRun(deps, "acme", bad), { code: "api.not_found" });
+  }
 });

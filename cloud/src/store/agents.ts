@@ -66,7 +66,11 @@ export function agentStore(table: TableClient): AgentStore {
     findByKey: (kid) => at(`kid|${kid}`),
     async insert(agent, value) {
       const { tenant, site } = value;
-      await places.insert(`id|${agent}`, "at", { tenant, site, agent });
+      if (!(await places.insert(`id|${agent}`, "at", { tenant, site, agent }))) {
+        // Its own place, from a try that was cut short, is as good as a new one; another site's is not.
+        const there = await places.get(`id|${agent}`, "at");
+        if (there?.value.tenant !== tenant || there.value.site !== site) return false;
+      }
       await places.insert(`kid|${value.kid}`, "at", { tenant, site, agent });
       return records.insert(partition(tenant, site), agent, value);
     },

@@ -1,7 +1,7 @@
 /** Row keys and public ids of runs and wake entries, and the way back. */
 import { createHash } from "node:crypto";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { runId } from "@sallyport/shared/schema/ids.ts";
+import { nameId, runId } from "@sallyport/shared/schema/ids.ts";
 
 const LATEST_MS = 9_999_999_999_999;
 
@@ -20,7 +20,13 @@ export function splitRunId(id: string): { readonly pull: string; readonly run: s
   return { pull: id.slice(0, dot), run: id.slice(dot + 1) };
 }
 
-export const pullPartition = (tenant: string, pull: string): string => `${tenant}|${pull}`;
+/** Throws `api.not_found` for names that cannot be a tenant's and a pull's: they come from addresses. */
+export function pullPartition(tenant: string, pull: string): string {
+  if (!nameId.safeParse(tenant).success || !nameId.safeParse(pull).success) {
+    throw new SallyportError("api.not_found", "There is no such pull.");
+  }
+  return `${tenant}|${pull}`;
+}
 export const runRow = (run: string): string => `run|${run}`;
 export const sliceRow = (run: string, slice: number): string => `run|${run}|slice|${String(slice).padStart(6, "0")}`;
 export const cancelRow = (run: string): string => `run|${run}|cancel`;

@@ -1,6 +1,6 @@
 /** Table `runs`: everything of one pull in one partition, so that a decision about it fits one transaction (RUNS.md). */
 import type { TableClient } from "@azure/data-tables";
-import { nameId, position, sha256Text } from "@sallyport/shared/schema/ids.ts";
+import { position, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { plan } from "@sallyport/shared/schema/operations.ts";
 import { pullDefinition, runState } from "@sallyport/shared/schema/pull.ts";
 import { z } from "zod";
@@ -114,7 +114,7 @@ export interface RunStore {
 }
 
 export function runStore(table: TableClient): RunStore {
-  const partition = (key: PullKey) => pullPartition(nameId.parse(key.tenant), nameId.parse(key.pull));
+  const partition = (key: PullKey) => pullPartition(key.tenant, key.pull);
   const one = async <S extends z.ZodObject>(schema: S, key: PullKey, row: string) => {
     const found = await read(table, partition(key), row);
     return found && fromRow(schema, found);
@@ -144,7 +144,7 @@ export function runStore(table: TableClient): RunStore {
       return (await first(range(table, partition(key), "out|", "out}"), most)).map((row) => fromRow(outRecord, row));
     },
     async definitions(tenant) {
-      const filter = `PartitionKey gt ${quoted(`${nameId.parse(tenant)}|`)} and PartitionKey lt ${quoted(`${tenant}}`)}`;
+      const filter = `PartitionKey gt ${quoted(`${tenant}|`)} and PartitionKey lt ${quoted(`${tenant}}`)}`;
       const list = table.listEntities<Record<string, unknown>>({
         queryOptions: { filter: `${filter} and RowKey eq 'def'` },
       });

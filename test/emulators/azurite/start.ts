@@ -14,6 +14,9 @@ import { boundNode } from "../processes/bound.ts";
 const ACCOUNT = "devstoreaccount1";
 const KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
+/** Loaded before it: its standard input closes when this process is gone, however that came about. */
+const ENDS_WITH_US = "data:text/javascript,process.stdin.resume().on('end',()=>process.exit())";
+
 export interface AzuriteOptions {
   /** Where it keeps its data; created. It is the caller's to remove after `close`. */
   readonly folder: string;
