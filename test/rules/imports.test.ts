@@ -15,6 +15,7 @@ describe("imports point one way", () => {
     ["agent/src/cli/a.ts", "@sallyport/test/emulators/relay/start.ts"],
     ["cloud/src/a.ts", "@sallyport/agent/src/version.ts"],
     ["cloud/src/a.ts", "../../shared/src/index.ts"],
+    ["cloud/src/a.test.ts", "../../agent/src/version.ts"],
     ["cloud/src/store/a.ts", "../../../test/emulators/azurite/start.ts"],
     ["test/e2e/a.ts", "../../cloud/src/relay.ts"],
   ] as const;
@@ -32,6 +33,8 @@ describe("imports point one way", () => {
     ["cloud/src/a.ts", "@sallyport/shared"],
     ["test/e2e/a.ts", "@sallyport/agent/src/version.ts"],
     ["test/e2e/a.ts", "../emulators/relay/start.ts"],
+    ["cloud/src/store/a.test.ts", "../../../test/emulators/azurite/start.ts"],
+    ["agent/src/connectors/mssql/test-server.ts", "../../../../test/emulators/tds/start.ts"],
     ["shared/src/a.ts", "zod"],
   ] as const;
   for (const [path, name] of allowed) {
