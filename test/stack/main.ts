@@ -65,7 +65,7 @@ mkdirSync(process.env.TMPDIR);
 try {
   const startedMs = performance.now();
   screen.say(`Sallyport on this machine, in ${folder}`);
-  const stack = await startStack({ folder, cleanup, onStep: (step) => screen.progress(`  starting: ${step}`) });
+  const stack = await startStack({ folder, cleanup, onStep: (step) => screen.step(`  starting: ${step}`) });
   screen.say(
     `  started        ${stack.origin}, agent ${stack.agent.id} listens   ${seconds((performance.now() - startedMs) / 1000)}`,
   );

@@ -5,6 +5,8 @@ export interface Screen {
   say(line?: string): void;
   /** A line that the next one replaces, on a terminal; elsewhere it is not shown. */
   progress(line: string): void;
+  /** The same, but elsewhere it is a line that stays: for what comes a few times only. */
+  step(line: string): void;
 }
 
 const CLEAR_LINE = "\r\u001b[2K";
@@ -12,18 +14,17 @@ const CLEAR_LINE = "\r\u001b[2K";
 export function createScreen(out: NodeJS.WriteStream, quiet: boolean): Screen {
   const moves = out.isTTY && !quiet;
   let open = false;
-  return {
-    say: (line = "") => {
-      if (quiet) return;
-      out.write(`${open ? CLEAR_LINE : ""}${line}\n`);
-      open = false;
-    },
-    progress: (line) => {
-      if (!moves) return;
-      out.write(`${CLEAR_LINE}${line}`);
-      open = true;
-    },
+  const say = (line = "") => {
+    if (quiet) return;
+    out.write(`${open ? CLEAR_LINE : ""}${line}\n`);
+    open = false;
   };
+  const progress = (line: string) => {
+    if (!moves) return;
+    out.write(`${CLEAR_LINE}${line}`);
+    open = true;
+  };
+  return { say, progress, step: moves ? progress : say };
 }
 
 const WIDTH = 28;
