@@ -42,6 +42,9 @@ const environment = z.object({
   SALLYPORT_WAKE_LEAD_SECONDS: seconds(3600),
   SALLYPORT_CLAIM_SECONDS: seconds(780),
   SALLYPORT_CANARY_SECONDS: seconds(3600),
+  /** Claims without a committed slice after which a run fails, and the pause after the first, which doubles. */
+  SALLYPORT_CLAIMS: z.coerce.number().int().min(1).max(20).optional(),
+  SALLYPORT_BACKOFF_SECONDS: seconds(900),
 });
 
 export type Settings = z.infer<typeof environment>;

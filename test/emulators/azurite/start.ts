@@ -14,7 +14,7 @@ import { boundNode } from "../processes/bound.ts";
 const ACCOUNT = "devstoreaccount1";
 const KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-/** Loaded before it: its standard input closes when this process is gone, however that came about. */
+/** Loaded before it, for systems where the kernel does not see to it: its standard input closes when this process is gone. */
 const ENDS_WITH_US = "data:text/javascript,process.stdin.resume().on('end',()=>process.exit())";
 
 export interface AzuriteOptions {
@@ -38,9 +38,10 @@ export interface Azurite {
  */
 export async function startAzurite(options: AzuriteOptions, signal?: AbortSignal): Promise<Azurite> {
   await mkdir(options.folder, { recursive: true });
-  const { command, args, detached } = boundNode([entryPoint(), ...(await flags(options))]);
+  const { command, args, detached } = boundNode(["--import", ENDS_WITH_US, entryPoint(), ...(await flags(options))]);
   signal?.throwIfAborted();
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], cwd: options.folder, detached });
+  const child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], cwd: options.folder, detached });
+  child.stdin.on("error", () => undefined); // it is gone, which `exited` tells
   const exited = once(child, "exit");
   const endChild = () => void child.kill("SIGKILL");
   process.once("exit", endChild);
