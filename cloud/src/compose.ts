@@ -25,9 +25,8 @@ import { localSecrets } from "./secrets/local.ts";
 import type { SecretStore } from "./secrets/secrets.ts";
 import { createOpenSession } from "./sessions/open.ts";
 import { originOf, readSettings, type Settings } from "./settings.ts";
-import { arrowSink } from "./sinks/arrow.ts";
 import { blobLinks } from "./sinks/links.ts";
-import { parquetSink } from "./sinks/parquet.ts";
+import { openSinks } from "./sinks/open.ts";
 import { openStore, type Store } from "./store/open.ts";
 import { requireConnection } from "./tenants/connections.ts";
 
@@ -77,7 +76,7 @@ async function build(): Promise<Orchestrator> {
   const store = openStore((name) => tableClient(settings.SALLYPORT_TABLES, name, identity), random);
   const secrets = localSecrets(settings.SALLYPORT_SECRETS, await readSecretsKey(), random);
   const signing = await loadSigningKey(settings.SALLYPORT_SIGNING_KEY);
-  const directory = agentDirectory({ store, secrets, now, random });
+  const directory = agentDirectory({ store, secrets, alert, now, random });
   const listenRule = requireConnectionString(settings.SALLYPORT_RELAY_LISTEN, "SALLYPORT_RELAY_LISTEN");
   const hybridConnections = createHybridConnections({
     resource: settings.SALLYPORT_RELAY_RESOURCE,
@@ -127,8 +126,9 @@ async function build(): Promise<Orchestrator> {
         signer: signing.signer,
         siteOf: async (tenant, connection) => (await requireConnection(store, tenant, connection)).value.site,
         candidates: directory.candidates,
+        isCurrent: directory.isCurrent,
         credentialOf: (tenant, connection) => getCredential(secrets, tenant, connection),
-        alert: (what, facts) => logLine("alert", what, facts),
+        alert,
       }),
     }),
   };
@@ -146,12 +146,13 @@ function pullDeps({ store, identity, openSession, random }: PullParts): PullDeps
     ...given("leaseSeconds", settings.SALLYPORT_LEASE_SECONDS),
     ...given("wakeLeadSeconds", settings.SALLYPORT_WAKE_LEAD_SECONDS),
     ...given("claimSeconds", settings.SALLYPORT_CLAIM_SECONDS),
+    ...given("claims", settings.SALLYPORT_CLAIMS),
+    ...given("backoffSeconds", settings.SALLYPORT_BACKOFF_SECONDS),
   };
-  const sinkOptions = { container, blockBytes: pullSettings.windowBytes / 4, random };
   return {
     store,
     blobs: container,
-    sinks: { arrow: arrowSink(sinkOptions), parquet: parquetSink(sinkOptions) },
+    sinks: openSinks({ container, blockBytes: pullSettings.windowBytes / 4, random }),
     links: blobLinks(blobService, container, Date.now),
     openSession,
     ring: serviceBusRing(serviceBusClient(identity).createSender(SLICES_QUEUE)),
@@ -204,6 +205,8 @@ async function readSecretsKey(): Promise<Buffer> {
   }
   return key;
 }
+
+const alert = (what: string, facts: Readonly<Record<string, unknown>>): void => logLine("alert", what, facts);
 
 /** One JSON line, which Application Insights and the host's log keep: ids, codes and numbers, never values. */
 function logLine(kind: "alert" | "event" | "pull", what: string, facts: Readonly<Record<string, unknown>>): void {

@@ -59,8 +59,8 @@ async function serve(
     if (ended) return ended;
     if (signal.aborted) return refused("request.cancelled");
     const piece = rows.slice(sent, sent + source.batchRows);
-    const { message, rows: count, decompressedBytes } = exactBatch(piece);
-    await consumer.batch({ bytes: message, rows: count, decompressedBytes });
+    const { message, rows: count, decompressedBytes, columns } = exactBatch(piece);
+    await consumer.batch({ bytes: message, rows: count, decompressedBytes, columns });
     sent += count;
     bytesSent += message.length;
     if (!source.positions) continue;

@@ -237,7 +237,7 @@ export function testWorld(seed: number): World {
         await new Promise<void>((done) => void schedule(who, luck() * 20_000, done));
         if (signal.aborted) return { ok: false, code: "request.cancelled", message: "", detail: {} };
         const bytes = Buffer.from(JSON.stringify([id]));
-        await consumer.batch({ bytes, rows: 1, decompressedBytes: bytes.length });
+        await consumer.batch({ bytes, rows: 1, decompressedBytes: bytes.length, columns: [] });
         rows += 1;
         position = String(id);
         const answer = await consumer.checkpoint({ rows, bytes: rows, position });
@@ -255,7 +255,7 @@ export function testWorld(seed: number): World {
   };
 
   function depsOf(who: Invocation): PullDeps {
-    const sinks = { arrow: sink(who), parquet: sink(who) };
+    const sinks = { arrow: sink(who), parquet: sink(who), ndjson: sink(who) };
     return {
       store: openStore((name) => table(who, name), random),
       blobs: container(who),

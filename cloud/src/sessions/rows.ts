@@ -1,14 +1,14 @@
 /** What an agent's schema and batches must be before anything else of ours reads them. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { parseJson } from "@sallyport/shared/protocol/hello.ts";
-import { checkBatch } from "@sallyport/shared/rows/check.ts";
+import { type CheckedBatch, checkBatch } from "@sallyport/shared/rows/check.ts";
 import { decodeSchema } from "@sallyport/shared/rows/schema.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import { type Limits, type Plan, plan } from "@sallyport/shared/schema/operations.ts";
 
 export interface RowCheck {
   schema(bytes: Uint8Array): { bytes: Uint8Array; columns: readonly Column[]; plan: Plan };
-  batch(bytes: Uint8Array): { bytes: Uint8Array; rows: number; decompressedBytes: number };
+  batch(bytes: Uint8Array): Omit<CheckedBatch, "bytes"> & { readonly bytes: Uint8Array };
   /** @throws protocol.order when the agent counts other rows than arrived. */
   expectCount(rows: number): void;
 }
@@ -34,7 +34,7 @@ export function createRowCheck(limits: Limits): RowCheck {
         throw new SallyportError("limit.rows", `More than ${limits.rows} rows arrived.`, { rows: limits.rows });
       if (bytes > limits.bytes)
         throw new SallyportError("limit.bytes", `More than ${limits.bytes} bytes arrived.`, { bytes: limits.bytes });
-      return { bytes: message, rows: checked.rows, decompressedBytes: checked.decompressedBytes };
+      return { ...checked, bytes: message };
     },
     expectCount: (claimed) => {
       if (claimed !== rows)

@@ -1,5 +1,6 @@
 /** What the rest of the orchestrator asks of a session, and what a session gives back. */
 import type { ErrorCode, ErrorDetail } from "@sallyport/shared/protocol/errors.ts";
+import type { ColumnView } from "@sallyport/shared/rows/layout.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import type { Limits, Operation, Plan } from "@sallyport/shared/schema/operations.ts";
 
@@ -35,6 +36,8 @@ export interface Consumer {
     readonly bytes: Uint8Array;
     readonly rows: number;
     readonly decompressedBytes: number;
+    /** The same, decompressed, in the schema's order. */
+    readonly columns: readonly ColumnView[];
   }): Promise<void>;
   /** Rows and bytes count from the start of this session. `finish`: the claim is to be handed over, stop soon. */
   checkpoint(at: {

@@ -1,4 +1,5 @@
 /** What a format gives to a run: parts that are opened, filled between checkpoints, and committed under their name. */
+import type { ColumnView } from "@sallyport/shared/rows/layout.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 
 /** A committed part, as slices and manifests list it. */
@@ -15,6 +16,8 @@ export interface Batch {
   readonly bytes: Uint8Array;
   readonly rows: number;
   readonly decompressedBytes: number;
+  /** The same, decompressed, in the schema's order. */
+  readonly columns: readonly ColumnView[];
 }
 
 /**

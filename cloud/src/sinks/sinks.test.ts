@@ -45,8 +45,8 @@ async function query(file: Buffer, sql: string): Promise<Record<string, unknown>
 
 async function fill(part: Part, batches: readonly ReturnType<typeof exactBatch>[], checkpointEvery = 1): Promise<void> {
   await part.schema({ bytes: exactSchema, columns: EXACT_COLUMNS });
-  for (const [index, { message, rows, decompressedBytes }] of batches.entries()) {
-    await part.batch({ bytes: message, rows, decompressedBytes });
+  for (const [index, batch] of batches.entries()) {
+    await part.batch({ ...batch, bytes: batch.message });
     if ((index + 1) % checkpointEvery === 0) await part.checkpoint();
   }
 }
@@ -160,10 +160,73 @@ test("an Arrow part is a standard stream of what was passed through", async () =
   );
 });
 
+test("an NDJSON part holds every value exactly, one object a line", async () => {
+  const part = await sinks.ndjson.open("exact/part.ndjson");
+  await fill(part, [exactBatch(EXTREMES), exactBatch(ordinaryRows(10, 5))]);
+  const file = await part.commit();
+  const bytes = await download(file.path);
+  assert.equal(file.rows, 8);
+  assert.equal(file.bytes, bytes.length);
+  assert.equal(file.sha256, createHash("sha256").update(bytes).digest("base64url"));
+  const lines = bytes.toString().split("\n");
+  assert.equal(lines.length, 9);
+  assert.equal(lines.pop(), "");
+  assert.equal(lines[0], '{"Id":"1","Amount":null,"At":null,"Guid":null,"Raw":null,"Zoned":null,"Name":null}');
+  assert.deepEqual(
+    lines.slice(1, 3).map((line) => JSON.parse(line)),
+    [
+      {
+        Id: "9223372036854775807",
+        Amount: "9999999999999999999999999999.9999999999",
+        At: "2262-04-11T23:47:16.8547758",
+        Guid: "00112233-4455-6677-8899-aabbccddeeff",
+        Raw: "",
+        Zoned: "1970-01-01T14:00:00.0000001+14:00",
+        Name: "",
+      },
+      {
+        Id: "-9223372036854775808",
+        Amount: "-9999999999999999999999999999.9999999999",
+        At: "1677-09-21T00:12:43.1452242",
+        Guid: "ffffffff-ffff-ffff-ffff-ffffffffffff",
+        Raw: "AAH+/w==",
+        Zoned: "1969-12-31T09:59:59.9999999-14:00",
+        Name: "Zoë 𝄞 \u0000 東京",
+      },
+    ],
+  );
+});
+
+test("an NDJSON part of many blocks keeps its lines whole and in order", async () => {
+  const part = await sinks.ndjson.open("large/part.ndjson");
+  const batches = Array.from({ length: 4 }, (_, index) => exactBatch(ordinaryRows(index * 2000, 2000)));
+  await fill(part, batches, 3);
+  const { path, rows, bytes } = await part.commit();
+  const content = await download(path);
+  assert.ok(bytes > 10 * 64 * 1024);
+  const ids = content
+    .toString()
+    .trimEnd()
+    .split("\n")
+    .map((line) => Number((JSON.parse(line) as { Id: string }).Id));
+  assert.deepEqual([rows, ids], [8000, Array.from({ length: 8000 }, (_, index) => index)]);
+});
+
+test("an NDJSON part without rows is an empty file, and one that was given up is none", async () => {
+  const empty = await sinks.ndjson.open("empty/part.ndjson");
+  await empty.schema({ bytes: exactSchema, columns: EXACT_COLUMNS });
+  const { path, rows } = await empty.commit();
+  assert.deepEqual([rows, (await download(path)).length], [0, 0]);
+  const givenUp = await sinks.ndjson.open("given-up/part.ndjson");
+  await fill(givenUp, [exactBatch(EXTREMES)]);
+  await givenUp.abort();
+  assert.equal(await container.getBlobClient("given-up/part.ndjson").exists(), false);
+});
+
 test("rows that are no Arrow are refused, and the thread is gone", async () => {
   const part = await sinks.parquet.open("bad/part.parquet");
   await part.schema({ bytes: exactSchema, columns: EXACT_COLUMNS });
-  const bad = { bytes: Buffer.from("not a batch"), rows: 1, decompressedBytes: 11 };
+  const bad = { bytes: Buffer.from("not a batch"), rows: 1, decompressedBytes: 11, columns: [] };
   await assert.rejects(part.batch(bad), { code: "protocol.batch" });
   await part.abort();
   assert.equal(await container.getBlobClient("bad/part.parquet").exists(), false);

@@ -1,6 +1,8 @@
 /** Rows of the types that others lose something of, at their extremes, for the tests of this folder. */
 import { drainBatch, type EncodedBatch, encodeSchema } from "@sallyport/shared/rows/arrow.ts";
+import { checkBatch } from "@sallyport/shared/rows/check.ts";
 import { createBatch } from "@sallyport/shared/rows/columns.ts";
+import type { ColumnView } from "@sallyport/shared/rows/layout.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 
 export const EXACT_COLUMNS: readonly Column[] = [
@@ -36,7 +38,10 @@ const day = (ticks: bigint) =>
 const rest = (ticks: bigint) => Number(((ticks % TICKS_PER_DAY) + TICKS_PER_DAY) % TICKS_PER_DAY);
 
 /** One record batch message of these rows. */
-export function exactBatch(rows: readonly ExactRow[]): EncodedBatch & { readonly decompressedBytes: number } {
+export function exactBatch(rows: readonly ExactRow[]): EncodedBatch & {
+  readonly decompressedBytes: number;
+  readonly columns: readonly ColumnView[];
+} {
   const batch = createBatch(EXACT_COLUMNS, LIMITS);
   const [id, amount, at, guid, raw, zoned, name] = batch.columns;
   for (const row of rows) {
@@ -60,7 +65,7 @@ export function exactBatch(rows: readonly ExactRow[]): EncodedBatch & { readonly
   }
   const decompressedBytes = batch.byteLength;
   const [only] = drainBatch(batch);
-  return { ...only!, decompressedBytes };
+  return { ...only!, decompressedBytes, columns: checkBatch(only!.message, EXACT_COLUMNS, LIMITS).columns };
 }
 
 /** A row of NULLs, and rows whose values are the largest, the smallest and the finest of their types. */

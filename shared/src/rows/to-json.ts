@@ -20,13 +20,15 @@ const floorDivide = (value: bigint, by: bigint): bigint =>
   value >= 0n || value % by === 0n ? value / by : value / by - 1n;
 
 /** Our sources tick in 100 ns, so 7 digits say all; a value of another source keeps its 9. */
-const shortened = (count: number, digits: number): readonly [number, number] =>
-  digits === 9 && count % 100 === 0 ? [count / 100, 7] : [count, digits];
+const shown = (count: number, digits: number, least: number): readonly [number, number] => {
+  if (digits < least) return [count * 10 ** (least - digits), least];
+  return digits === 9 && count % 100 === 0 ? [count / 100, 7] : [count, digits];
+};
 
-function instantText(value: bigint, unit: TimeUnit, offsetMinutes = 0): string {
+function instantText(value: bigint, unit: TimeUnit, leastDigits: number, offsetMinutes = 0): string {
   const { digits, perDay } = UNITS[unit];
   const days = floorDivide(value, perDay);
-  const [count, shownDigits] = shortened(Number(value - days * perDay), digits);
+  const [count, shownDigits] = shown(Number(value - days * perDay), digits, leastDigits);
   return isoDateTime(Number(days), count + offsetMinutes * 60 * 10 ** shownDigits, shownDigits);
 }
 
@@ -47,16 +49,20 @@ const floatJson = (value: number): JsonValue =>
   // JSON has neither NaN, infinities nor a negative zero.
   Number.isFinite(value) && !Object.is(value, -0) ? value : Object.is(value, -0) ? "-0" : String(value);
 
-const isNull = ({ validity }: ColumnView, row: number): boolean =>
+/** Whether a row of a checked column is NULL. */
+export const isNull = ({ validity }: ColumnView, row: number): boolean =>
   validity !== undefined && (validity[row >> 3]! & (1 << (row & 7))) === 0;
 
-/** A way to read the values of one column, chosen once by its type; `row` from 0, below `view.length`. */
-export function columnReader(view: ColumnView): (row: number) => JsonValue {
-  const read = valueReader(view, view.type);
+/**
+ * A way to read the values of one column, chosen once by its type; `row` from 0, below `view.length`.
+ * @param leastDigits of a second in timestamps, up to 7: coarser units get zeros
+ */
+export function columnReader(view: ColumnView, leastDigits = 0): (row: number) => JsonValue {
+  const read = valueReader(view, view.type, leastDigits);
   return view.nullCount === 0 ? read : (row) => (isNull(view, row) ? null : read(row));
 }
 
-function valueReader(view: ColumnView, type: ColumnType): (row: number) => JsonValue {
+function valueReader(view: ColumnView, type: ColumnType, leastDigits: number): (row: number) => JsonValue {
   const bytes = Buffer.from(view.data.buffer, view.data.byteOffset, view.data.byteLength);
   const int64 = (row: number): bigint => bytes.readBigInt64LE(row * 8);
   switch (type.kind) {
@@ -90,13 +96,13 @@ function valueReader(view: ColumnView, type: ColumnType): (row: number) => JsonV
     case "date":
       return (row) => isoDate(bytes.readInt32LE(row * 4));
     case "time":
-      return (row) => isoTime(...shortened(Number(int64(row)), 9));
+      return (row) => isoTime(...shown(Number(int64(row)), 9, 0));
     case "timestamp":
-      return (row) => instantText(int64(row), type.unit);
+      return (row) => instantText(int64(row), type.unit, leastDigits);
     case "timestampOffset":
       return (row) => {
         const offset = view.offsetMinutes![row]!;
-        return instantText(int64(row), type.unit, offset) + isoOffset(offset);
+        return instantText(int64(row), type.unit, leastDigits, offset) + isoOffset(offset);
       };
     default:
       return type satisfies never;
