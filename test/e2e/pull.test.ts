@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { DuckDBConnection } from "@duckdb/node-api";
-import { type Manifest, manifest } from "@sallyport/shared/schema/pull.ts";
+import { type Manifest, manifest, type SinkFormat } from "@sallyport/shared/schema/pull.ts";
 import { readJournal, sallyport } from "../stack/agent.ts";
 import { createCleanup } from "../stack/cleanup.ts";
 import { EXACT_COLUMNS, type ExactColumn, type ExactRow, readExactRows } from "../stack/exact.ts";
@@ -28,7 +28,7 @@ describe("a pull, end to end", () => {
   let stack: Stack;
   let sample: Sample;
   let oracle: DuckDBConnection;
-  const definePull = (id: string, table: string, watermark: "none" | "rowversion", format: "parquet" | "arrow") =>
+  const definePull = (id: string, table: string, watermark: "none" | "rowversion", format: SinkFormat) =>
     stack.api.post(`/tenants/${TENANT}/pulls`, {
       id,
       definition: {
@@ -53,6 +53,7 @@ describe("a pull, end to end", () => {
     await definePull("flights-arrow", "dbo.Flights", "none", "arrow");
     await definePull("exact", "dbo.Exact", "none", "parquet");
     await definePull("exact-arrow", "dbo.Exact", "none", "arrow");
+    await definePull("exact-ndjson", "dbo.Exact", "none", "ndjson");
   });
   after(async () => {
     await cleanup.run();
@@ -117,6 +118,17 @@ describe("a pull, end to end", () => {
     assert.deepEqual(rows, readExactRows().map(canonicalRow));
   });
 
+  it("the NDJSON part agrees with every literal of dbo.Exact", async () => {
+    const exact = await run("exact-ndjson");
+    assert.ok(exact.parts[0]?.endsWith(".ndjson"));
+    const lines = readFileSync(exact.parts[0]!, "utf8").trimEnd().split("\n");
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line)),
+      readExactRows().map(jsonRow),
+    );
+    assertManifest(exact);
+  });
+
   it("the agent's journal has a line before and one after each session, and its chain holds", async () => {
     const lines = readJournal(stack.agent.stateDir);
     const requests = lines.filter((line) => line.event === "request");
@@ -165,3 +177,21 @@ function canonicalRow(row: ExactRow): (string | null)[] {
     return text === null ? null : (CANONICAL[type]?.(text) ?? text);
   });
 }
+
+/** What a line of NDJSON must hold for a literal; its own text where nothing is said. */
+const JSON_VALUES: Readonly<Record<string, (text: string) => unknown>> = {
+  int: Number,
+  tinyint: Number,
+  float: Number,
+  bit: (text) => text === "1",
+  "datetime2(3)": (text) => `${text}0000`,
+  "varbinary(max)": (text) => Buffer.from(text, "hex").toString("base64"),
+};
+
+const jsonRow = (row: ExactRow): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(EXACT_COLUMNS).map(([name, type]) => {
+      const text = row[name as ExactColumn];
+      return [name, text === null ? null : (JSON_VALUES[type]?.(text) ?? text)];
+    }),
+  );
