@@ -2,8 +2,6 @@
  * A world for the model test: Tables, blobs, a queue and time in memory, and a fate that decides in which order things
  * happen, whose reply is lost, what is applied late, who freezes and who dies. The code that runs in it is the product's.
  */
-import type { TableClient, TransactionAction } from "@azure/data-tables";
-import type { ContainerClient } from "@azure/storage-blob";
 import type { OpenSession } from "../sessions/session.ts";
 import type { Sink } from "../sinks/sink.ts";
 import { openStore } from "../store/open.ts";
@@ -11,6 +9,7 @@ import { answerDoorbell } from "./answer.ts";
 import type { PullDeps } from "./deps.ts";
 import type { Doorbell } from "./ring.ts";
 import { DEFAULT_PULL_SETTINGS } from "./settings.ts";
+import { type Entity, failure, memoryContainer, memoryTable } from "./test-services.ts";
 import { tick } from "./tick.ts";
 
 interface Invocation {
@@ -21,11 +20,6 @@ interface Event {
   readonly who: Invocation;
   readonly atMs: number;
   readonly run: () => void;
-}
-interface Entity {
-  readonly properties: Record<string, unknown>;
-  readonly etag: string;
-  readonly timestamp: string;
 }
 
 export interface World {
@@ -45,7 +39,6 @@ export interface World {
 }
 
 const START_MS = Date.UTC(2026, 0, 1);
-const failure = (statusCode?: number) => Object.assign(new Error(`status ${statusCode}`), { statusCode });
 
 export function testWorld(seed: number): World {
   const luck = mulberry(seed);
@@ -116,85 +109,20 @@ export function testWorld(seed: number): World {
     return promise;
   }
 
-  function table(who: Invocation, name: string): TableClient {
+  const entitiesOf = (name: string) => {
     const entities = tables.get(name) ?? new Map<string, Entity>();
     tables.set(name, entities);
-    const keyOf = (partition: string, row: string) => `${partition}\n${row}`;
-    const shown = (key: string, { properties, etag, timestamp }: Entity) => {
-      const [partitionKey, rowKey] = key.split("\n");
-      return { ...properties, partitionKey, rowKey, etag, timestamp };
-    };
-    const check = ([act, entity, , options]: TransactionAction) => {
-      const found = entities.get(keyOf(entity.partitionKey, entity.rowKey));
-      if (act === "create" && found) throw failure(409);
-      if (act !== "create" && !found) throw failure(404);
-      if (act === "update" && options?.etag !== found?.etag) throw failure(412);
-    };
-    const write = ([act, { partitionKey, rowKey, ...properties }]: TransactionAction) => {
-      const key = keyOf(partitionKey, rowKey);
-      if (act === "delete") {
-        entities.delete(key);
-        return {};
-      }
-      const etag = `W/"${++etags}"`;
-      entities.set(key, { properties, etag, timestamp: new Date(nowMs).toISOString() });
-      return { etag };
-    };
-    const client = {
-      submitTransaction: (actions: TransactionAction[]) =>
-        call(who, true, () => {
-          for (const action of actions) check(action);
-          return { subResponses: actions.map(write) };
-        }),
-      getEntity: (partition: string, row: string, options: { onResponse(raw: unknown): void }) =>
-        call(who, false, () => {
-          // The service's Date has whole seconds.
-          const date = new Date(nowMs - (nowMs % 1000)).toUTCString();
-          options.onResponse({ headers: { get: () => date } });
-          const key = keyOf(partition, row);
-          const found = entities.get(key);
-          if (!found) throw failure(404);
-          return shown(key, found);
-        }),
-      async *listEntities({ queryOptions: { filter } }: { queryOptions: { filter: string } }) {
-        const matches = filterOf(filter);
-        yield* await call(who, false, () =>
-          [...entities]
-            .map(([key, entity]) => shown(key, entity))
-            .filter(matches)
-            .sort((a, b) => (a.rowKey! < b.rowKey! ? -1 : 1)),
-        );
-      },
-      deleteEntity: (partition: string, row: string, { etag }: { etag: string }) =>
-        call(who, true, () => {
-          const found = entities.get(keyOf(partition, row));
-          if (!found) throw failure(404);
-          if (found.etag !== etag) throw failure(412);
-          entities.delete(keyOf(partition, row));
-        }),
-    };
-    return client as unknown as TableClient;
-  }
-
-  function container(who: Invocation): ContainerClient {
-    const blob = (path: string) => ({
-      name: path,
-      upload: (content: Uint8Array, _: number, { metadata }: { metadata: { sha256: string } }) =>
-        call(who, true, () => {
-          if (blobs.has(path)) throw failure(409);
-          blobs.set(path, Buffer.from(content));
-          hashes.set(path, metadata.sha256);
-        }),
-      getProperties: () => call(who, false, () => ({ metadata: { sha256: hashes.get(path) } })),
-      downloadToBuffer: () =>
-        call(who, false, () => {
-          const content = blobs.get(path);
-          if (!content) throw failure(404);
-          return content;
-        }),
+    return entities;
+  };
+  const table = (who: Invocation, name: string) =>
+    memoryTable({
+      entities: entitiesOf(name),
+      call: (isWrite, apply) => call(who, isWrite, apply),
+      nowMs: () => nowMs,
+      newEtag: () => `W/"${++etags}"`,
     });
-    return { getBlockBlobClient: blob, getBlobClient: blob } as unknown as ContainerClient;
-  }
+  const container = (who: Invocation) =>
+    memoryContainer({ blobs, hashes, call: (isWrite, apply) => call(who, isWrite, apply) });
 
   /** Parts are JSON lists of Ids. */
   const sink = (who: Invocation): Sink => ({
@@ -325,19 +253,6 @@ export function testWorld(seed: number): World {
     },
   };
   return world;
-}
-
-/** The few filters that the store uses. */
-function filterOf(filter: string): (entity: Record<string, unknown>) => boolean {
-  const clauses = filter.split(" and ").map((clause) => /^(\w+) (eq|ge|gt|lt) '(.*)'$/.exec(clause)!.slice(1));
-  return (entity) =>
-    clauses.every(([name, operator, operand]) => {
-      const value = entity[name!.charAt(0).toLowerCase() + name!.slice(1)];
-      if (typeof value !== "string") return false;
-      if (operator === "eq") return value === operand;
-      if (operator === "lt") return value < operand!;
-      return operator === "ge" ? value >= operand! : value > operand!;
-    });
 }
 
 /** A small generator, so that a seed tells the whole story again. */
