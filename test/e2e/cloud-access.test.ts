@@ -25,13 +25,13 @@ describe("API keys over the tables", () => {
     },
     now: cloud.now,
   };
-  const admin: Principal = { id: "admin", tenant: null, scopes: new Set(scope.options) };
+  const admin: Principal = { id: "admin", tenant: null, scopes: new Set(scope.options), expiresAt: null };
   const wanted = (id: string, tenant: string | null, ...scopes: Scope[]) => ({ id, tenant, scopes });
 
   it("a new key works, is listed without its secret, and stops working when it is revoked", async () => {
     const { key } = await addKey(cloud, admin, wanted("etl", "contoso", "runs:read"));
     const principal = await authenticate(deps, `Bearer ${key}`);
-    assert.deepEqual(principal, { id: "etl", tenant: "contoso", scopes: new Set(["runs:read"]) });
+    assert.deepEqual(principal, { id: "etl", tenant: "contoso", scopes: new Set(["runs:read"]), expiresAt: null });
     const listed = await listKeys(cloud);
     assert.deepEqual(listed, [{ ...wanted("etl", "contoso", "runs:read"), expiresAt: null, revokedAt: null }]);
     assert.doesNotMatch(JSON.stringify(listed), new RegExp(key.slice(-43)));
@@ -46,6 +46,21 @@ describe("API keys over the tables", () => {
     await assert.rejects(revokeKey(cloud, "nobody"), { code: "api.not_found" });
   });
 
+  it("no key takes the first key's name", async () => {
+    await assert.rejects(addKey(cloud, admin, wanted("admin", null, "runs:read")), { code: "api.conflict" });
+  });
+
+  it("a key that expires makes none that lives longer", async () => {
+    const expiresAt = new Date(cloud.clock.nowMs + 60_000).toISOString();
+    const by: Principal = { ...admin, id: "brief", expiresAt };
+    const later = new Date(cloud.clock.nowMs + 61_000).toISOString();
+    await assert.rejects(addKey(cloud, by, wanted("for-ever", null, "runs:read")), { code: "api.forbidden" });
+    await assert.rejects(addKey(cloud, by, { ...wanted("longer", null, "runs:read"), expiresAt: later }), {
+      code: "api.forbidden",
+    });
+    await addKey(cloud, by, { ...wanted("as-long", null, "runs:read"), expiresAt });
+  });
+
   it("expires by the orchestrator's clock", async () => {
     const expiresAt = new Date(cloud.clock.nowMs + 60_000).toISOString();
     const { key } = await addKey(cloud, admin, { ...wanted("short", null, "runs:read"), expiresAt });
@@ -55,7 +70,12 @@ describe("API keys over the tables", () => {
   });
 
   it("no key makes one that can do more than itself", async () => {
-    const by: Principal = { id: "k", tenant: "contoso", scopes: new Set<Scope>(["runs:read", "keys:write"]) };
+    const by: Principal = {
+      id: "k",
+      tenant: "contoso",
+      scopes: new Set<Scope>(["runs:read", "keys:write"]),
+      expiresAt: null,
+    };
     for (const more of [
       wanted("more", "contoso", "runs:read", "runs:start"),
       wanted("more", "fabrikam", "runs:read"),

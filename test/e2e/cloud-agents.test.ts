@@ -12,7 +12,9 @@ import { openCloudStore } from "./cloud-store.ts";
 
 const cloud = await openCloudStore();
 const { store, now, random, clock } = cloud;
-const directory = agentDirectory(cloud);
+const alerts: (readonly [string, unknown])[] = [];
+const alert = (what: string, facts: unknown) => void alerts.push([what, facts]);
+const directory = agentDirectory({ ...cloud, alert });
 const orchestrator = await generateKeyPair("ES256");
 const createdAt = now().toISOString();
 await store.tenants.insert("contoso", { name: "Contoso", createdAt });
@@ -165,7 +167,7 @@ describe("the directory", () => {
     await say("locked", { locked: true });
     await say("draining", { draining: true });
     await say("fresh");
-    const fixed = agentDirectory({ ...cloud, random: (bytes) => Buffer.alloc(bytes) });
+    const fixed = agentDirectory({ ...cloud, alert, random: (bytes) => Buffer.alloc(bytes) });
     const order = (await fixed.candidates("contoso", "ranked")).map(
       ({ id }) => [...agents].find(([, agent]) => agent.id === id)?.[0],
     );
@@ -187,10 +189,41 @@ describe("the directory", () => {
     const firsts = new Set<string>();
     for (let tie = 0; tie < 2; tie++) {
       const ties = [tie, 1 - tie].map((value) => Buffer.from([0, 0, 0, value]));
-      const fixed = agentDirectory({ ...cloud, random: () => ties.shift()! });
+      const fixed = agentDirectory({ ...cloud, alert, random: () => ties.shift()! });
       firsts.add((await fixed.candidates("contoso", "equal"))[0]!.id);
     }
     assert.deepEqual([...firsts].sort(), [one.id, two.id].sort());
+  });
+
+  it("tells when a journal went back, and keeps the furthest head", async () => {
+    const agent = await newAgent("journal");
+    const head = (seq: number, text: string) => ({ seq, hash: toBase64url(sha256(Buffer.from(text))) });
+    const say = (journal: { seq: number; hash: string } | null) =>
+      directory.report(registered(agent), { ...report, journal });
+    const told = async (journal: { seq: number; hash: string } | null) => {
+      alerts.length = 0;
+      await say(journal);
+      return alerts.length;
+    };
+    assert.equal(await told(head(7, "seven")), 0);
+    assert.equal(await told(head(7, "seven")), 0, "nothing new");
+    assert.equal(await told(head(9, "nine")), 0);
+    assert.equal(await told(head(8, "eight")), 1, "shortened");
+    assert.equal(await told(head(9, "another nine")), 1, "written anew");
+    assert.equal(await told(null), 1, "gone");
+    assert.deepEqual((await store.agents.get("contoso", "journal", agent.id))?.value.journal, head(9, "nine"));
+    assert.equal(await told(head(10, "ten")), 0);
+  });
+
+  it("says at the last moment whether an agent may still be sent anything", async () => {
+    const agent = await newAgent("current");
+    const [candidate] = await directory.candidates("contoso", "current");
+    assert.ok(candidate);
+    assert.equal(await directory.isCurrent("contoso", "current", candidate), true);
+    assert.equal(await directory.isCurrent("contoso", "current", { ...candidate, kid: "A".repeat(43) }), false);
+    const stored = (await store.agents.get("contoso", "current", agent.id))!;
+    await store.agents.update(stored, { ...stored.value, status: "revoked" });
+    assert.equal(await directory.isCurrent("contoso", "current", candidate), false);
   });
 
   it("keeps what an agent says of itself", async () => {

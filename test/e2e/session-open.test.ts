@@ -54,6 +54,7 @@ async function makeSessions(t: TestContext, over: Partial<SessionDeps> = {}) {
     authorization: async (path) => bench.token(RULES.send, path),
     siteOf: async () => SITE,
     candidates: async () => [candidate(first), candidate(second)],
+    isCurrent: async () => true,
     credentialOf: async () => ({ user: "svc", password: "geheim", signIn: "sql" }),
     alert: (what, facts) => void seen.alerts.push([what, facts]),
     ...over,
@@ -150,8 +151,8 @@ const rejecting = async (
 
 describe("a hello that is not the dialled agent's for this connection", () => {
   /** The agent answers with `hello` in its own way; what the orchestrator made of it. */
-  async function refusedHello(t: TestContext, say: Parameters<typeof serveOnce>[2]) {
-    const { bench, seen, run } = await makeSessions(t);
+  async function refusedHello(t: TestContext, say: Parameters<typeof serveOnce>[2], over: Partial<SessionDeps> = {}) {
+    const { bench, seen, run } = await makeSessions(t, over);
     const { listening, served } = serveOnce(bench, first, async (end) => {
       await say(end);
       assert.equal(await end.next(), undefined, "nothing is sealed for it");
@@ -176,6 +177,11 @@ describe("a hello that is not the dialled agent's for this connection", () => {
       end.socket.send((await end.hello({}, { ...second.pair, kid: first.pair.kid })).record);
     });
     assert.deepEqual([code, alerts], ["protocol.hello", alertOf("signature")]);
+  });
+  it("of an agent that was revoked while it was dialled", async (t) => {
+    const say: Parameters<typeof serveOnce>[2] = async (end) => end.socket.send((await end.hello()).record);
+    const { code } = await refusedHello(t, say, { isCurrent: async () => false });
+    assert.equal(code, "agent.revoked");
   });
   it("for another challenge", async (t) => {
     const { code, alerts } = await refusedHello(t, async (end) => {

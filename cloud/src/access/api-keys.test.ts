@@ -44,7 +44,7 @@ describe("an API key", () => {
   });
   it("says who calls, with its tenant and scopes", async () => {
     const principal = await authenticate(memory(), `Bearer ${drawn.key}`);
-    assert.deepEqual(principal, { id: "etl-job", tenant: "contoso", scopes: new Set(["runs:read"]) });
+    assert.deepEqual(principal, { id: "etl-job", tenant: "contoso", scopes: new Set(["runs:read"]), expiresAt: null });
     assert.equal((await authenticate(memory(), `bearer ${drawn.key}`)).id, "etl-job");
   });
   it("that is wrong, unknown, expired or revoked is refused in the same words", async () => {
@@ -77,7 +77,7 @@ describe("the first admin key", () => {
   it("is known by its hash, may do everything, for all tenants", async () => {
     const deps = { ...memory(), adminKeySha256: sha256(utf8("the-admin-key")).toString("hex") };
     const principal = await authenticate(deps, "Bearer the-admin-key");
-    assert.deepEqual(principal, { id: "admin", tenant: null, scopes: new Set(scope.options) });
+    assert.deepEqual(principal, { id: "admin", tenant: null, scopes: new Set(scope.options), expiresAt: null });
     await assert.rejects(authenticate(deps, `Bearer ${deps.adminKeySha256}`), refused);
   });
 });
@@ -87,6 +87,7 @@ describe("what a key may do", () => {
     id: "k",
     tenant,
     scopes: new Set(scopes),
+    expiresAt: null,
   });
   const forbidden = { code: "api.forbidden", detail: { scope: "runs:read" } };
   it("needs the scope", () => {

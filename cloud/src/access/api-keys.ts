@@ -10,6 +10,7 @@ export interface Principal {
   /** null: all tenants. */
   readonly tenant: string | null;
   readonly scopes: ReadonlySet<Scope>;
+  readonly expiresAt: string | null;
 }
 
 export interface StoredKey {
@@ -29,6 +30,8 @@ export interface KeyDeps {
   now(): Date;
 }
 
+/** The first key, whose hash is a setting: no stored key may have its name. */
+export const ADMIN = "admin";
 const FORMAT = /^sp_([a-z0-9-]{1,40})_([A-Za-z0-9_-]{43})$/;
 
 /** A new key; the text is shown once and not kept. */
@@ -42,7 +45,7 @@ export async function authenticate(deps: KeyDeps, authorization: string | null):
   const key = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1] ?? "";
   const hash = sha256(utf8(key));
   if (timingSafeEqual(hash, Buffer.from(deps.adminKeySha256, "hex")))
-    return { id: "admin", tenant: null, scopes: new Set(scope.options) };
+    return { id: ADMIN, tenant: null, scopes: new Set(scope.options), expiresAt: null };
   const id = FORMAT.exec(key)?.[1];
   const stored = id === undefined ? undefined : await deps.findKey(id);
   const live =
@@ -51,7 +54,7 @@ export async function authenticate(deps: KeyDeps, authorization: string | null):
     (stored.expiresAt === null || Date.parse(stored.expiresAt) > deps.now().getTime());
   if (!live || !timingSafeEqual(hash, Buffer.from(stored.sha256, "base64url")))
     throw new SallyportError("api.unauthenticated", "There is no such API key, or it has expired.");
-  return { id: stored.id, tenant: stored.tenant, scopes: new Set(stored.scopes) };
+  return { id: stored.id, tenant: stored.tenant, scopes: new Set(stored.scopes), expiresAt: stored.expiresAt };
 }
 
 /** Deny by default: the key needs the scope, and its tenant. @throws api.forbidden */

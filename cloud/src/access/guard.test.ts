@@ -81,6 +81,28 @@ describe("a guarded function", () => {
   });
 });
 
+describe("a part of the address", () => {
+  const named = guarded(keys, "connections:write", async (call) => ({
+    site: call.param("site"),
+    digits: call.param("n", z.string().regex(/^[0-9]+$/)),
+  }));
+  it("that fits is given", async () => {
+    const { json } = await ask(named, { params: { tenant: "contoso", site: "oslo", n: "12" } });
+    assert.deepEqual(json, { site: "oslo", digits: "12" });
+  });
+  it("that cannot be one is api.not_found, and nothing is logged", async () => {
+    for (const params of [
+      { site: "OSLO", n: "12" },
+      { site: "a|b", n: "12" },
+      { site: "oslo", n: "x" },
+      { site: "oslo" },
+    ]) {
+      const { status, logged } = await ask(named, { params: { tenant: "contoso", ...params } });
+      assert.deepEqual([status, logged], [404, ""]);
+    }
+  });
+});
+
 describe("a body", () => {
   const codeOf = async (body: string, headers = {}) => (await ask(echo, { body: { string: body }, headers })).json.code;
   it("that is no JSON is api.invalid", async () => {

@@ -14,7 +14,8 @@ export interface Call {
   readonly principal: Principal;
   /** The tenant of the address; the key was checked for it. */
   readonly tenant: string;
-  param(name: string): string;
+  /** A part of the address; a name unless another schema is given. @throws api.not_found for what cannot be one */
+  param(name: string, schema?: z.ZodType<string>): string;
   query(name: string): string | null;
   body<T extends z.ZodType>(schema: T): Promise<z.infer<T>>;
   readonly context: InvocationContext;
@@ -38,7 +39,11 @@ export function guarded(
       return await handler({
         principal,
         tenant: tenant ?? "",
-        param: (name) => request.params[name] ?? "",
+        param: (name, schema = nameId) => {
+          const parsed = schema.safeParse(request.params[name]);
+          if (!parsed.success) throw new SallyportError("api.not_found", `There is no such ${name}.`);
+          return parsed.data;
+        },
         query: (name) => request.query.get(name),
         body: (schema) => readBody(request, schema),
         context,

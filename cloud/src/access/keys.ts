@@ -3,7 +3,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { newKey, Scope } from "@sallyport/shared/schema/api.ts";
 import type { z } from "zod";
 import type { Store } from "../store/open.ts";
-import { authorize, drawKey, type Principal } from "./api-keys.ts";
+import { ADMIN, authorize, drawKey, type Principal } from "./api-keys.ts";
 
 export interface KeyStoreDeps {
   readonly store: Store;
@@ -25,6 +25,15 @@ export async function addKey(
   by: Principal,
   wanted: z.infer<typeof newKey>,
 ): Promise<{ id: string; key: string }> {
+  if (wanted.id === ADMIN) throw new SallyportError("api.conflict", `The name ${ADMIN} is the first key's.`);
+  if (
+    by.expiresAt !== null &&
+    (wanted.expiresAt === undefined || Date.parse(wanted.expiresAt) > Date.parse(by.expiresAt))
+  ) {
+    throw new SallyportError("api.forbidden", "A key that expires makes no key that lives longer.", {
+      expiresAt: by.expiresAt,
+    });
+  }
   for (const scope of wanted.scopes) authorize(by, scope, wanted.tenant);
   const { key, sha256 } = drawKey(wanted.id, deps.random);
   const inserted = await deps.store.apiKeys.insert(wanted.id, {

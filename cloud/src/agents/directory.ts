@@ -18,16 +18,20 @@ type Directory = Pick<EnrolmentDeps, "insertCode" | "findCode" | "namesOf" | "is
   Pick<TokenDeps, "findByKid" | "report"> & {
     /** Active agents of a site, the likeliest to serve first. */
     candidates(tenant: string, site: string): Promise<readonly Candidate[]>;
+    /** Whether this agent is active now, and the key is still its own. */
+    isCurrent(tenant: string, site: string, candidate: Candidate): Promise<boolean>;
   };
 
 export interface DirectoryDeps {
   readonly store: Store;
   readonly secrets: SecretStore;
+  /** Somebody should look at this. */
+  alert(what: string, facts: Readonly<Record<string, unknown>>): void;
   now(): Date;
   random(bytes: number): Buffer;
 }
 
-export function agentDirectory({ store, secrets, now, random }: DirectoryDeps): Directory {
+export function agentDirectory({ store, secrets, alert, now, random }: DirectoryDeps): Directory {
   return {
     insertCode: async (code, key, by) => {
       const { codeId, ...rest } = code;
@@ -82,8 +86,23 @@ export function agentDirectory({ store, secrets, now, random }: DirectoryDeps): 
     report: async (agent, report) => {
       const stored = await store.agents.get(agent.tenant, agent.site, agent.id);
       if (stored === undefined) return;
+      const { journal } = stored.value;
+      const wentBack = isStepBack(journal, report.journal);
+      if (wentBack)
+        alert("journal went back", {
+          agent: agent.id,
+          site: agent.site,
+          from: journal?.seq,
+          to: report.journal?.seq ?? null,
+        });
       // A report that loses a race tells nothing that the next one does not.
-      await store.agents.update(stored, { ...stored.value, ...report, seenAt: now().toISOString() });
+      await store.agents.update(stored, {
+        ...stored.value,
+        ...report,
+        // The furthest head that was ever told stays, so that a shortened journal is told of each time.
+        journal: wentBack ? journal : report.journal,
+        seenAt: now().toISOString(),
+      });
     },
     candidates: async (tenant, site) => {
       const agents = (await store.agents.list(tenant, site)).filter((agent) => agent.value.status === "active");
@@ -97,7 +116,17 @@ export function agentDirectory({ store, secrets, now, random }: DirectoryDeps): 
           kid: agent.value.kid,
         }));
     },
+    isCurrent: async (tenant, site, { id, kid }) => {
+      const agent = (await store.agents.get(tenant, site, id))?.value;
+      return agent?.status === "active" && agent.kid === kid;
+    },
   };
+}
+
+/** A journal only grows: a lower number, or another line of the same number, means that somebody changed it. */
+function isStepBack(known: Agent["journal"], told: Agent["journal"]): boolean {
+  if (known === null) return false;
+  return told === null || told.seq < known.seq || (told.seq === known.seq && told.hash !== known.hash);
 }
 
 /** 0 likely serves, 1 says that it does not, 2 was not seen lately. All are tried: these are hints. */

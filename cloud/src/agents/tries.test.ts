@@ -38,6 +38,11 @@ describe("wrong tries", () => {
     await assert.rejects(limit(["another code", "address"], wrong), tooMany);
     await guess(["code 1", "another address"]);
   });
+  it("count nothing for an address that is not known: it is no one's", async () => {
+    const { limit, guess } = tries();
+    for (let index = 0; index < 12; index++) await guess([`code ${index}`, ""]);
+    await limit(["a right one", ""], async () => undefined);
+  });
   it("are refusals only: a good request or a fault of ours counts nothing", async () => {
     const { limit, guess } = tries();
     const broken = async () => {

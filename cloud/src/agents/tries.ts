@@ -26,7 +26,8 @@ export function createTries(nowMs: () => number): Tries {
     seen.set(key, times);
   };
   return {
-    limit: async (keys, work) => {
+    limit: async (given, work) => {
+      const keys = given.filter((key) => key !== "");
       if (keys.some((key) => recent(key).length >= MOST_TRIES)) {
         throw new SallyportError("enrolment.too_many_tries", "Too many wrong enrolment codes in a minute.", {
           seconds: SPAN_MS / 1000,

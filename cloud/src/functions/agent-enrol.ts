@@ -15,6 +15,9 @@ app.http("agent-enrol", {
   }),
 });
 
-/** The address that the platform's front end saw; only used to slow down guessing. */
+/**
+ * The address that the platform's front end saw, which it appends as `ip:port`; what comes before it is the caller's own
+ * word. Only used to slow down guessing.
+ */
 const callerAddress = (headers: { get(name: string): string | null }): string =>
-  headers.get("x-azure-clientip") ?? headers.get("x-forwarded-for")?.split(",").at(-1)?.trim() ?? "";
+  headers.get("x-forwarded-for")?.split(",").at(-1)?.trim().replace(/:\d+$/, "") ?? "";

@@ -1,4 +1,5 @@
 import { app } from "@azure/functions";
+import { randomId } from "@sallyport/shared/schema/ids.ts";
 import { guarded } from "../access/guard.ts";
 import { approveAgent, listAgents, revokeAgent } from "../agents/registry.ts";
 import { keys, orchestrator } from "../compose.ts";
@@ -17,7 +18,7 @@ app.http("agents-approve", {
   methods: ["POST"],
   authLevel: "anonymous",
   handler: guarded(keys, "agents:approve", async (call) =>
-    approveAgent(await orchestrator(), call.tenant, call.param("site"), call.param("agent")),
+    approveAgent(await orchestrator(), call.tenant, call.param("site"), call.param("agent", randomId)),
   ),
 });
 
@@ -26,6 +27,6 @@ app.http("agents-revoke", {
   methods: ["POST"],
   authLevel: "anonymous",
   handler: guarded(keys, "agents:approve", async (call) =>
-    revokeAgent(await orchestrator(), call.tenant, call.param("site"), call.param("agent")),
+    revokeAgent(await orchestrator(), call.tenant, call.param("site"), call.param("agent", randomId)),
   ),
 });

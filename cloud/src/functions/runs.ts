@@ -1,4 +1,5 @@
 import { app } from "@azure/functions";
+import { runId } from "@sallyport/shared/schema/ids.ts";
 import { guarded } from "../access/guard.ts";
 import { keys, orchestrator } from "../compose.ts";
 import { cancelRun } from "../pulls/cancel.ts";
@@ -27,7 +28,7 @@ app.http("runs-get", {
   methods: ["GET"],
   authLevel: "anonymous",
   handler: guarded(keys, "runs:read", async (call) =>
-    getRun((await orchestrator()).pulls, call.tenant, call.param("run")),
+    getRun((await orchestrator()).pulls, call.tenant, call.param("run", runId)),
   ),
 });
 
@@ -36,7 +37,7 @@ app.http("runs-parts", {
   methods: ["GET"],
   authLevel: "anonymous",
   handler: guarded(keys, "data:read", async (call) =>
-    getParts((await orchestrator()).pulls, call.tenant, call.param("run")),
+    getParts((await orchestrator()).pulls, call.tenant, call.param("run", runId)),
   ),
 });
 
@@ -45,6 +46,11 @@ app.http("runs-cancel", {
   methods: ["POST"],
   authLevel: "anonymous",
   handler: guarded(keys, "runs:start", async (call) => ({
-    answer: await cancelRun((await orchestrator()).pulls, call.tenant, call.param("run"), `key:${call.principal.id}`),
+    answer: await cancelRun(
+      (await orchestrator()).pulls,
+      call.tenant,
+      call.param("run", runId),
+      `key:${call.principal.id}`,
+    ),
   })),
 });

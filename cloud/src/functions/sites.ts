@@ -1,5 +1,6 @@
 import { app } from "@azure/functions";
 import { newCode, newSite } from "@sallyport/shared/schema/api.ts";
+import { authorize } from "../access/api-keys.ts";
 import { guarded } from "../access/guard.ts";
 import { createCode } from "../agents/enrolment.ts";
 import { keys, orchestrator } from "../compose.ts";
@@ -28,6 +29,8 @@ app.http("codes-add", {
   handler: guarded(keys, "sites:write", async (call) => {
     const { enrolment } = await orchestrator();
     const { autoApprove } = await call.body(newCode);
+    // Such a code approves an agent: from then on it is sent the site's credentials.
+    if (autoApprove) authorize(call.principal, "agents:approve", call.tenant);
     return createCode(enrolment, call.tenant, call.param("site"), autoApprove, call.principal.id);
   }),
 });

@@ -26,6 +26,8 @@ export interface SessionDeps {
   authorization(path: string): Promise<string>;
   siteOf(tenant: string, connection: string): Promise<string>;
   candidates(tenant: string, site: string): Promise<readonly Candidate[]>;
+  /** Whether the agent is active and the key still its own: it may have been revoked while it was dialled. */
+  isCurrent(tenant: string, site: string, candidate: Candidate): Promise<boolean>;
   credentialOf(tenant: string, connection: string): Promise<Credential>;
   /** A hello that was not the dialled agent's: somebody should look at it. */
   alert(what: string, facts: Readonly<Record<string, unknown>>): void;
@@ -85,6 +87,9 @@ async function converse(
       identity: candidate.identity,
       kid: candidate.kid,
     });
+    if (!(await deps.isCurrent(request.tenant, site, candidate))) {
+      throw new SallyportError("agent.revoked", `Agent ${candidate.id} was revoked while it was dialled.`);
+    }
     if (!hello.hello.operations.includes(request.operation.op)) {
       throw new SallyportError("agent.version", `Agent ${candidate.id} does not offer ${request.operation.op}.`, {
         operation: request.operation.op,

@@ -1,6 +1,6 @@
 /**
  * Table `agents`: PartitionKey `{tenant}|{site}`, RowKey the agent, so that a site's agents are one range. Unchanging rows
- * say where an agent stands: PartitionKey `id|{agent}` for people, `kid|{thumbprint}` for an agent that signs (so that its
+ * say where an agent stands: PartitionKey `@id|{agent}` for people, `@kid|{thumbprint}` for an agent that signs (so that its
  * signature is checked before anything it says is read), both with RowKey `at`.
  */
 import type { TableClient } from "@azure/data-tables";
@@ -62,16 +62,16 @@ export function agentStore(table: TableClient): AgentStore {
   };
   return {
     get: (tenant, site, agent) => records.get(partition(tenant, site), agent),
-    find: (agent) => at(`id|${agent}`),
-    findByKey: (kid) => at(`kid|${kid}`),
+    find: (agent) => at(`@id|${agent}`),
+    findByKey: (kid) => at(`@kid|${kid}`),
     async insert(agent, value) {
       const { tenant, site } = value;
-      if (!(await places.insert(`id|${agent}`, "at", { tenant, site, agent }))) {
+      if (!(await places.insert(`@id|${agent}`, "at", { tenant, site, agent }))) {
         // Its own place, from a try that was cut short, is as good as a new one; another site's is not.
-        const there = await places.get(`id|${agent}`, "at");
+        const there = await places.get(`@id|${agent}`, "at");
         if (there?.value.tenant !== tenant || there.value.site !== site) return false;
       }
-      await places.insert(`kid|${value.kid}`, "at", { tenant, site, agent });
+      await places.insert(`@kid|${value.kid}`, "at", { tenant, site, agent });
       return records.insert(partition(tenant, site), agent, value);
     },
     update: records.update,

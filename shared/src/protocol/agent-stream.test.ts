@@ -106,3 +106,27 @@ describe("how large a message may be", () => {
     assert.throws(() => play([schema, ...fill(FRAME.batch, framesOf(17 * 2 ** 20) + 1)]), { code: "protocol.order" });
   });
 });
+
+describe("pieces that cost more than they carry", () => {
+  const small = (body: string) => frame(FRAME.batch, body, false);
+  it("refuses empty ones without end", () => {
+    const stream = createAgentStream(1024);
+    stream(schema);
+    assert.throws(() => {
+      for (let piece = 0; piece < 1000; piece++) stream(small(""));
+    }, /too small/);
+  });
+  it("refuses one byte at a time", () => {
+    const stream = createAgentStream(1024);
+    stream(schema);
+    assert.throws(() => {
+      for (let piece = 0; piece < 1000; piece++) stream(small("x"));
+    }, /too small/);
+  });
+  it("takes a message in pieces of 4 KiB", () => {
+    const stream = createAgentStream(1024);
+    stream(schema);
+    for (let piece = 0; piece < 1000; piece++) stream(small("x".repeat(4096)));
+    assert.equal(stream(batch)?.kind, "batch");
+  });
+});

@@ -29,6 +29,9 @@ export type AgentMessage =
 
 /** Bytes of a batch's message beyond its data: Arrow metadata and what zstd may add. */
 const BATCH_MARGIN = 2 ** 20;
+/** Pieces hold at least 4 KiB each on average, but for a few. */
+const MIN_PIECE_BYTES = 4096;
+const FREE_PIECES = 64;
 
 /**
  * @param rowBytes the request's `limits.rowBytes`: one single row may be that large.
@@ -50,6 +53,8 @@ export function createAgentStream(rowBytes: number): (frame: Frame) => AgentMess
     if (open.type !== type) throw outOfOrder("pieces of two messages are mixed", frame);
     open.parts.push(frame.body);
     open.bytes += frame.body.byteLength;
+    // A piece costs more memory than its bytes: without this, empty or tiny ones would add up under the limit in bytes.
+    if (open.parts.length > FREE_PIECES + open.bytes / MIN_PIECE_BYTES) throw outOfOrder("pieces are too small", frame);
     if (open.bytes > maxBytes[type]) throw outOfOrder("a message is larger than it may be", frame);
     if (!frame.last) return undefined;
     const whole = open.parts.length === 1 ? open.parts[0]! : Buffer.concat(open.parts, open.bytes);
