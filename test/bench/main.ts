@@ -1,9 +1,9 @@
 /** `npm run bench`: see `--help`. */
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { benchFootprint } from "./footprint.ts";
 import { benchMemory } from "./memory.ts";
-import { benchPull } from "./pull.ts";
+import { benchPull, profilePull } from "./pull.ts";
 import { type Measured, resultOf, tableOf, writeResults } from "./results.ts";
 import { ROOT } from "./site.ts";
 
@@ -15,7 +15,7 @@ const HELP = `Measures Sallyport on this machine, whole, on loopback, and writes
 
   --rows N         rows of pull (1000000)
   --runs N         runs of each, medians are given (pull 5, memory 1, footprint 5)
-  --profile DIR    pull: CPU profiles of the function host and the peer, as .cpuprofile
+  --profile DIR    pull: in place of measuring, one run with CPU profiles of every process, kept in DIR
   --json           print the results as JSON
 `;
 
@@ -36,7 +36,7 @@ const say = (line: string): void => {
 };
 
 const SCENARIOS: Readonly<Record<string, () => Promise<Measured[]>>> = {
-  pull: () => benchPull({ rows: count(options.rows), runs: runs(5), profile: options.profile, say }),
+  pull: () => benchPull({ rows: count(options.rows), runs: runs(5), say }),
   memory: () => benchMemory({ runs: runs(1), say }),
   footprint: () => benchFootprint({ runs: runs(5), say }),
 };
@@ -47,6 +47,10 @@ if (options.help || bench === undefined) {
   process.exit(options.help ? 0 : 64);
 }
 if (process.platform !== "linux") fail("The benchmarks read /proc, which only Linux has.");
+if (scenario === "pull" && options.profile !== undefined) {
+  process.stdout.write(`${await profilePull(count(options.rows), resolve(options.profile))}\n`);
+  process.exit(0);
+}
 const measured = await bench();
 const results = measured.map((one) => resultOf(scenario, one));
 const file = join(ROOT, "bench", "results.json");

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { profileFlags, startProfiledAgent } from "./profile/agent.ts";
+import { summaryOf } from "./profile/summary.ts";
 import type { Measured } from "./results.ts";
 import { fillNarrow, NARROW, NARROW_COLUMNS } from "./rows.ts";
 import { definePull, onSite, runWhole, type Site } from "./site.ts";
@@ -32,16 +34,12 @@ interface OurRun extends Usage {
 export interface PullOptions {
   readonly rows: number;
   readonly runs: number;
-  /** A folder for CPU profiles of the peer and the function host; their figures are then not to be compared. */
-  readonly profile: string | undefined;
   readonly say: (line: string) => void;
 }
 
 export function benchPull(options: PullOptions): Promise<Measured[]> {
   const { rows, runs, say } = options;
-  const flags = profileFlags(options.profile);
-  const settings = flags.length === 0 ? {} : { NODE_OPTIONS: flags.join(" ") };
-  return onSite({ settings }, async (site) => {
+  return onSite({}, async (site) => {
     say(`filled ${NARROW} with ${rows} rows in ${(await fillNarrow(site.sqlServer.server, rows)).toFixed(1)} s`);
     for (const format of FORMATS) {
       await definePull(site, format, { op: "sql.table", table: NARROW, columns: "*" }, format);
@@ -50,7 +48,7 @@ export function benchPull(options: PullOptions): Promise<Measured[]> {
     const peers: PeerRun[] = [];
     // One after the other in every round, so that whatever else the machine does meets all of them; the first is to warm up.
     for (let round = 0; round <= runs; round++) {
-      const peer = await runPeer(site, rows, flags);
+      const peer = await runPeer(site, rows, []);
       if (round > 0) peers.push(peer);
       const shown = [`peer ${peer.seconds.toFixed(2)} s`];
       for (const format of FORMATS) {
@@ -63,9 +61,6 @@ export function benchPull(options: PullOptions): Promise<Measured[]> {
     return [...FORMATS.flatMap((format) => measured(format, rows, ours[format], peers)), ...sourceOf(rows, ours.arrow)];
   });
 }
-
-const profileFlags = (folder: string | undefined): string[] =>
-  folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
 
 async function runOurs(site: Site, format: Format, rows: number): Promise<OurRun> {
   const before = site.relay.stats().bytesToSender;
@@ -89,6 +84,21 @@ async function runPeer(site: Site, rows: number, flags: readonly string[]): Prom
 }
 
 const MEGABYTE = 1e6;
+
+/** One run of the Arrow sink and one of the peer with CPU profiles of every process; answers what these say. */
+export async function profilePull(rows: number, folder: string): Promise<string> {
+  const settings = { NODE_OPTIONS: profileFlags(folder, "function-host").join(" ") };
+  await onSite({ settings }, async (plain) => {
+    await fillNarrow(plain.sqlServer.server, rows);
+    const site = await startProfiledAgent(plain, folder);
+    await definePull(site, "arrow", { op: "sql.table", table: NARROW, columns: "*" }, "arrow");
+    await runOurs(site, "arrow", rows);
+    await runPeer(site, rows, profileFlags(folder, "peer"));
+  });
+  return ["executor", "supervisor", "function-host", "peer"]
+    .map((name) => `${name}: ${summaryOf(join(folder, name))}`)
+    .join("\n\n");
+}
 
 function measured(format: Format, rows: number, ours: readonly OurRun[], peers: readonly PeerRun[]): Measured[] {
   const against = (of: (peer: PeerRun) => number) => ({ name: PEER_NAME, values: peers.map(of) });
