@@ -44,11 +44,16 @@ export function createListener(deps: ListenerDeps): Listener {
   let channel: ControlChannel | undefined;
   let state: ChannelState = { state: "offline", why: "not connected yet" };
 
+  // A throw would leave a socket's event handler and end the agent, with every session: no message may do that.
   const onText = (from: () => ControlChannel) => (text: string) => {
-    const action = onControlMessage(text);
-    if (action.do === "accept") deps.onAccept(action);
-    else if (action.do === "answer") from().send(action.frame);
-    else log.warn({ why: action.why }, "a control message was ignored");
+    try {
+      const action = onControlMessage(text);
+      if (action.do === "accept") deps.onAccept(action);
+      else if (action.do === "answer") from().send(action.frame);
+      else log.warn({ why: action.why }, "a control message was ignored");
+    } catch (error) {
+      log.error({ why: (error as Error).message }, "a control message could not be served");
+    }
   };
 
   const connect = async (signal: AbortSignal): Promise<ControlChannel> => {

@@ -16,18 +16,26 @@ export function createReject(network: Network, log: Logger): Reject {
     if (running >= MAX_AT_ONCE) return log.warn("too many accepts to turn down at once; one was left unanswered");
     running += 1;
     const agent = createAgent(network, HANDSHAKE_TIMEOUT_MS);
-    const socket = new WebSocket(rejectAddress(address, status, description), {
-      agent,
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-      perMessageDeflate: false,
-      followRedirects: false,
-    });
+    const over = (): void => {
+      running -= 1;
+      agent.destroy();
+    };
+    let socket: WebSocket;
+    try {
+      socket = new WebSocket(rejectAddress(address, status, description), {
+        agent,
+        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+        perMessageDeflate: false,
+        followRedirects: false,
+      });
+    } catch (error) {
+      // The constructor throws at once for what it does not take as an address.
+      over();
+      return log.warn({ why: (error as Error).message }, "an accept could not be turned down");
+    }
     // 410 is the relay's success; `ws` reports it as an error and a close like any other refusal.
     socket.on("error", () => {});
     socket.on("open", () => socket.terminate());
-    socket.on("close", () => {
-      running -= 1;
-      agent.destroy();
-    });
+    socket.on("close", over);
   };
 }

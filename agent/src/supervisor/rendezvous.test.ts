@@ -21,6 +21,8 @@ for (const address of [
   "wss://user:word@g1.servicebus.windows.net/$hc/a",
   "wss://g1.servicebus.windows.net/other",
   "wss://127.0.0.1/$hc/a",
+  "wss://g1.servicebus.windows.net/$hc/a#",
+  "wss://g1.servicebus.windows.net/$hc/a?sb-hc-action=accept#x",
   "not an address",
 ]) {
   test(`${address} is refused`, () => assert.equal(allowed(address), false));

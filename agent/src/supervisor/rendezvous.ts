@@ -38,9 +38,10 @@ export function isRendezvousAddress(
   namespaceHost: string,
   rendezvousHosts: readonly string[],
 ): boolean {
+  // Not by `url.hash`: a bare `#` at the end leaves it empty, and a WebSocket still refuses what is appended behind it.
+  if (address.includes("#")) return false;
   const url = URL.parse(address);
-  if (url === null || url.protocol !== "wss:" || url.username !== "" || url.password !== "" || url.hash !== "")
-    return false;
+  if (url === null || url.protocol !== "wss:" || url.username !== "" || url.password !== "") return false;
   if (!url.pathname.startsWith("/$hc/")) return false;
   const port = url.port === "" ? "443" : url.port;
   if (rendezvousHosts.some((entry) => (entry.includes(":") ? entry : `${entry}:443`) === `${url.hostname}:${port}`)) {
