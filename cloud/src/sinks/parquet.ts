@@ -10,16 +10,19 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { BlobSinkOptions } from "./arrow.ts";
 import { stageFile } from "./blob.ts";
 import type { FromWorker, ToWorker } from "./parquet-worker.ts";
+import { createPermits } from "./permits.ts";
 import type { Part, Sink } from "./sink.ts";
 
 const GROUP_ROWS = 65_536;
 const GROUP_BYTES = 32 * 2 ** 20;
 const WRITERS = 2;
+/** Then the run gives its turn up and comes again: a slow source must not make the runs of others fail. */
+const PERMIT_WAIT_MS = 20_000;
 const HEAP_MIB = 256;
 const WASM_BYTES = 768 * 2 ** 20;
 
 export function parquetSink({ container, blockBytes, random }: BlobSinkOptions): Sink {
-  const acquire = semaphore(WRITERS);
+  const acquire = createPermits(WRITERS, PERMIT_WAIT_MS);
   return {
     extension: "parquet",
     async open(path) {
@@ -119,21 +122,3 @@ function startThread(): Thread {
 
 const tooMuch = (cause: unknown) =>
   new SallyportError("limit.memory", "Writing Parquet needs more memory than it may have.", {}, cause);
-
-/** Gives at most `most` permits at a time, in the order of asking; each is given back by its own function, once. */
-function semaphore(most: number): () => Promise<() => void> {
-  let free = most;
-  const waiting: (() => void)[] = [];
-  return async () => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((go) => waiting.push(go));
-    let given = false;
-    return () => {
-      if (given) return;
-      given = true;
-      const next = waiting.shift();
-      if (next) next();
-      else free += 1;
-    };
-  };
-}

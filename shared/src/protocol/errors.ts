@@ -321,6 +321,11 @@ export const ERRORS = {
     retry: "never",
     advice: "A blob has another content than the run says: somebody else writes to this container.",
   },
+  "sink.busy": {
+    http: 503,
+    retry: "free",
+    advice: "Wait: the run takes its turn by itself. If it waits often, let the function app scale out.",
+  },
   "storage.failed": { http: 503, retry: "later", advice: "Look at the storage account's health." },
   "secrets.unavailable": {
     http: 503,

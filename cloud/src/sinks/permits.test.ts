@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { it } from "node:test";
+import { createPermits } from "./permits.ts";
+
+it("gives as many as there are, and then one for each that comes back, in the order of asking", async () => {
+  const acquire = createPermits(2, 10_000);
+  const [first, second] = [await acquire(), await acquire()];
+  const order: string[] = [];
+  const third = acquire().then((release) => (order.push("third"), release));
+  const fourth = acquire().then((release) => (order.push("fourth"), release));
+  first();
+  first(); // giving back twice gives nothing away
+  const releaseThird = await third;
+  assert.deepEqual(order, ["third"]);
+  second();
+  await fourth;
+  assert.deepEqual(order, ["third", "fourth"]);
+  releaseThird();
+  assert.equal(typeof (await acquire()), "function");
+});
+
+it("who waits too long gets sink.busy, and takes no permit with it", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const acquire = createPermits(1, 20_000);
+  const release = await acquire();
+  const late = assert.rejects(acquire(), { code: "sink.busy" });
+  t.mock.timers.tick(20_000);
+  await late;
+  release();
+  assert.equal(typeof (await acquire()), "function");
+});
