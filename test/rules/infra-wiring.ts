@@ -1,0 +1,127 @@
+/** Rules over how the files of infra/ fit together: names that exist, parameters that arrive, tags that azd looks for. */
+import { posix } from "node:path";
+import { parseStrictYaml } from "@sallyport/agent/src/strict-yaml.ts";
+import { field, literal, mentions, type Statement, within } from "./bicep.ts";
+import type { BicepFile } from "./infra.ts";
+
+/** Words of the language that an expression may begin with. */
+const WORDS = new Set(["true", "false", "null", "for", "in", "if"]);
+const NEEDS_USE = new Set(["param", "var"]);
+
+/** Names that a file uses and does not have, and parameters and variables that it has and does not use. */
+export const symbolFaults = (files: readonly BicepFile[]): string[] =>
+  files.flatMap(({ path, statements }) => {
+    const declared = statements.filter(({ keyword }) => keyword !== "output" && keyword !== "targetScope");
+    const names = declared.map(({ name }) => name);
+    const used = statements.flatMap(({ value }) =>
+      mentions(value)
+        .filter(({ member, called }) => !member && !called)
+        .map(({ name }) => name),
+    );
+    const loops = statements.flatMap(({ value }) => loopVariables(value));
+    return [
+      ...names
+        .filter((name, index) => names.indexOf(name) !== index)
+        .map((name) => `${path}: ${name} is declared twice`),
+      ...used
+        .filter((name) => !names.includes(name) && !WORDS.has(name) && !loops.includes(name))
+        .map((name) => `${path}: nothing is called ${name}`),
+      ...declared
+        .filter(({ keyword, name }) => NEEDS_USE.has(keyword) && !used.includes(name))
+        .map(({ keyword, name }) => `${path}: the ${keyword} ${name} is not used`),
+    ];
+  });
+
+const loopVariables = (value: Statement["value"]): string[] =>
+  mentions(value).flatMap(({ name }, index, all) => (name === "for" ? [all[index + 1]!.name] : []));
+
+const isRequired = ({ keyword, value }: Statement): boolean => keyword === "param" && value === undefined;
+const declaredBy = (file: BicepFile, keyword: Statement["keyword"]): string[] =>
+  file.statements.filter((statement) => statement.keyword === keyword).map(({ name }) => name);
+
+/** Modules get the parameters that they have and give the outputs that are taken from them; no file lies there for nothing. */
+export function moduleFaults(files: readonly BicepFile[]): string[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const reached = new Set(["infra/main.bicep"]);
+  const faults = files.flatMap((file) =>
+    file.statements
+      .filter(({ keyword }) => keyword === "module")
+      .flatMap((module) => {
+        const path = posix.join(posix.dirname(file.path), module.type);
+        const target = byPath.get(path);
+        if (target === undefined) return [`${file.path}: there is no ${path}`];
+        reached.add(path);
+        return wiringFaults(file, module, target);
+      }),
+  );
+  const lost = files.filter(({ path }) => !reached.has(path)).map(({ path }) => `${path} belongs to nothing`);
+  return [...faults, ...lost];
+}
+
+function wiringFaults(file: BicepFile, module: Statement, target: BicepFile): string[] {
+  const params = field(module.value, "params");
+  const given = params?.kind === "object" ? [...params.fields.keys()] : [];
+  const required = target.statements.filter(isRequired).map(({ name }) => name);
+  const outputs = declaredBy(target, "output");
+  const taken = file.statements.flatMap(({ value }) => {
+    const all = mentions(value);
+    return all.flatMap(({ name, member }, at) =>
+      name === module.name && !member && all[at + 1]?.name === "outputs" ? [all[at + 2]?.name ?? "?"] : [],
+    );
+  });
+  return [
+    ...given
+      .filter((name) => !declaredBy(target, "param").includes(name))
+      .map((name) => `${target.path} takes no ${name}`),
+    ...required.filter((name) => !given.includes(name)).map((name) => `${target.path} is not given ${name}`),
+    ...taken.filter((name) => !outputs.includes(name)).map((name) => `${target.path} gives no ${name}`),
+  ];
+}
+
+const VARIABLE = /^\$\{([A-Z][A-Z0-9_]*)(=[^}]*)?\}$/;
+
+/** main.parameters.json gives what main.bicep needs, from azd's environment; and no output overwrites what it is made from. */
+export function parameterFaults(files: readonly BicepFile[], parametersJson: string): string[] {
+  const main = files.find(({ path }) => path === "infra/main.bicep")!;
+  const { parameters } = JSON.parse(parametersJson) as { parameters: Record<string, { value: string }> };
+  const variables = Object.entries(parameters).map(([name, { value }]) => [name, VARIABLE.exec(value)?.[1]] as const);
+  const outputs = declaredBy(main, "output");
+  const required = main.statements.filter(isRequired).map(({ name }) => name);
+  // azd sets these two itself, and to the same values.
+  const stable = ["AZURE_LOCATION", "AZURE_ENV_NAME"];
+  return [
+    ...variables
+      .filter(([, variable]) => variable === undefined)
+      .map(([name]) => `${name} is not one of azd's variables`),
+    ...variables
+      .filter(([name]) => !declaredBy(main, "param").includes(name))
+      .map(([name]) => `main.bicep takes no ${name}`),
+    ...required.filter((name) => !(name in parameters)).map((name) => `main.parameters.json lacks ${name}`),
+    ...outputs.filter((name) => name !== name.toUpperCase()).map((name) => `the output ${name} is not in upper case`),
+    ...variables
+      .filter(([, variable]) => variable !== undefined && outputs.includes(variable) && !stable.includes(variable))
+      .map(([name]) => `an output becomes the next deployment's ${name}`),
+  ];
+}
+
+/** azd finds the group by one tag and each service's app by the other; whatever can carry tags carries them. */
+export function tagFaults(files: readonly BicepFile[], azureYaml: string): string[] {
+  const { services } = parseStrictYaml(azureYaml) as { services: Record<string, unknown> };
+  const all = files.flatMap(({ path, statements }) => statements.map((statement) => ({ path, statement })));
+  const environment = all.filter(({ statement }) => field(statement.value, "azd-env-name") !== undefined);
+  const tagged = all.flatMap(({ statement }) =>
+    [...within(field(statement.value, "tags"))].flatMap((node) => literal(field(node, "azd-service-name")) ?? []),
+  );
+  const plain = all
+    .filter(({ statement }) => statement.keyword === "resource" && field(statement.value, "location") !== undefined)
+    .filter(({ statement }) => !mentions(field(statement.value, "tags")).some(({ name }) => name === "tags"));
+  return [
+    ...(environment.map(({ statement }) => statement.name).join() === "tags"
+      ? []
+      : ["azd-env-name is not in the tags"]),
+    ...(tagged.sort().join() === Object.keys(services).sort().join()
+      ? []
+      : [`azd-service-name is ${tagged.join() || "nowhere"}, and azure.yaml says ${Object.keys(services).join()}`]),
+    ...plain.map(({ path, statement }) => `${path}: ${statement.name} has no tags`),
+  ];
+}
