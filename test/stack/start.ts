@@ -10,7 +10,7 @@ import { TableClient } from "@azure/data-tables";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { createTables } from "@sallyport/cloud/src/store/open.ts";
 import { generateKeyPair } from "@sallyport/shared/crypto/identity.ts";
-import { startAzurite } from "../emulators/azurite/start.ts";
+import { type Azurite, startAzurite } from "../emulators/azurite/start.ts";
 import { startFunctionsHost } from "../emulators/functions-host/start.ts";
 import { type Relay, startRelay } from "../emulators/relay/start.ts";
 import { makeTokenChecks } from "../emulators/relay/token-checks.ts";
@@ -36,6 +36,8 @@ export interface Stack {
   /** A file with what a person needs to call the API: origin, first key, authority. */
   readonly access: string;
   readonly relay: Relay;
+  /** Where results go: container `sallyport`. */
+  readonly storage: Azurite;
   readonly agent: RunningAgent;
   readonly sqlServer: SqlServer;
   /** Enrols and starts a further agent of the site, under another name. */
@@ -138,7 +140,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   });
   const access = inFolder("access.json");
   writeFileSync(access, JSON.stringify({ origin, adminKey, caFile }, null, 2), { mode: 0o600 });
-  return { folder, api, origin, caPem: authority.caPem, access, relay, agent, sqlServer, addAgent };
+  return { folder, api, origin, caPem: authority.caPem, access, relay, storage, agent, sqlServer, addAgent };
 }
 
 /** What the owner of the sample's site allows: its two tables, read only. */
