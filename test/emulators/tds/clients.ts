@@ -4,7 +4,7 @@ import { makeAuthority } from "../tls/certificates.ts";
 import { startTds, type Tds, type TdsOptions } from "./start.ts";
 
 export const ADMIN = { name: "sa", password: "Pässwörd-1" } as const;
-export const READER = { name: "reader", password: "Reader-1", rights: { select: ["dbo.Flights", "hr"] } } as const;
+export const READER = { name: "reader", password: "Reader-1", rights: { select: ["dbo.Flights", "hr"] } };
 
 export async function startServer(options: Partial<TdsOptions> = {}): Promise<Tds & { readonly ca: string }> {
   const authority = await makeAuthority();

@@ -13,7 +13,7 @@ const optionsSchema = z.strictObject({
       name: z.string().min(1),
       password: z.string(),
       rights: z
-        .union([z.enum(["sysadmin", "admin", "read"]), z.strictObject({ select: z.array(z.string()) })])
+        .union([z.enum(["sysadmin", "admin", "owner", "read"]), z.strictObject({ select: z.array(z.string()) })])
         .default("sysadmin"),
     }),
   ),

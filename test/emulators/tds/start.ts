@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type DirectResult, runDirectly } from "./direct.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import type { LogEntry } from "./log.ts";
+import type { Server } from "./sql/principals.ts";
 import { closeSession, openSession } from "./sql/sessions.ts";
 import type { Login, State } from "./sql/state.ts";
 import { openStore, type Store } from "./sql/store.ts";
@@ -33,6 +34,10 @@ export interface Tds {
   readonly port: number;
   readonly log: readonly LogEntry[];
   readonly faults: Faults;
+  /** Names of the logins there are now: those of the options, and what CREATE LOGIN made. */
+  logins(): readonly string[];
+  /** Names of the users that CREATE USER made in the first database, or another; lower case. */
+  users(database?: string): readonly string[];
   /** Runs T-SQL as sysadmin in the first database, or another. Throws the first SqlError. */
   sql(text: string, database?: string): Promise<DirectResult>;
   /**
@@ -66,7 +71,8 @@ export async function startTds(options: TdsOptions): Promise<Tds> {
   const sockets = new Set<Socket>();
   const serving = new Set<Promise<void>>();
   let spid = FIRST_SPID;
-  const gate = { logins: options.logins, stores, defaultDatabase, nextSpid: () => spid++ };
+  const server: Server = { stores, logins: [...options.logins], sessions: new Set() };
+  const gate = { server, defaultDatabase, nextSpid: () => spid++ };
   const listener = createServer((socket) => {
     if (faults.forConnection("refuse") !== null) {
       socket.resetAndDestroy();
@@ -93,7 +99,7 @@ export async function startTds(options: TdsOptions): Promise<Tds> {
   const session = (database: string): State => {
     const store = stores.get(database.toLowerCase());
     if (store === undefined) throw new RangeError(`no database ${database}`);
-    return openSession({ spid: spid++, login: administrator, application: "direct", host: "", store, stores });
+    return openSession({ spid: spid++, login: administrator, application: "direct", host: "", store, server });
   };
   const sql = async (text: string, database: string, version: bigint | null): Promise<DirectResult> => {
     const state = session(database);
@@ -108,6 +114,8 @@ export async function startTds(options: TdsOptions): Promise<Tds> {
     port: typeof address === "object" && address !== null ? address.port : 0,
     log,
     faults,
+    logins: () => server.logins.map(({ name }) => name),
+    users: (database = defaultDatabase) => [...(stores.get(database.toLowerCase())?.users ?? [])],
     sql: (text, database = defaultDatabase) => sql(text, database, null),
     reserveRowversion(database = defaultDatabase) {
       const store = stores.get(database.toLowerCase());

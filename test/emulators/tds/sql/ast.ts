@@ -175,6 +175,14 @@ export type StatementBody =
     }
   | { readonly is: "createSchema"; readonly name: string }
   | {
+      readonly is: "principal";
+      readonly change: "createLogin" | "dropLogin" | "createUser" | "dropUser" | "grantSelect";
+      readonly name: string;
+      readonly password: string;
+      readonly login: string;
+      readonly schema: string;
+    }
+  | {
       readonly is: "createView";
       readonly view: readonly string[];
       readonly columns: readonly string[] | null;

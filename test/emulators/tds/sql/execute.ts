@@ -3,12 +3,13 @@ import { SqlError, type SqlErrorRow, sqlError } from "../values/errors.ts";
 import { MAX, type SqlValue, sqlType } from "../values/type.ts";
 import type { Statement } from "./ast.ts";
 import { requireTable } from "./bind-source.ts";
+import { changePrincipal } from "./principals.ts";
 import { runProcedure } from "./procedures.ts";
 import { type evaluate, evaluateAs, holds, type OnError, type Run } from "./run.ts";
 import { runDelete, runInsert, runTruncate, runUpdate } from "./run-change.ts";
 import { runDefinition } from "./run-define.ts";
 import { runQuery } from "./run-query.ts";
-import { openDatabase } from "./sessions.ts";
+import { openDatabase, serverOf } from "./sessions.ts";
 import { setOption } from "./set-option.ts";
 import { begin, commit, rollback } from "./transactions.ts";
 
@@ -71,6 +72,10 @@ async function runStatement(run: Run, statement: Statement, onError: OnError): P
     case "addKey":
     case "drop":
       return runDefinition(run, statement);
+    case "principal":
+      changePrincipal(serverOf(state), state, statement);
+      sink.done(null, 0);
+      return;
     case "insertBulk":
       // The rows come in the next message; here it is only said that they may.
       requireTable(state, statement.table);

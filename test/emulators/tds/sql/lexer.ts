@@ -19,7 +19,7 @@ const RULES: readonly (readonly [Token["kind"] | "space", RegExp])[] = [
   ["quoted", /\[(?:[^\]]|\]\])*\]|"(?:[^"]|"")*"/y],
   ["variable", /@@?[\p{L}\p{N}_$#@]*/uy],
   ["word", /[\p{L}_#][\p{L}\p{N}_@$#]*/uy],
-  ["operator", /<>|!=|<=|>=|!<|!>|\+=|-=|[-+*/%=<>(),.;&|^~]/y],
+  ["operator", /::|<>|!=|<=|>=|!<|!>|\+=|-=|[-+*/%=<>(),.;&|^~]/y],
 ];
 
 /** Throws error 105 for an open string and 102 for a character that starts no token. */

@@ -17,6 +17,7 @@ import {
   withCollation,
 } from "./cursor.ts";
 import { parseExpression } from "./parse-expression.ts";
+import { parseCreatePrincipal, parseDropPrincipal } from "./parse-principal.ts";
 import { parseQuery } from "./parse-query.ts";
 
 export function parseCreate(cursor: Cursor): StatementBody {
@@ -27,6 +28,8 @@ export function parseCreate(cursor: Cursor): StatementBody {
     return { is: "createSchema", name: schema };
   }
   if (take(cursor, "VIEW")) return createView(cursor);
+  const principal = parseCreatePrincipal(cursor);
+  if (principal !== null) return principal;
   const unique = take(cursor, "UNIQUE");
   if (!take(cursor, "CLUSTERED")) take(cursor, "NONCLUSTERED");
   expect(cursor, "INDEX");
@@ -128,6 +131,8 @@ function wholeNumber(cursor: Cursor): bigint {
 }
 
 export function parseDrop(cursor: Cursor): StatementBody {
+  const principal = parseDropPrincipal(cursor);
+  if (principal !== null) return principal;
   const token = next(cursor);
   const kind = token.text.toUpperCase();
   if (kind !== "TABLE" && kind !== "VIEW" && kind !== "SCHEMA" && kind !== "INDEX") throw syntaxError(token);

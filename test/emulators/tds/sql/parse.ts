@@ -18,6 +18,7 @@ import {
 import { tokenize } from "./lexer.ts";
 import { parseAlter, parseCreate, parseDrop, parseInsertBulk } from "./parse-ddl.ts";
 import { parseExpression } from "./parse-expression.ts";
+import { parseGrant } from "./parse-principal.ts";
 import { parseFrom, parseQuery, parseTop, selectItem, tableHints } from "./parse-query.ts";
 import { parseSet } from "./parse-set.ts";
 
@@ -64,6 +65,7 @@ const STATEMENTS: Readonly<Record<string, (cursor: Cursor) => StatementBody>> = 
   CREATE: parseCreate,
   ALTER: parseAlter,
   DROP: parseDrop,
+  GRANT: parseGrant,
   BEGIN: parseBegin,
   COMMIT: (cursor) => ({ is: "transaction", act: "COMMIT", name: transactionName(cursor, true) }),
   ROLLBACK: (cursor) => ({ is: "transaction", act: "ROLLBACK", name: transactionName(cursor, true) }),

@@ -151,7 +151,12 @@ function addKey(state: State, statement: Statement & { is: "createIndex" | "addK
 // Says whether there is anything to drop; throws error 3701 when there should be.
 async function droppable(run: Run, statement: Statement & { is: "drop" }): Promise<boolean> {
   const { state } = run;
-  if (statement.kind === "SCHEMA" || statement.kind === "INDEX") return true;
+  if (statement.kind === "INDEX") return true;
+  if (statement.kind === "SCHEMA") {
+    const known = statement.names.every((name) => state.store.catalog.schemas.has((name[0] ?? "").toLowerCase()));
+    if (!known && !statement.ifExists) throw sqlError(15151, "drop", "schema", statement.names.join(", "));
+    return known;
+  }
   for (const name of statement.names) {
     try {
       requireTable(state, name);
@@ -164,8 +169,17 @@ async function droppable(run: Run, statement: Statement & { is: "drop" }): Promi
   return true;
 }
 
+/** Throws error 3729. */
+function requireEmptySchema(state: State, schema: string): void {
+  const inside = [...state.store.catalog.tables.values()].find(
+    (table) => table.schema.toLowerCase() === schema.toLowerCase(),
+  );
+  if (inside !== undefined) throw sqlError(3729, schema, inside.name);
+}
+
 function drop(state: State, statement: Statement & { is: "drop" }): void {
   for (const name of statement.names) {
+    if (statement.kind === "SCHEMA") requireEmptySchema(state, name[0] ?? "");
     if (statement.kind === "INDEX") {
       const table = requireTable(state, statement.on ?? []);
       state.sqlite.exec(`DROP INDEX ${quoteName(`${table.objectId}.${name[0]}`)}`);

@@ -6,7 +6,7 @@ import { type Bound, computed, constant, converted, INT } from "./bound.ts";
 import { type Catalog, isTemporary, splitName, type Table, tableKey } from "./catalog.ts";
 import { syntaxError } from "./cursor.ts";
 import { tokenize } from "./lexer.ts";
-import { isAdmin, maySelect, type State } from "./state.ts";
+import { isAdmin, isServerAdmin, maySelect, type State } from "./state.ts";
 import { minActiveVersion } from "./store.ts";
 import { catalogTypeName } from "./system-tables.ts";
 
@@ -117,7 +117,10 @@ const server: Readonly<Record<string, readonly [SqlType, Body]>> = {
   app_name: [NAME, (state) => state.application],
   program_name: [NAME, (state) => state.application],
   host_name: [NAME, (state) => state.host],
-  is_srvrolemember: [INT, (state, [role]) => (text(role).toLowerCase() === "public" || isAdmin(state.login) ? 1 : 0)],
+  is_srvrolemember: [
+    INT,
+    (state, [role]) => (text(role).toLowerCase() === "public" || isServerAdmin(state.login) ? 1 : 0),
+  ],
   is_rolemember: [INT, (state, [role]) => (text(role).toLowerCase() === "public" || isAdmin(state.login) ? 1 : 0)],
   is_member: [INT, (state, [role]) => (text(role).toLowerCase() === "public" || isAdmin(state.login) ? 1 : 0)],
   has_perms_by_name: [INT, permission],

@@ -1,5 +1,6 @@
 /** Opens and ends a session's place in a database. */
 import { sqlError } from "../values/errors.ts";
+import type { Server } from "./principals.ts";
 import { installFunctions } from "./runtime.ts";
 import { installServerFunctions } from "./server-functions.ts";
 import type { Login, State } from "./state.ts";
@@ -12,10 +13,17 @@ export interface SessionOptions {
   readonly application: string;
   readonly host: string;
   readonly store: Store;
-  readonly stores: ReadonlyMap<string, Store>;
+  readonly server: Server;
 }
 
-const storesOf = new WeakMap<State, ReadonlyMap<string, Store>>();
+const servers = new WeakMap<State, Server>();
+
+/** The server that a session is one of. */
+export function serverOf(state: State): Server {
+  const server = servers.get(state);
+  if (server === undefined) throw new Error("a session without a server");
+  return server;
+}
 
 export function openSession(options: SessionOptions): State {
   const { spid, login, application, host, store } = options;
@@ -40,7 +48,8 @@ export function openSession(options: SessionOptions): State {
     reservedVersion: null,
     identityInsert: null,
   };
-  storesOf.set(state, options.stores);
+  servers.set(state, options.server);
+  options.server.sessions.add(state);
   install(state);
   return state;
 }
@@ -52,7 +61,7 @@ function install(state: State): void {
 
 /** USE. Throws error 911 for a database that is not there. */
 export function openDatabase(state: State, database: string): void {
-  const store = storesOf.get(state)?.get(database.toLowerCase());
+  const store = serverOf(state).stores.get(database.toLowerCase());
   if (store === undefined) throw sqlError(911, database);
   if (store === state.store) return;
   if (state.transaction !== null) throw sqlError(20001, "USE inside a transaction is not emulated.");
@@ -79,4 +88,5 @@ export function resetSession(state: State): void {
 export function closeSession(state: State): void {
   if (state.transaction !== null) rollback(state);
   state.sqlite.close();
+  serverOf(state).sessions.delete(state);
 }

@@ -9,9 +9,11 @@ export interface Login {
   readonly password: string;
   /**
    * `sysadmin` (also spelt `admin`, and the default); `read`, which may SELECT everything and change nothing; or what it
-   * may SELECT: schemas (`hr`) and tables or views (`dbo.Flights`).
+   * may SELECT: schemas (`hr`) and tables or views (`dbo.Flights`). `owner` may do all in its database, and make no logins.
    */
-  readonly rights?: "sysadmin" | "admin" | "read" | { readonly select: readonly string[] };
+  readonly rights?: "sysadmin" | "admin" | "owner" | "read" | { readonly select: string[] };
+  /** Made by CREATE LOGIN: it gets into the databases that it is a user of. */
+  readonly onlyAsUser?: true;
 }
 
 export interface Variable {
@@ -55,9 +57,12 @@ export interface State {
   identityInsert: string | null;
 }
 
+/** Whether it may do everything in a database. */
 export function isAdmin({ rights = "sysadmin" }: Login): boolean {
-  return rights === "sysadmin" || rights === "admin";
+  return rights === "sysadmin" || rights === "admin" || rights === "owner";
 }
+
+export const isServerAdmin = (login: Login): boolean => isAdmin(login) && login.rights !== "owner";
 
 /** Whether the login may SELECT from that object. The catalog views are everyone's. */
 export function maySelect(login: Login, schema: string, name: string): boolean {

@@ -18,6 +18,8 @@ export interface Store {
   readonly activeVersions: Map<object, bigint>;
   /** The next identity value of each table, by object id; what a rolled back insert took stays taken. */
   readonly identities: Map<number, bigint>;
+  /** Lower-case names of users that CREATE USER made. */
+  readonly users: Set<string>;
   /** A connection of its own for each session, so that readers see committed data only. */
   connect(): DatabaseSync;
   /** Builds the catalog again from the statements that SQLite remembers: after a rollback. */
@@ -33,6 +35,7 @@ export function openStore(path: string, database: string, databases: readonly st
     lastVersion: 2000n,
     activeVersions: new Map(),
     identities: new Map(),
+    users: new Set(),
     connect() {
       const sqlite = new DatabaseSync(path);
       sqlite.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY;");

@@ -143,6 +143,38 @@ export const SQL_ERRORS = {
     ends: "statement",
     text: "Cannot drop the table '%', because it does not exist or you do not have permission.",
   },
+  3729: {
+    class: 16,
+    state: 1,
+    ends: "statement",
+    text: "Cannot drop schema '%' because it is being referenced by object '%'.",
+  },
+  15007: {
+    class: 16,
+    state: 1,
+    ends: "statement",
+    text: "'%' is not a valid login or you do not have permission.",
+  },
+  15023: {
+    class: 16,
+    state: 1,
+    ends: "statement",
+    text: "User, group, or role '%' already exists in the current database.",
+  },
+  15025: { class: 16, state: 1, ends: "statement", text: "The server principal '%' already exists." },
+  15151: {
+    class: 16,
+    state: 1,
+    ends: "statement",
+    text: "Cannot % the % '%', because it does not exist or you do not have permission.",
+  },
+  15247: { class: 16, state: 1, ends: "statement", text: "User does not have permission to perform this action." },
+  15434: {
+    class: 16,
+    state: 1,
+    ends: "statement",
+    text: "Could not drop login '%' as the user is currently logged in.",
+  },
   3902: {
     class: 16,
     state: 1,

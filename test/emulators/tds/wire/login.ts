@@ -1,7 +1,7 @@
 /** Who may come in: the answer to LOGIN7. */
+import { mayEnter, type Server } from "../sql/principals.ts";
 import { openSession } from "../sql/sessions.ts";
-import type { Login, State } from "../sql/state.ts";
-import type { Store } from "../sql/store.ts";
+import type { State } from "../sql/state.ts";
 import { type SqlError, sqlError } from "../values/errors.ts";
 import type { Login7 } from "./login7.ts";
 import {
@@ -17,9 +17,7 @@ import {
 import { createWriter, type Writer } from "./writer.ts";
 
 export interface Gate {
-  readonly logins: readonly Login[];
-  /** By lower-case name. */
-  readonly stores: ReadonlyMap<string, Store>;
+  readonly server: Server;
   readonly defaultDatabase: string;
   readonly nextSpid: () => number;
 }
@@ -30,14 +28,15 @@ export type Admission =
   | { readonly errors: readonly SqlError[]; readonly trueState: number };
 
 export function admit(gate: Gate, login7: Login7): Admission {
-  const login = gate.logins.find(({ name }) => name.toLowerCase() === login7.user.toLowerCase());
+  const login = gate.server.logins.find(({ name }) => name.toLowerCase() === login7.user.toLowerCase());
   if (login === undefined || login7.integrated) return { errors: [sqlError(18456, login7.user)], trueState: 5 };
   if (login.password !== login7.password) return { errors: [sqlError(18456, login7.user)], trueState: 8 };
   const wanted = login7.database === "" ? gate.defaultDatabase : login7.database;
-  const store = gate.stores.get(wanted.toLowerCase());
-  if (store === undefined) return { errors: [sqlError(4060, wanted), sqlError(18456, login7.user)], trueState: 38 };
+  const store = gate.server.stores.get(wanted.toLowerCase());
+  if (store === undefined || !mayEnter(login, store))
+    return { errors: [sqlError(4060, wanted), sqlError(18456, login7.user)], trueState: 38 };
   const { application, host } = login7;
-  return { state: openSession({ spid: gate.nextSpid(), login, application, host, store, stores: gate.stores }) };
+  return { state: openSession({ spid: gate.nextSpid(), login, application, host, store, server: gate.server }) };
 }
 
 export function admissionTokens(admission: Admission, login7: Login7): Writer {
