@@ -108,7 +108,9 @@ function readStatement(reader: Reader): Statement {
   const type = keyword === "targetScope" || keyword === "var" ? "" : reader.take().value;
   const existing = reader.is("existing");
   if (existing) reader.take();
-  const value = reader.is("=") ? (reader.take(), readExpression(reader)) : undefined;
+  const hasValue = reader.is("=");
+  if (hasValue) reader.take();
+  const value = hasValue ? readExpression(reader) : undefined;
   if (!reader.ended() && reader.peek()?.kind !== "line")
     throw new Error(`${keyword} ${name} does not end with its line`);
   return { keyword, name, type, existing, decorators, value };

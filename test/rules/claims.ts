@@ -1,0 +1,43 @@
+/** docs/security/claims.md as the rules see it: numbered claims, and the tests that each one names. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "./source.ts";
+
+/** The invariants of the design. */
+const CLAIMS = 10;
+/** What a test runner or a system suite picks up, so that a named proof is one that runs. */
+const RUNS =
+  /^(shared|agent|cloud|test\/(e2e|emulators|rules|system))\/.*\.test\.ts$|^test\/system\/[a-z]+\/suite\.ts$/;
+
+export const readClaims = (): string => readFileSync(join(ROOT, "docs/security/claims.md"), "utf8");
+
+/** Every path of this repository that stands in backticks; what has a space in it is a command. */
+const pathsIn = (text: string): string[] =>
+  [...text.matchAll(/`((?:shared|agent|cloud|test|docs|infra|bench)\/[^`\s]+)`/g)].map(([, path]) => path!);
+
+const section = (text: string, heading: string): string =>
+  new RegExp(`\\*\\*${heading}\\.?\\*\\*([\\s\\S]*?)(?=\\n\\*\\*|$)`).exec(text)?.[1]?.trim() ?? "";
+
+/** One sentence for each path that is not there, and each claim without its parts, or whose proofs nobody runs. */
+export function claimFaults(page: string, exists: (path: string) => boolean = isFile): string[] {
+  const claims = page.split(/^## /m).slice(1);
+  const numbers = claims.map((text) => Number.parseInt(text, 10));
+  const expected = Array.from({ length: CLAIMS }, (_, index) => index + 1);
+  const lost = pathsIn(page).filter((path) => !exists(path));
+  return [
+    ...lost.map((path) => `${path} is not there`),
+    ...(numbers.join() === expected.join() ? [] : [`the claims are numbered ${numbers.join(", ")}`]),
+    ...claims.flatMap((text) => {
+      const proofs = pathsIn(section(text, "Proved by").replaceAll(/: .*/g, ""));
+      return [
+        ...["Claim", "Limits"]
+          .filter((part) => section(text, part) === "")
+          .map((part) => `claim ${Number.parseInt(text, 10)} has no ${part}`),
+        ...(proofs.length > 0 ? [] : [`claim ${Number.parseInt(text, 10)} names no test`]),
+        ...proofs.filter((path) => !RUNS.test(path)).map((path) => `${path} is no test that anything runs`),
+      ];
+    }),
+  ];
+}
+
+const isFile = (path: string): boolean => existsSync(join(ROOT, path));
