@@ -29,6 +29,15 @@ describe("docs/security/claims.md", () => {
       "cloud/src/pulls/run.ts is no test that anything runs",
     ]);
   });
+  it("a test in a folder that no runner looks into, or a suite that is not in the list, proves nothing", () => {
+    for (const path of ["test/stack/a.test.ts", "test/system/none/suite.ts"]) {
+      const changed = page.replace("`cloud/src/pulls/model.test.ts`", `\`${path}\``);
+      assert.deepEqual(
+        claimFaults(changed, () => true),
+        [`${path} is no test that anything runs`],
+      );
+    }
+  });
   it("a claim without limits, without a test, or that was dropped is seen", () => {
     assert.deepEqual(faultOf("**Limits.** Numbers of SQL Server", "Numbers of SQL Server"), ["claim 10 has no Limits"]);
     assert.deepEqual(faultOf(/(## 9\.[\s\S]*?)\*\*Proved by\*\*[\s\S]*?(\*\*Limits)/, "$1$2"), [
