@@ -5,7 +5,8 @@ import { importsOf, ROOT } from "./source.ts";
 
 /** The invariants of the design. */
 const CLAIMS = 10;
-/** The folders of `npm test`, read from its own pattern: `"{shared,agent,…}/**/*.test.ts"`. */
+
+/** The folders of `npm test`, read from its own pattern. */
 function testedFolders(): string[] {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: { test: string } };
   const folders = /\{([^}]+)\}\/\*\*\/\*\.test\.ts/.exec(scripts.test)?.[1];
