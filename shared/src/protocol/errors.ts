@@ -22,7 +22,7 @@ export const ERRORS = {
   "api.forbidden": {
     http: 403,
     retry: "never",
-    advice: "Use a key that has the scope named in the detail, for this tenant.",
+    advice: "Use a key that has the scope that the facts name, for this tenant.",
   },
   "api.invalid": {
     http: 400,
@@ -33,9 +33,9 @@ export const ERRORS = {
   "api.conflict": {
     http: 409,
     retry: "never",
-    advice: "It exists already with another content: read it, then change it with If-Match.",
+    advice: "It exists already with another content: read it, then send the change with its `revision`.",
   },
-  "api.too_large": { http: 413, retry: "never", advice: "Send a smaller body; the limit is in the detail." },
+  "api.too_large": { http: 413, retry: "never", advice: "Send a smaller body; the limit is in the facts." },
   "api.changed": { http: 412, retry: "later", advice: "Somebody changed it meanwhile: read it again and repeat." },
   "api.internal": { http: 500, retry: "later", advice: "Look for this instance id in the function app's log." },
   "settings.invalid": { http: 500, retry: "never", advice: "Set what the message names, then start again." },
@@ -99,7 +99,7 @@ export const ERRORS = {
   "agent.locked": {
     http: 503,
     retry: "free",
-    advice: "The agent's owner locked it: ask them, `sallyport unlock` opens it.",
+    advice: "The agent's owner locked it: ask them; removing `control/lock` from its folder opens it.",
   },
   "agent.draining": {
     http: 503,
@@ -161,7 +161,7 @@ export const ERRORS = {
   "policy.denied": {
     http: 403,
     retry: "never",
-    advice: "Ask the agent's owner to allow it; `sallyport policy suggest` prints the lines.",
+    advice: "Ask the agent's owner to allow it; `sallyport policy test` tells them which rule is missing.",
   },
   "policy.ambiguous": {
     http: 403,
@@ -173,7 +173,7 @@ export const ERRORS = {
     retry: "later",
     advice: "Run `sallyport policy check` on the agent and mend what it names.",
   },
-  "request.invalid": { http: 400, retry: "never", advice: "Mend the operation's fields named in the detail." },
+  "request.invalid": { http: 400, retry: "never", advice: "Mend the operation's fields that the facts name." },
   "request.refused": {
     http: 403,
     retry: "never",
@@ -197,7 +197,7 @@ export const ERRORS = {
   "connection.unreachable": {
     http: 502,
     retry: "later",
-    advice: "Check address, port and firewall from the agent's machine: `sallyport doctor`.",
+    advice: "Check address, port and firewall from the agent's machine, and that the server runs.",
   },
   "connection.tls": {
     http: 502,
@@ -225,7 +225,7 @@ export const ERRORS = {
     advice: "The database is missing, offline, or the login may not open it.",
   },
   "connection.lost": { http: 502, retry: "later", advice: "The server closed the connection: look at its log." },
-  "sql.syntax": { http: 400, retry: "never", advice: "Mend the statement; the number in the detail is SQL Server's." },
+  "sql.syntax": { http: 400, retry: "never", advice: "Mend the statement; the number in the facts is SQL Server's." },
   "sql.not_found": {
     http: 404,
     retry: "never",
@@ -237,11 +237,11 @@ export const ERRORS = {
     retry: "later",
     advice: "Look for locks on the server, or give an index that fits the read.",
   },
-  "sql.permission": { http: 403, retry: "never", advice: "Grant the login what the detail names." },
+  "sql.permission": { http: 403, retry: "never", advice: "Grant the login what the facts name." },
   "sql.failed": {
     http: 502,
     retry: "never",
-    advice: "Look up the number in the detail in SQL Server's documentation.",
+    advice: "Look up the number in the facts in SQL Server's documentation.",
   },
   "sql.watermark_lost": {
     http: 409,
@@ -251,7 +251,7 @@ export const ERRORS = {
   "sql.snapshot_unavailable": {
     http: 409,
     retry: "never",
-    advice: "Run `ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON`, or choose `consistency: convergent`.",
+    advice: "Run `ALTER DATABASE … SET ALLOW_SNAPSHOT_ISOLATION ON` on the server.",
   },
   "sql.no_key": {
     http: 400,
@@ -264,7 +264,7 @@ export const ERRORS = {
   "value.not_exact": {
     http: 422,
     retry: "never",
-    advice: "Leave the column out, CAST it in a statement, or set the pull's option `timestamps: text`.",
+    advice: "Leave the column out, or CAST it to text in a statement of the policy.",
   },
   "write.outcome_unknown": {
     http: 502,
@@ -277,7 +277,7 @@ export const ERRORS = {
   "limit.bytes": {
     http: 422,
     retry: "never",
-    advice: "Raise the limit named in the detail, or leave the large column out.",
+    advice: "Raise the limit that the facts name, or leave the large column out.",
   },
   "limit.time": {
     http: 422,
