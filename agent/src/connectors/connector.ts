@@ -16,6 +16,11 @@ export interface Target {
   readonly credential: { readonly user: string; readonly password: string; readonly signIn: string };
   /** Shown to the system's own administrator, so that a session can be found and ended there. */
   readonly requestId: string;
+  /**
+   * Told that the credential goes out now (before its first byte does), and that the system took it. What it takes for
+   * a failed attempt depends on both, so a connector that signs in calls both.
+   */
+  readonly onLogin?: (step: "sent" | "accepted") => void;
 }
 
 /** What the owner's rule leaves of the request: what the connector may read, in the words of the policy. */

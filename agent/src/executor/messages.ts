@@ -62,7 +62,17 @@ export const toSupervisor = z.discriminatedUnion("say", [
     /** How long this session may run, by its own and the owner's limits. */
     seconds: z.int().min(1).max(86_400),
   }),
-  z.strictObject({ say: z.literal("end"), code, rowsOut: count, bytesOut: count, source }),
+  /** The system took the login. Said at once: the session goes on, and may be killed. */
+  z.strictObject({ say: z.literal("accepted") }),
+  z.strictObject({
+    say: z.literal("end"),
+    code,
+    rowsOut: count,
+    bytesOut: count,
+    source,
+    /** No login left this machine. Without this word or `accepted` before it, the attempt counts as failed. */
+    unsent: z.literal(true).optional(),
+  }),
 ]);
 export type ToSupervisor = z.infer<typeof toSupervisor>;
 export type RequestReport = Extract<ToSupervisor, { say: "request" }>;

@@ -28,14 +28,16 @@ export interface Performance {
   readonly order: SessionOrder;
   readonly stream: SealedStream;
   readonly connectors: Connectors;
+  readonly onLogin: (step: "sent" | "accepted") => void;
 }
 
 /** @throws the refusal, or what the connector throws; the stream's signal has the reason where that was aborted. */
-export async function perform(work: Work, { request, order, stream, connectors }: Performance): Promise<Outcome> {
+export async function perform(work: Work, performance: Performance): Promise<Outcome> {
+  const { request, order, stream, connectors, onLogin } = performance;
   if (work.do === "refuse") throw work.error;
   if (work.do === "ping") return { complete: true };
   const { allowed, asked } = work;
-  const target = targetOf(work, request, order);
+  const target = { ...targetOf(work, request, order), onLogin };
   const output = createOutput(stream, allowed.limits, request.window);
   const connector = await connectors.mssql;
   const fuse = createTimeFuse(allowed.limits);

@@ -24,15 +24,28 @@ export async function serveOneSession(): Promise<void> {
   await supervisor.say({ say: "ready" });
   const order = await supervisor.order;
   let report: EndReport;
+  const login: LoginWatch = { sent: false };
   try {
-    report = await serve(order, supervisor, connectors);
+    report = await serve(order, supervisor, connectors, login);
   } catch (thrown) {
-    report = { say: "end", code: asOurs(thrown).code, rowsOut: 0, bytesOut: 0 };
+    report = { say: "end", code: asOurs(thrown).code, rowsOut: 0, bytesOut: 0, ...unsentOf(login) };
   }
   await supervisor.say(report);
 }
 
-async function serve(order: SessionOrder, supervisor: Supervisor, connectors: Connectors): Promise<EndReport> {
+/** Whether a credential has left this process, however the session ended. */
+interface LoginWatch {
+  sent: boolean;
+}
+
+const unsentOf = ({ sent }: LoginWatch): { unsent?: true } => (sent ? {} : { unsent: true });
+
+async function serve(
+  order: SessionOrder,
+  supervisor: Supervisor,
+  connectors: Connectors,
+  login: LoginWatch,
+): Promise<EndReport> {
   const network = {
     ...(order.caPem === undefined ? {} : { caPem: order.caPem }),
     ...(order.proxy === undefined ? {} : { proxy: order.proxy }),
@@ -51,10 +64,11 @@ async function serve(order: SessionOrder, supervisor: Supervisor, connectors: Co
       stream.stop(new SallyportError("protocol.truncated", "The other side closed the session.")),
     );
     supervisor.onInterrupt({ finish: () => stream.finish(), stop: (error) => stream.stop(error) });
-    const error = await answer(opened, order, supervisor, connectors);
+    const error = await answer(opened, order, supervisor, connectors, login);
     stream.end();
     await rendezvous.close(isViolation(error) ? 1002 : 1000);
-    return { say: "end", rowsOut: stream.totals.rows, bytesOut: stream.totals.bytes, ...endOf(error) };
+    const { rows: rowsOut, bytes: bytesOut } = stream.totals;
+    return { say: "end", rowsOut, bytesOut, ...endOf(error), ...unsentOf(login) };
   } catch (thrown) {
     await rendezvous.close(1002);
     throw thrown;
@@ -67,6 +81,7 @@ async function answer(
   order: SessionOrder,
   supervisor: Supervisor,
   connectors: Connectors,
+  login: LoginWatch,
 ): Promise<SallyportError | undefined> {
   const startedMs = systemClock.monotonicMs();
   try {
@@ -77,7 +92,11 @@ async function answer(
     const judgement = judge(request, parsePolicy(order.policy, now), order.ping, fromBase64url(order.loginKey)!, now);
     await supervisor.say(judgement.report);
     await supervisor.go;
-    const outcome = await perform(judgement.work, { request, order, stream, connectors });
+    const onLogin = (step: "sent" | "accepted"): void => {
+      if (step === "sent") login.sent = true;
+      else void supervisor.say({ say: "accepted" });
+    };
+    const outcome = await perform(judgement.work, { request, order, stream, connectors, onLogin });
     stream.signal.throwIfAborted();
     const { rows, bytes, batches } = stream.totals;
     const executedMs = systemClock.monotonicMs() - startedMs;

@@ -1,10 +1,7 @@
-/** What the supervisor counts: sessions at a time, sessions a minute, bytes a day, and failed logins. */
+/** What the supervisor counts: sessions at a time, sessions a minute, bytes a day; failed logins: `login-breaker.ts`. */
 
-import { randomBytes } from "node:crypto";
-import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { sha256Text } from "@sallyport/shared/schema/ids.ts";
-import { z } from "zod";
+import type { LoginBreaker, LoginLimits } from "./login-breaker.ts";
 
 /** Why a session is turned down before its rendezvous. */
 export type Refusal = Extract<ErrorCode, "agent.busy" | "agent.locked" | "agent.draining" | "agent.journal_unwritable">;
@@ -69,35 +66,32 @@ export function createAdmission(limits: AdmissionLimits): Admission {
 export interface ConnectionLimits {
   readonly sessions: number;
   readonly bytesPerDay: number;
-  readonly failedLogins: { readonly count: number; readonly perMs: number };
+  readonly failedLogins: LoginLimits;
 }
 
-/** `usage.json`: failed logins by HMAC, so that neither restart nor file tells who tried. */
-export const usage = z.strictObject({
-  v: z.literal(1),
-  loginKey: sha256Text,
-  failedLogins: z.record(sha256Text, z.array(z.int().min(0)).max(100)),
-});
-export type Usage = z.infer<typeof usage>;
-
-export const newUsage = (): Usage => ({ v: 1, loginKey: toBase64url(randomBytes(32)), failedLogins: {} });
+/** One session's place in a connection. Each act counts once. */
+export interface Place {
+  /** The system took the login: this attempt, and the failed ones before it, are forgotten. */
+  loginAccepted(): void;
+  /** No login was sent: the attempt is taken back. */
+  loginUnsent(): void;
+  release(): void;
+}
 
 export interface ConnectionBudgets {
-  /** Takes a place in a connection. @throws limit.sessions, limit.bytes, limit.logins. */
-  begin(connection: string, login: string | undefined, limits: ConnectionLimits): () => void;
+  /**
+   * Takes a place in a connection, and counts its login as failed, on the disk, until somebody says otherwise: whoever
+   * cuts a session short, or runs many at once, gets no further tries by that.
+   * @throws limit.sessions, limit.bytes, limit.logins.
+   */
+  begin(connection: string, login: string | undefined, limits: ConnectionLimits): Place;
   sent(connection: string, bytes: number): void;
-  loginFailed(login: string): void;
-  loginSucceeded(login: string): void;
 }
 
-/**
- * @param sentToday bytes by connection since midnight UTC, recomputed from the journal at start
- * @param store keeps the breaker's state across restarts
- */
+/** @param sentToday bytes by connection since midnight UTC, recomputed from the journal at start */
 export function createConnectionBudgets(
-  state: Usage,
+  breaker: LoginBreaker,
   sentToday: ReadonlyMap<string, number>,
-  store: (state: Usage) => void,
   nowMs: () => number,
 ): ConnectionBudgets {
   const sessions = new Map<string, number>();
@@ -120,47 +114,25 @@ export function createConnectionBudgets(
           limit: "bytesPerDay",
         });
       }
-      const failed = (login === undefined ? [] : (state.failedLogins[login] ?? [])).filter(
-        (atMs) => nowMs() - atMs < limits.failedLogins.perMs,
-      );
-      if (failed.length >= limits.failedLogins.count) {
-        throw new SallyportError(
-          "limit.logins",
-          `Too many failed logins at ${connection}: it is not tried again for now.`,
-        );
-      }
+      const attempt = login === undefined ? undefined : breaker.attempt(connection, login, limits.failedLogins);
       sessions.set(connection, running + 1);
       let ended = false;
-      return () => {
-        if (ended) return;
-        ended = true;
-        sessions.set(connection, (sessions.get(connection) ?? 1) - 1);
+      return {
+        loginAccepted: () => attempt?.("accepted"),
+        loginUnsent: () => attempt?.("unsent"),
+        release() {
+          if (ended) return;
+          ended = true;
+          attempt?.("failed");
+          sessions.set(connection, (sessions.get(connection) ?? 1) - 1);
+        },
       };
     },
     sent(connection, bytes) {
       rollDay();
       sent.set(connection, (sent.get(connection) ?? 0) + bytes);
     },
-    loginFailed(login) {
-      const before = state.failedLogins[login] ?? [];
-      state.failedLogins[login] = [...before, nowMs()].slice(-100);
-      forgetOldest(state);
-      store(state);
-    },
-    loginSucceeded(login) {
-      if (state.failedLogins[login] === undefined) return;
-      delete state.failedLogins[login];
-      store(state);
-    },
   };
 }
 
 const dayOf = (ms: number): number => Math.floor(ms / 86_400_000);
-
-/** Whoever invents logins must not grow the file for ever. */
-function forgetOldest(state: Usage): void {
-  const entries = Object.entries(state.failedLogins);
-  if (entries.length <= 1000) return;
-  const oldest = entries.reduce((a, b) => ((a[1].at(-1) ?? 0) <= (b[1].at(-1) ?? 0) ? a : b));
-  delete state.failedLogins[oldest[0]];
-}

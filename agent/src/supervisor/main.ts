@@ -19,6 +19,7 @@ import { openJournal } from "./journal.ts";
 import type { JournalFacts } from "./journal-line.ts";
 import { createListener } from "./listener.ts";
 import { watchLock } from "./lock.ts";
+import { createLoginBreaker } from "./login-breaker.ts";
 import { createPolicySource } from "./policy-source.ts";
 import { createReject } from "./reject.ts";
 import { runSession } from "./session.ts";
@@ -89,7 +90,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   let draining = false;
   const isDraining = (): boolean => draining || existsSync(join(paths.control, "drain"));
   const isLocked = (): boolean => existsSync(join(paths.control, "lock"));
-  const budgets = createConnectionBudgets(usage, past.sentToday, (state) => storeUsage(paths, state), clock.wallMs);
+  const breaker = createLoginBreaker(usage, (state) => storeUsage(paths, state), clock.wallMs);
+  const budgets = createConnectionBudgets(breaker, past.sentToday, clock.wallMs);
   const admission = createAdmission({
     maxSessions: config.maxSessions,
     sessionsPerMinute: () => sessionsPerMinute(policy.current().policy.limits),

@@ -49,7 +49,7 @@ before(async () => {
 });
 
 let lines: JournalFacts[];
-let budgetRefusal: SallyportError | undefined;
+let budgetRefusal: Error | undefined;
 let journalBroken: boolean;
 let counted: string[];
 beforeEach(() => {
@@ -78,11 +78,14 @@ function begin(offer: Offer = OFFER) {
   const budgets: ConnectionBudgets = {
     begin: () => {
       if (budgetRefusal !== undefined) throw budgetRefusal;
-      return () => counted.push("released");
+      counted.push("begun");
+      return {
+        loginAccepted: () => counted.push("accepted"),
+        loginUnsent: () => counted.push("unsent"),
+        release: () => counted.push("released"),
+      };
     },
     sent: (connection, bytes) => counted.push(`${connection} ${bytes}`),
-    loginFailed: () => counted.push("failed"),
-    loginSucceeded: () => counted.push("succeeded"),
   };
   const session = runSession(offer, executor, {
     journal: {
@@ -150,7 +153,7 @@ test("one hello of the supervisor's own making, go after the journal's line, an 
   say(REQUEST);
   assert.equal(lines.length, 1);
   assert.equal(sent(heard).at(-1), "go");
-  say(END);
+  say({ say: "accepted" }, END);
   exit(0);
   await session.ended;
   const [request, end] = lines;
@@ -159,7 +162,7 @@ test("one hello of the supervisor's own making, go after the journal's line, an 
     [end?.event, end?.rowsOut, end?.bytesOut, end?.reported, end?.code],
     ["end", 5, 700, true, undefined],
   );
-  assert.deepEqual(counted, ["released", "erp 700", "succeeded"]);
+  assert.deepEqual(counted, ["begun", "accepted", "released", "erp 700"]);
   assert.doesNotMatch(JSON.stringify(lines), /LLLL/);
 });
 
@@ -168,6 +171,8 @@ for (const [what, messages] of [
   ["names a request before its key", [REQUEST]],
   ["names a second request", [KEY, REQUEST, REQUEST]],
   ["ends twice", [KEY, END, END]],
+  ["signs in before it may", [KEY, { say: "accepted" }]],
+  ["signs in twice", [KEY, REQUEST, { say: "accepted" }, { say: "accepted" }]],
   ["names a rule that the policy does not have", [KEY, { ...REQUEST, rule: "invented" }]],
   ["names a deny rule as what allows", [KEY, { ...REQUEST, rule: "never" }]],
   ["names a connection that the policy does not have", [KEY, { ...REQUEST, connection: "crm" }]],
@@ -232,15 +237,41 @@ for (const [what, end, code] of [
   });
 }
 
-test("a failed login is counted, a session without request leaves one line", async () => {
-  const first = begin();
-  first.say(KEY, REQUEST, { ...END, code: "connection.login_failed" });
-  first.exit(0);
-  await first.session.ended;
-  assert.ok(counted.includes("failed"));
-  const second = begin();
-  second.say({ ...END, code: "protocol.order" });
-  second.exit(0);
-  await second.session.ended;
+for (const [what, end, attempt] of [
+  ["failed", { ...END, code: "connection.login_failed" }, []],
+  ["was cancelled as soon as it was out", { ...END, code: "request.cancelled" }, []],
+  ["was cut off as soon as it was out", { ...END, code: "protocol.truncated" }, []],
+  ["was never heard of again", undefined, []],
+  ["was never sent", { ...END, code: "connection.unreachable", unsent: true }, ["unsent"]],
+] as const) {
+  test(`a login that ${what}: its attempt ${attempt.length === 0 ? "stays counted" : "is taken back"}`, async () => {
+    const { session, heard, say, exit } = begin();
+    say(KEY, REQUEST);
+    assert.deepEqual([counted, sent(heard).at(-1)], [["begun"], "go"]);
+    if (end !== undefined) say(end);
+    exit(0);
+    await session.ended;
+    assert.deepEqual(
+      counted.filter((each) => each === "accepted" || each === "unsent"),
+      attempt,
+    );
+  });
+}
+
+test("a count of logins that cannot be written is no session, and no end of the supervisor", async () => {
+  budgetRefusal = new Error("ENOSPC");
+  const { session, heard, say, exit } = begin();
+  say(KEY, REQUEST);
+  const refusal = heard.at(-1);
+  assert.equal(refusal?.say === "refuse" && refusal.code, "agent.journal_unwritable");
+  exit(0);
+  await session.ended;
+});
+
+test("a session without request leaves one line", async () => {
+  const { session, say, exit } = begin();
+  say({ ...END, code: "protocol.order" });
+  exit(0);
+  await session.ended;
   assert.deepEqual([lines.at(-1)?.event, lines.at(-1)?.code], ["session", "protocol.order"]);
 });

@@ -14,7 +14,7 @@ import { matchTable } from "../executor/names.ts";
 import type { Network } from "../origin.ts";
 import type { Pinned } from "../state.ts";
 import { VERSION } from "../version.ts";
-import type { ConnectionBudgets, ConnectionLimits } from "./budgets.ts";
+import type { ConnectionBudgets, ConnectionLimits, Place } from "./budgets.ts";
 import type { Executor, ExecutorExit } from "./executors.ts";
 import type { Journal } from "./journal.ts";
 import type { PolicySnapshot } from "./policy-source.ts";
@@ -66,8 +66,9 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   let expected: ToSupervisor["say"] | "nothing" = "key";
   let request: RequestReport | undefined;
   let requestedMs = 0;
+  let accepted = false;
   let end: EndReport | undefined;
-  let release = (): void => {};
+  let place: Place | undefined;
   let deadline = new AbortController();
 
   const killAfter = (ms: number): void => {
@@ -116,6 +117,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
         ...(code === undefined ? {} : { code }),
       });
     } catch (error) {
+      count(() => place?.loginUnsent());
       deps.log.error({ why: (error as Error).message }, "no journal line, so no session");
       executor.send({
         say: "refuse",
@@ -135,15 +137,29 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   const takePlace = (report: RequestReport): SallyportError | undefined => {
     if (report.connection === undefined) return undefined;
     try {
-      release = deps.budgets.begin(report.connection, report.login, limitsOf(policy, report.connection));
+      place = deps.budgets.begin(report.connection, report.login, limitsOf(policy, report.connection));
       return undefined;
     } catch (error) {
       if (error instanceof SallyportError) return error;
-      throw error;
+      deps.log.error({ why: (error as Error).message }, "the count of logins could not be written, so no session");
+      return new SallyportError("agent.journal_unwritable", "The agent cannot write its state.");
+    }
+  };
+
+  /** What it counts stays counted in memory; on the disk a failure leaves the stricter count. */
+  const count = (act: () => void): void => {
+    try {
+      act();
+    } catch (error) {
+      deps.log.error({ why: (error as Error).message }, "the counts of a session could not be written");
     }
   };
 
   executor.onMessage((message) => {
+    if (message.say === "accepted" && expected === "end" && !accepted) {
+      accepted = true;
+      return count(() => place?.loginAccepted());
+    }
     // Each message once and in order; anything else is not our executor any more.
     if (message.say !== expected && !(message.say === "end" && expected !== "nothing"))
       return executor.kill("protocol");
@@ -162,12 +178,12 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
 
   const conclude = (exit: ExecutorExit): void => {
     done.abort();
-    release();
     const code = codeOf(exit, end);
-    if (request?.connection !== undefined) {
-      deps.budgets.sent(request.connection, end?.bytesOut ?? 0);
-      if (request.login !== undefined) countLogin(deps.budgets, request.login, code);
-    }
+    count(() => {
+      if (end?.unsent === true) place?.loginUnsent();
+      place?.release();
+    });
+    if (request?.connection !== undefined) deps.budgets.sent(request.connection, end?.bytesOut ?? 0);
     const facts = {
       ...(code === undefined ? {} : { code }),
       ...(end === undefined ? {} : { rowsOut: end.rowsOut, bytesOut: end.bytesOut }),
@@ -243,11 +259,6 @@ function idsOf({ request, run, pull, connection }: RequestReport) {
     ...(pull === undefined ? {} : { pull }),
     ...(connection === undefined ? {} : { connection }),
   };
-}
-
-function countLogin(budgets: ConnectionBudgets, login: string, code: ErrorCode | undefined): void {
-  if (code === "connection.login_failed" || code === "connection.account_locked") budgets.loginFailed(login);
-  else if (code === undefined) budgets.loginSucceeded(login);
 }
 
 /** The supervisor's own facts come first: what it killed, and for what; then the executor's word; then its silence. */

@@ -44,16 +44,35 @@ export async function openSession(target: Target, cellBytes: number, signal: Abo
     connection.close();
   });
   const session = { connection, messages, close: () => closed(connection) };
+  tellWhenSent(connection, target);
   try {
     await connected(connection, signal);
+    target.onLogin?.("accepted");
     await introduce(session, target.requestId);
     return session;
   } catch (error) {
     await session.close();
     signal.throwIfAborted();
     if (rerouted) throw new SallyportError("connection.unreachable", "The server redirects to another address.");
-    throw connectError(error, messages);
+    const told = connectError(error, messages);
+    // The server looks for the database only once it has taken the password.
+    if (told.code === "connection.database") target.onLogin?.("accepted");
+    throw told;
   }
+}
+
+/**
+ * The driver says nothing between its pre-login and the server's answer, so its own method that writes LOGIN7 is where
+ * the password leaves. @throws TypeError where a new version has no such method: better no session than one uncounted.
+ */
+function tellWhenSent(connection: Connection, target: Target): void {
+  const driver = connection as unknown as { sendLogin7Packet?: (...args: unknown[]) => unknown };
+  const send = driver.sendLogin7Packet;
+  if (send === undefined) throw new TypeError("This driver sends its login some other way.");
+  driver.sendLogin7Packet = (...args) => {
+    target.onLogin?.("sent");
+    return send.apply(connection, args);
+  };
 }
 
 function configuration(target: Target, cellBytes: number): ConnectionConfiguration {

@@ -71,6 +71,34 @@ test("a request cancelled during the login ends there", async () => {
   await assert.rejects(readTable(server, "dbo.Heap", createRecorder(), { signal: aborted }), isCode("limit.time"));
 });
 
+for (const [what, change, steps] of [
+  ["that is right", {}, ["sent", "accepted"]],
+  ["with a wrong password", { credential: { user: "svc_sallyport", password: "x", signIn: "sql" } }, ["sent"]],
+  ["for a database that is not there", { database: "Other" }, ["sent", "accepted"]],
+  ["that no TLS protects", { tls: { mode: "required" } }, []],
+] as const) {
+  test(`a login ${what} is told of: ${steps.join(", ") || "never sent"}`, async () => {
+    const told: string[] = [];
+    const target = { ...change, onLogin: (step: string) => told.push(step) };
+    await readTable(server, "dbo.Heap", createRecorder(), { target }).catch(() => {});
+    assert.deepEqual(told, steps);
+  });
+}
+
+test("a login is told of before it goes out, so one that is cancelled then was sent and not taken", async () => {
+  const controller = new AbortController();
+  const off = server.server.faults.add({ kind: "loginDelay", delayMs: 60_000 }, { times: 1 });
+  const told: string[] = [];
+  const onLogin = (step: string): void => {
+    told.push(step);
+    controller.abort(new SallyportError("request.cancelled", "enough"));
+  };
+  const reading = readTable(server, "dbo.Heap", createRecorder(), { target: { onLogin }, signal: controller.signal });
+  await assert.rejects(reading, isCode("request.cancelled"));
+  assert.deepEqual(told, ["sent"]);
+  off();
+});
+
 test("TDS 8: TLS before anything else", async () => {
   const output = createRecorder();
   await readTable(server, "dbo.Heap", output, { target: { tls: { ...server.target.tls, mode: "strict" } } });

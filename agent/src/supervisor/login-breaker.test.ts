@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createLoginBreaker, newUsage, type Usage } from "./login-breaker.ts";
+
+const HOUR_MS = 3600_000;
+const LIMITS = { count: 3, perMs: HOUR_MS };
+const LOGIN = "L".repeat(43);
+
+function breaker(state: Usage = newUsage(), nowMs: () => number = () => 0) {
+  const stored: Usage[] = [];
+  const { attempt } = createLoginBreaker(state, (next) => stored.push(structuredClone(next)), nowMs);
+  return { attempt: (login = LOGIN) => attempt("erp", login, LIMITS), stored };
+}
+
+test("after three failures it opens for its time, across restarts; a login that is taken closes it", () => {
+  let nowMs = 0;
+  const first = breaker(newUsage(), () => nowMs);
+  for (let failed = 0; failed < 3; failed += 1) first.attempt()("failed");
+  assert.throws(() => first.attempt(), { code: "limit.logins" });
+  first.attempt("M".repeat(43))("failed");
+  const restarted = breaker(first.stored.at(-1)!, () => nowMs);
+  assert.throws(() => restarted.attempt(), { code: "limit.logins" });
+  nowMs = HOUR_MS;
+  restarted.attempt()("accepted");
+  assert.deepEqual(Object.keys(restarted.stored.at(-1)!.failedLogins), ["M".repeat(43)]);
+});
+
+test("an attempt stands on the disk before it is made, and a killed agent leaves it there", () => {
+  const { attempt, stored } = breaker(newUsage(), () => 7);
+  attempt();
+  assert.deepEqual(stored.at(-1)?.failedLogins[LOGIN], [7]);
+  for (const _ of [1, 2]) attempt();
+  assert.throws(() => breaker(stored.at(-1)!, () => 8).attempt(), { code: "limit.logins" });
+});
+
+test("sessions at the same time get no more tries than one after the other", () => {
+  const { attempt } = breaker();
+  const running = [attempt(), attempt(), attempt()];
+  assert.throws(() => attempt(), { code: "limit.sessions" });
+  running[0]!("failed");
+  assert.throws(() => attempt(), { code: "limit.sessions" });
+  running[1]!("unsent");
+  attempt();
+  assert.throws(() => attempt(), { code: "limit.sessions" });
+});
+
+test("a login that is taken forgets failures, but not what others are trying; only its first word counts", () => {
+  const { attempt, stored } = breaker();
+  attempt()("failed");
+  const [trying, taken] = [attempt(), attempt()];
+  taken("accepted");
+  assert.equal(stored.at(-1)?.failedLogins[LOGIN]?.length, 1);
+  trying("failed");
+  trying("accepted");
+  assert.equal(stored.at(-1)?.failedLogins[LOGIN]?.length, 1);
+});
+
+test("invented logins do not grow the file for ever", () => {
+  const state = newUsage();
+  let nowMs = 0;
+  const { attempt } = breaker(state, () => (nowMs += 1));
+  for (let each = 0; each < 1100; each += 1) attempt(String(each).padStart(43, "x"))("failed");
+  assert.equal(Object.keys(state.failedLogins).length, 1000);
+});
