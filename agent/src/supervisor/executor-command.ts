@@ -16,6 +16,12 @@ const MODULE = fileURLToPath(new URL("../executor/main.ts", import.meta.url));
 const READABLE = resolve(dirname(MODULE), "../../..");
 
 /**
+ * Measured: buffers of sockets and batches live outside the heap, so with V8's own 16 MiB hundreds of them die before
+ * it looks, and what it then collects is everything: a quarter more CPU and half more memory for the same rows.
+ */
+const YOUNG_MIB = 4;
+
+/**
  * Flags are always given explicitly: an unrestricted parent hands none on. `node:sqlite` writes files in spite of
  * `--permission`, and SIGUSR1 would open an inspector; both are off.
  * @param heapMegabytes bounds the JavaScript heap only; the supervisor watches the whole process.
@@ -27,6 +33,7 @@ export function executorCommand(heapMegabytes: number, platform: NodeJS.Platform
     "--no-experimental-sqlite",
     "--disable-sigusr1",
     `--max-old-space-size=${heapMegabytes}`,
+    `--max-semi-space-size=${YOUNG_MIB}`,
   ];
   if (platform !== "linux") {
     return {

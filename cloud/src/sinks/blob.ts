@@ -39,17 +39,18 @@ export function stageFile(
   const prefix = random(9).toString("hex");
   const ids: string[] = [];
   const uploads = new Set<Promise<void>>();
-  let block: Uint8Array[] = [];
+  /** Filled from its start; each upload takes its own away. */
+  let block: Buffer | undefined;
   let blockLength = 0;
   let total = 0;
   let failure: unknown;
 
   async function endBlock(): Promise<void> {
     if (failure) throw failed(path, failure);
-    if (blockLength === 0) return;
+    if (block === undefined) return;
     if (ids.length === MAX_BLOCKS) throw new SallyportError("limit.bytes", `A part has at most ${MAX_BLOCKS} blocks.`);
-    const content = Buffer.concat(block, blockLength);
-    block = [];
+    const content = block.subarray(0, blockLength);
+    block = undefined;
     blockLength = 0;
     const id = Buffer.from(`${prefix}${String(ids.length).padStart(6, "0")}`).toString("base64");
     ids.push(id);
@@ -76,7 +77,8 @@ export function stageFile(
       for (let offset = 0; offset < bytes.length; ) {
         const piece = bytes.subarray(offset, offset + blockBytes - blockLength);
         // A copy: the caller's buffer may be reused, and a view would keep all of it alive.
-        block.push(Uint8Array.from(piece));
+        block ??= Buffer.allocUnsafeSlow(blockBytes);
+        block.set(piece, blockLength);
         blockLength += piece.length;
         offset += piece.length;
         if (blockLength === blockBytes) await endBlock();
@@ -94,7 +96,7 @@ export function stageFile(
     },
     async abort() {
       stop.abort();
-      block = [];
+      block = undefined;
       await Promise.all(uploads);
     },
   };
