@@ -10,7 +10,7 @@ const silent = { warn: () => {}, error: () => {}, info: () => {} } as never;
 function open(code?: "agent.busy") {
   const begun: Offer[] = [];
   const rejected: string[] = [];
-  const ended: (() => void)[] = [];
+  const ended: ((error?: Error) => void)[] = [];
   const stopped: string[] = [];
   let released = 0;
   const accepts = createAccepts({
@@ -23,7 +23,9 @@ function open(code?: "agent.busy") {
       begun.push(offer);
       const connection = begun.length === 1 ? "erp" : undefined;
       return {
-        ended: new Promise((resolve) => ended.push(resolve)),
+        ended: new Promise((resolve, reject) =>
+          ended.push((error) => (error === undefined ? resolve() : reject(error))),
+        ),
         connection,
         finish: () => stopped.push("finish"),
         stop: (why) => stopped.push(`${connection} ${why}`),
@@ -76,4 +78,18 @@ test("a connection that left the policy is cut, others go on", () => {
   accepts.onAccept(accept({ address: `${accept().address}2` }));
   accepts.stopWithout(["crm"]);
   assert.deepEqual(stopped, ["erp policy.denied"]);
+});
+
+test("a session whose end fails gives its place back, and ends nothing else", async () => {
+  const { accepts, ended, released } = open();
+  accepts.onAccept(accept());
+  const unhandled: unknown[] = [];
+  const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
+  process.on("unhandledRejection", onUnhandled);
+  ended[0]!(new Error("ENOSPC"));
+  await accepts.idle();
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", onUnhandled);
+  assert.equal(released(), 1);
+  assert.deepEqual(unhandled, []);
 });

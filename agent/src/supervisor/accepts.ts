@@ -73,10 +73,12 @@ export function createAccepts(deps: AcceptsDeps): Accepts {
       const session = deps.begin({ address, challenge: sender.challenge, ping: sender.ping });
       served += 1;
       running.add(session);
-      void session.ended.finally(() => {
-        running.delete(session);
-        place.release();
-      });
+      session.ended
+        .catch((error: Error) => log.error({ why: error.message }, "a session's end failed"))
+        .finally(() => {
+          running.delete(session);
+          place.release();
+        });
     },
     async idle() {
       while (running.size > 0) await Promise.allSettled([...running].map((session) => session.ended));

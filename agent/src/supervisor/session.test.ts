@@ -51,9 +51,10 @@ before(async () => {
 let lines: JournalFacts[];
 let budgetRefusal: Error | undefined;
 let journalBroken: boolean;
+let countsBroken: boolean;
 let counted: string[];
 beforeEach(() => {
-  [lines, budgetRefusal, journalBroken, counted] = [[], undefined, false, []];
+  [lines, budgetRefusal, journalBroken, countsBroken, counted] = [[], undefined, false, false, []];
 });
 
 function begin(offer: Offer = OFFER) {
@@ -81,7 +82,10 @@ function begin(offer: Offer = OFFER) {
       counted.push("begun");
       return {
         loginAccepted: () => counted.push("accepted"),
-        loginUnsent: () => counted.push("unsent"),
+        loginUnsent: () => {
+          counted.push("unsent");
+          if (countsBroken) throw new Error("ENOSPC");
+        },
         release: () => counted.push("released"),
       };
     },
@@ -162,7 +166,7 @@ test("one hello of the supervisor's own making, go after the journal's line, an 
     [end?.event, end?.rowsOut, end?.bytesOut, end?.reported, end?.code],
     ["end", 5, 700, true, undefined],
   );
-  assert.deepEqual(counted, ["begun", "accepted", "released", "erp 700"]);
+  assert.deepEqual(counted, ["begun", "accepted", "erp 700", "released"]);
   assert.doesNotMatch(JSON.stringify(lines), /LLLL/);
 });
 
@@ -266,6 +270,16 @@ test("a count of logins that cannot be written is no session, and no end of the 
   assert.equal(refusal?.say === "refuse" && refusal.code, "agent.journal_unwritable");
   exit(0);
   await session.ended;
+});
+
+test("counts that cannot be written at a session's end cost neither its last line nor its place", async () => {
+  countsBroken = true;
+  const { session, say, exit } = begin();
+  say(KEY, REQUEST, { ...END, unsent: true });
+  exit(0);
+  await session.ended;
+  assert.equal(lines[1]?.event, "end");
+  assert.equal(counted.at(-1), "released");
 });
 
 test("a session without request leaves one line", async () => {

@@ -179,11 +179,6 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   const conclude = (exit: ExecutorExit): void => {
     done.abort();
     const code = codeOf(exit, end);
-    count(() => {
-      if (end?.unsent === true) place?.loginUnsent();
-      place?.release();
-    });
-    if (request?.connection !== undefined) deps.budgets.sent(request.connection, end?.bytesOut ?? 0);
     const facts = {
       ...(code === undefined ? {} : { code }),
       ...(end === undefined ? {} : { rowsOut: end.rowsOut, bytesOut: end.bytesOut }),
@@ -197,6 +192,12 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     } catch (error) {
       deps.log.error({ why: (error as Error).message }, "the journal's last line of a session could not be written");
     }
+    // After the journal: what goes wrong here must not cost its line.
+    count(() => {
+      if (request?.connection !== undefined) deps.budgets.sent(request.connection, end?.bytesOut ?? 0);
+      if (end?.unsent === true) place?.loginUnsent();
+    });
+    count(() => place?.release());
     deps.log.info({ request: request?.request, op: request?.op, ...facts, killed: exit.killed }, "session ended");
   };
 
