@@ -55,6 +55,7 @@ export function judge(
     code: work.do === "refuse" ? work.error.code : undefined,
     login: credential === null ? undefined : hashLogin(loginKey, connection ?? "", credential.user),
     seconds: work.do === "read" ? work.allowed.limits.seconds : SHORT_SECONDS,
+    bytes: work.do === "read" ? work.allowed.limits.bytes : undefined,
   });
   if (!report.success || report.data.say !== "request") {
     throw new SallyportError("request.invalid", "The request's ids or names cannot stand in the journal.");

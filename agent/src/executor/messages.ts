@@ -61,6 +61,8 @@ export const toSupervisor = z.discriminatedUnion("say", [
     login: sha256Text.optional(),
     /** How long this session may run, by its own and the owner's limits. */
     seconds: z.int().min(1).max(86_400),
+    /** How much it may send, by the same. */
+    bytes: z.int().min(1).max(1e15).optional(),
   }),
   /** The system took the login. Said at once: the session goes on, and may be killed. */
   z.strictObject({ say: z.literal("accepted") }),

@@ -92,6 +92,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const isLocked = (): boolean => existsSync(join(paths.control, "lock"));
   const breaker = createLoginBreaker(usage, (state) => storeUsage(paths, state), clock.wallMs);
   const budgets = createConnectionBudgets(breaker, past.sentToday, clock.wallMs);
+  const requests = new Set<string>();
   const admission = createAdmission({
     maxSessions: config.maxSessions,
     sessionsPerMinute: () => sessionsPerMinute(policy.current().policy.limits),
@@ -112,6 +113,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       runSession(offer, pool.take(), {
         journal,
         budgets,
+        running: requests,
         loginKey: usage.loginKey,
         signer: identity.signer,
         pinned,

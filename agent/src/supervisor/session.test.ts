@@ -22,7 +22,9 @@ connections:
     logins: [svc]
     rules:
       - { id: orders, allow: [table], tables: [dbo.Orders], columns: "*" }
-      - { id: never, deny: all, tables: ["hr.*"] }
+      - { id: all, allow: [table], tables: ["hr.*"], columns: "*", callers: ["pull:staff"], limits: { seconds: 30 } }
+      - { id: open, allow: [statement], name: openOrders, sql: SELECT 1 AS A, returns: [A] }
+      - { id: never, deny: all, tables: [hr.Salaries] }
 `;
 const OFFER: Offer = { address: "wss://g/$hc/a", challenge: "c".repeat(43), ping: false };
 const KEY: ToSupervisor = { say: "key", key: "A".repeat(1622) };
@@ -37,7 +39,9 @@ const REQUEST: RequestReport = {
   decision: "allow",
   login: "L".repeat(43),
   seconds: 60,
+  bytes: 1000,
 };
+const STAFF: RequestReport = { ...REQUEST, rule: "all", object: "hr.Staff", caller: "pull:staff", seconds: 30 };
 const END: EndReport = { say: "end", rowsOut: 5, bytesOut: 700 };
 
 let signer: Signer;
@@ -53,7 +57,9 @@ let budgetRefusal: Error | undefined;
 let journalBroken: boolean;
 let countsBroken: boolean;
 let counted: string[];
+let running: Set<string>;
 beforeEach(() => {
+  running = new Set();
   [lines, budgetRefusal, journalBroken, countsBroken, counted] = [[], undefined, false, false, []];
 });
 
@@ -103,6 +109,7 @@ function begin(offer: Offer = OFFER) {
       close: () => {},
     },
     budgets,
+    running,
     loginKey: "k".repeat(43),
     signer,
     pinned: {
@@ -182,7 +189,16 @@ for (const [what, messages] of [
   ["names a connection that the policy does not have", [KEY, { ...REQUEST, connection: "crm" }]],
   ["names a table that its rule does not cover", [KEY, { ...REQUEST, object: "hr.Salaries" }]],
   ["names no table", [KEY, { ...REQUEST, object: undefined }]],
+  ["names a table as a statement's", [KEY, { ...REQUEST, rule: "open" }]],
+  ["names another statement", [KEY, { ...REQUEST, op: "sql.query", rule: "open", object: "other" }]],
+  ["names a statement under a rule for tables", [KEY, { ...REQUEST, op: "sql.query" }]],
+  ["names a table that another rule denies", [KEY, { ...STAFF, object: "hr.Salaries" }]],
+  ["names a caller that the rule does not list", [KEY, { ...STAFF, caller: "pull:orders" }]],
+  ["takes more time than the policy gives", [KEY, { ...STAFF, seconds: 31 }]],
+  ["takes more bytes than the policy gives", [KEY, { ...REQUEST, bytes: 20 * 2 ** 30 + 1 }]],
+  ["says nothing of its login", [KEY, { ...REQUEST, login: undefined }]],
   ["denies without a code", [KEY, { ...REQUEST, decision: "deny" }]],
+  ["denies and takes its time", [KEY, { ...REQUEST, decision: "deny", code: "policy.denied", seconds: 61 }]],
 ] as const) {
   test(`an executor that ${what} is killed, and the journal says executor.crashed`, async () => {
     const { session, say, heard } = begin();
@@ -192,6 +208,35 @@ for (const [what, messages] of [
     assert.ok(sent(heard).filter((each) => each === "hello").length <= 1);
   });
 }
+
+test("what the policy covers is let through, marked as the executor's word", () => {
+  const statement = { ...REQUEST, op: "sql.query" as const, rule: "open", object: "openOrders" };
+  for (const request of [STAFF, statement]) {
+    const { say, heard } = begin();
+    say(KEY, { ...request, request: request.rule!.padStart(32, "0").replace(/[a-z]/g, "a") });
+    assert.equal(sent(heard).at(-1), "go");
+    assert.equal(lines.at(-1)?.reported, true);
+  }
+});
+
+test("a request under the id of one that is running is refused; once that has ended it is not", async () => {
+  const [first, second, third] = [begin(), begin(), begin()];
+  first.say(KEY, REQUEST);
+  second.say(KEY, REQUEST);
+  const refusal = second.heard.at(-1);
+  assert.equal(refusal?.say === "refuse" && refusal.code, "request.refused");
+  second.say({ ...END, code: "request.refused" });
+  second.exit(0);
+  await second.session.ended;
+  assert.deepEqual(
+    lines.map(({ event }) => event),
+    ["request", "session"],
+  );
+  first.exit(0);
+  await first.session.ended;
+  third.say(KEY, REQUEST);
+  assert.equal(sent(third.heard).at(-1), "go");
+});
 
 test("a ping session that names a read is killed", async () => {
   const { session, say, heard } = begin({ ...OFFER, ping: true });

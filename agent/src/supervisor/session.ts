@@ -6,17 +6,16 @@ import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import type { Signer } from "@sallyport/shared/crypto/jws.ts";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { buildHello, PROTOCOL_VERSION } from "@sallyport/shared/protocol/hello.ts";
-import { POLICY_DEFAULTS } from "@sallyport/shared/schema/policy.ts";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { EndReport, RequestReport, ToSupervisor } from "../executor/messages.ts";
-import { matchTable } from "../executor/names.ts";
 import type { Network } from "../origin.ts";
 import type { Pinned } from "../state.ts";
 import { VERSION } from "../version.ts";
-import type { ConnectionBudgets, ConnectionLimits, Place } from "./budgets.ts";
+import type { ConnectionBudgets, Place } from "./budgets.ts";
 import type { Executor, ExecutorExit } from "./executors.ts";
 import type { Journal } from "./journal.ts";
+import { isPlausible, limitsOf } from "./plausible.ts";
 import type { PolicySnapshot } from "./policy-source.ts";
 
 /** What this agent can serve, as its hello says. */
@@ -38,6 +37,8 @@ export interface Offer {
 export interface SessionDeps {
   readonly journal: Journal;
   readonly budgets: ConnectionBudgets;
+  /** Ids of the requests that are running, of all sessions. */
+  readonly running: Set<string>;
   readonly loginKey: string;
   readonly signer: Signer;
   readonly pinned: Pinned;
@@ -101,13 +102,18 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   };
 
   const onRequest = (report: RequestReport): void => {
-    if (!isPlausible(report, offer, policy)) {
+    if (!isPlausible(report, offer.ping, policy.policy)) {
       executor.kill("protocol");
+      return;
+    }
+    // Two that run under one id would have one end line between them. The id is the orchestrator's, not the executor's.
+    if (deps.running.has(report.request)) {
+      executor.send({ say: "refuse", code: "request.refused", message: "A request of this id is running." });
       return;
     }
     const refusal = report.decision === "allow" ? takePlace(report) : undefined;
     const code = refusal?.code ?? report.code;
-    const { say: _say, login: _login, seconds, code: _code, decision, ...facts } = report;
+    const { say: _say, login: _login, seconds, bytes: _bytes, code: _code, decision, ...facts } = report;
     try {
       deps.journal.append({
         event: "request",
@@ -115,6 +121,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
         ...facts,
         decision: refusal === undefined ? decision : "deny",
         ...(code === undefined ? {} : { code }),
+        reported: true,
       });
     } catch (error) {
       count(() => place?.loginUnsent());
@@ -127,6 +134,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       return;
     }
     request = report;
+    deps.running.add(report.request);
     requestedMs = clock.monotonicMs();
     killAfter(seconds * 1000 + GRACE_MS);
     executor.send(
@@ -137,7 +145,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   const takePlace = (report: RequestReport): SallyportError | undefined => {
     if (report.connection === undefined) return undefined;
     try {
-      place = deps.budgets.begin(report.connection, report.login, limitsOf(policy, report.connection));
+      place = deps.budgets.begin(report.connection, report.login, limitsOf(policy.policy, report.connection));
       return undefined;
     } catch (error) {
       if (error instanceof SallyportError) return error;
@@ -178,6 +186,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
 
   const conclude = (exit: ExecutorExit): void => {
     done.abort();
+    if (request !== undefined) deps.running.delete(request.request);
     const code = codeOf(exit, end);
     const facts = {
       ...(code === undefined ? {} : { code }),
@@ -228,28 +237,6 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     },
     finish: () => executor.send({ say: "finish" }),
     stop: (code, message) => executor.send({ say: "stop", code, message }),
-  };
-}
-
-/** What an executor says about an allowed request must at least stand in the policy it was given. */
-function isPlausible(report: RequestReport, offer: Offer, { policy }: PolicySnapshot): boolean {
-  const { connection, object } = report;
-  if (report.decision === "deny") return report.code !== undefined;
-  if (report.op === "agent.ping") return connection === undefined;
-  if (offer.ping || connection === undefined || !Object.hasOwn(policy.connections, connection)) return false;
-  const rule = policy.connections[connection]?.rules.find(({ id }) => id === report.rule);
-  if (rule === undefined || "deny" in rule) return false;
-  if ("tables" in rule) return rule.tables.some((pattern) => matchTable(pattern, object ?? "") !== undefined);
-  return object === ("name" in rule ? rule.name : undefined);
-}
-
-function limitsOf({ policy }: PolicySnapshot, connection: string): ConnectionLimits {
-  const stated = policy.connections[connection]?.limits;
-  const failedLogins = stated?.failedLogins ?? POLICY_DEFAULTS.failedLogins;
-  return {
-    sessions: stated?.sessions ?? POLICY_DEFAULTS.sessions,
-    bytesPerDay: stated?.bytesPerDay ?? POLICY_DEFAULTS.bytesPerDay,
-    failedLogins: { count: failedLogins.count, perMs: failedLogins.seconds * 1000 },
   };
 }
 

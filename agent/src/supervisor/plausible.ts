@@ -1,0 +1,46 @@
+/** What an executor says of its request, held against the policy that it was given. Its word alone counts for nothing. */
+import { POLICY_DEFAULTS, type Policy } from "@sallyport/shared/schema/policy.ts";
+import { smallestLimits } from "../executor/limits.ts";
+import type { RequestReport } from "../executor/messages.ts";
+import { matchTable } from "../executor/names.ts";
+import type { ConnectionLimits } from "./budgets.ts";
+
+/** What a refused session, and a ping, may take. */
+const SHORT_SECONDS = 60;
+const UNLIMITED = Number.MAX_SAFE_INTEGER;
+const ASKS_ALL = { rows: UNLIMITED, bytes: UNLIMITED, seconds: UNLIMITED, cellBytes: UNLIMITED, rowBytes: UNLIMITED };
+
+/**
+ * Whether a report can be true: a denial has its code, a ping touches nothing, and what is allowed is an object of the
+ * rule it names, which no deny rule covers, within the owner's limits.
+ */
+export function isPlausible(report: RequestReport, ping: boolean, policy: Policy): boolean {
+  if (report.decision === "deny") return report.code !== undefined && report.seconds <= SHORT_SECONDS;
+  if (report.op === "agent.ping") return report.connection === undefined && report.seconds <= SHORT_SECONDS;
+  if (ping || report.connection === undefined || report.login === undefined || report.bytes === undefined) return false;
+  const connection = Object.hasOwn(policy.connections, report.connection)
+    ? policy.connections[report.connection]
+    : undefined;
+  const rule = connection?.rules.find(({ id }) => id === report.rule);
+  if (connection === undefined || rule === undefined || "deny" in rule) return false;
+  if (rule.callers !== undefined && !rule.callers.includes(report.caller)) return false;
+  const most = smallestLimits([policy.limits, connection.limits, rule.limits], ASKS_ALL);
+  if (report.seconds > most.seconds || report.bytes > most.bytes) return false;
+  const { op, object } = report;
+  if (!("tables" in rule)) return op === "sql.query" && object === ("name" in rule ? rule.name : undefined);
+  if (op !== "sql.table" || object === undefined) return false;
+  const covers = (patterns: readonly string[]): boolean =>
+    patterns.some((pattern) => matchTable(pattern, object) !== undefined);
+  return covers(rule.tables) && !connection.rules.some((each) => "deny" in each && covers(each.tables));
+}
+
+/** The owner's limits of one connection, with the defaults where nothing is said. */
+export function limitsOf(policy: Policy, connection: string): ConnectionLimits {
+  const stated = policy.connections[connection]?.limits;
+  const failedLogins = stated?.failedLogins ?? POLICY_DEFAULTS.failedLogins;
+  return {
+    sessions: stated?.sessions ?? POLICY_DEFAULTS.sessions,
+    bytesPerDay: stated?.bytesPerDay ?? POLICY_DEFAULTS.bytesPerDay,
+    failedLogins: { count: failedLogins.count, perMs: failedLogins.seconds * 1000 },
+  };
+}
