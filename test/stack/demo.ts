@@ -6,7 +6,7 @@ import type { Cleanup } from "./cleanup.ts";
 import { type FetchedRun, fetchRun, runPull } from "./pull.ts";
 import { fillSample, type Sample } from "./sample.ts";
 import { bar, count, megabytes, type Screen, seconds } from "./screen.ts";
-import { CONNECTION, type Stack, TENANT } from "./start.ts";
+import { CONNECTION, type StackOn, TENANT } from "./start.ts";
 
 export const FLIGHTS = 300_000;
 export const CHANGED = 1_000;
@@ -31,14 +31,13 @@ export interface DemoResult {
 }
 
 /** @param flights rows of the sample, at least `CHANGED` */
-export async function runDemo(stack: Stack, screen: Screen, cleanup: Cleanup, flights: number): Promise<DemoResult> {
-  const sample = await fill(stack, screen, flights);
-  cleanup.add(sample, (it) => it.close());
+export async function runDemo(stack: StackOn, screen: Screen, cleanup: Cleanup, flights: number): Promise<DemoResult> {
+  const sample = await fill(stack, screen, cleanup, flights);
   await stack.api.post(`/tenants/${TENANT}/pulls`, {
     id: "flights",
     definition: {
       connection: CONNECTION,
-      operation: { op: "sql.table", table: "dbo.Flights", columns: "*" },
+      operation: { op: "sql.table", table: `${stack.source.schema}.Flights`, columns: "*" },
       watermark: "rowversion",
     },
   });
@@ -74,18 +73,18 @@ export async function runDemo(stack: Stack, screen: Screen, cleanup: Cleanup, fl
 
 const round = (value: number) => Math.round(value * 1000) / 1000;
 
-async function fill(stack: Stack, screen: Screen, flights: number): Promise<Sample> {
+async function fill({ source }: StackOn, screen: Screen, cleanup: Cleanup, flights: number): Promise<Sample> {
   const startedMs = performance.now();
-  const sample = await fillSample(stack.sqlServer.server, flights, (rows) =>
-    screen.progress(bar(rows, flights, "rows into dbo.Flights")),
-  );
+  const { server, schema } = source;
+  const show = (rows: number) => screen.progress(bar(rows, flights, `rows into ${schema}.Flights`));
+  const sample = await cleanup.starting(fillSample(server, flights, show, schema, cleanup.signal), (it) => it.close());
   screen.say(
-    `  sample         dbo.Flights with ${count(flights)} rows, dbo.Exact   ${seconds((performance.now() - startedMs) / 1000)}`,
+    `  sample         ${schema}.Flights with ${count(flights)} rows, ${schema}.Exact   ${seconds((performance.now() - startedMs) / 1000)}`,
   );
   return sample;
 }
 
-async function pullOnce(stack: Stack, screen: Screen, expected: number): Promise<FetchedRun> {
+async function pullOnce(stack: StackOn, screen: Screen, expected: number): Promise<FetchedRun> {
   const before = stack.relay.stats().bytesToSender;
   const ended = await runPull(stack.api, TENANT, "flights", (run) => {
     const through = stack.relay.stats().bytesToSender - before;
@@ -119,7 +118,7 @@ async function showRows({ parts }: FetchedRun, screen: Screen): Promise<void> {
   connection.closeSync();
 }
 
-function showJournal(stack: Stack, screen: Screen, journal: string): void {
+function showJournal(stack: StackOn, screen: Screen, journal: string): void {
   screen.say("\nWhat the agent's journal recorded, on the customer's machine");
   for (const line of readJournal(stack.agent.stateDir)) {
     if (line.event !== "request" && line.event !== "end") continue;

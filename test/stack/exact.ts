@@ -50,15 +50,15 @@ export function parseCsv(text: string): (string | null)[][] {
 }
 
 /** T-SQL that makes the table and fills it. */
-export function exactSql(rows: readonly ExactRow[]): string {
+export function exactSql(rows: readonly ExactRow[], schema = "dbo"): string {
   const columns = Object.entries(EXACT_COLUMNS).map(
     ([name, type]) => `[${name}] ${type}${name === "Id" ? " NOT NULL PRIMARY KEY" : " NULL"}`,
   );
   const inserts = rows.map((row) => {
     const values = Object.entries(EXACT_COLUMNS).map(([name, type]) => literal(row[name as ExactColumn], type));
-    return `INSERT INTO [dbo].[Exact] VALUES (${values.join(", ")});`;
+    return `INSERT INTO [${schema}].[Exact] VALUES (${values.join(", ")});`;
   });
-  return [`CREATE TABLE [dbo].[Exact] (${columns.join(", ")});`, ...inserts].join("\n");
+  return [`CREATE TABLE [${schema}].[Exact] (${columns.join(", ")});`, ...inserts].join("\n");
 }
 
 function literal(text: string | null, type: string): string {

@@ -3,12 +3,16 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { z } from "zod";
 import { createCleanup } from "./cleanup.ts";
 import { FLIGHTS, runDemo } from "./demo.ts";
 import { freshFolder } from "./folders.ts";
+import { type RealAddress, takeRealAddress } from "./real-address.ts";
+import { DEMO_SCHEMA, openRealServer } from "./real-server.ts";
 import { createScreen, seconds } from "./screen.ts";
-import { startStack } from "./start.ts";
+import type { Source } from "./source.ts";
+import { startStack, startStackOn } from "./start.ts";
 
 const HELP = `Starts the whole of Sallyport on this machine: an orchestrator and its Azure services, a relay, an agent, and a SQL Server
 with sample data, all on loopback. A pull runs through all of it, something changes, and a second run picks up just that.
@@ -17,7 +21,11 @@ with sample data, all on loopback. A pull runs through all of it, something chan
   npm start -- --once           end after the pulls
   npm start -- --once --json    print one JSON object as the last line
 
-SALLYPORT_DEMO_ROWS in the environment: how many flights the sample has (${FLIGHTS}; 1000 at least).
+In the environment:
+  SALLYPORT_DEMO_ROWS   how many flights the sample has (${FLIGHTS}; 1000 at least)
+  SALLYPORT_MSSQL       mssql://user:password@host:port/database?encrypt=true&trustServerCertificate=false
+                        a SQL Server to use instead of the emulator. The schema ${DEMO_SCHEMA}, with two tables, is made
+                        there and dropped at the end, and so is a login that reads it, where that is allowed.
 `;
 
 const { values: options } = parseArgs({
@@ -38,9 +46,28 @@ if (!flights.success) {
   process.exit(64);
 }
 
+let address: RealAddress | undefined;
+try {
+  address = takeRealAddress(process.env);
+} catch (thrown) {
+  process.stderr.write(`${(thrown as Error).message}\n`);
+  process.exit(64);
+}
+
 const screen = createScreen(process.stdout, options.json === true);
 const cleanup = createCleanup();
 let staying = false;
+
+async function realSource(server: RealAddress): Promise<Source> {
+  const opening = openRealServer(server, join(folder, "sql-server-ca.pem"));
+  const source = await cleanup.starting(opening, (it) => it.close());
+  const { user } = source.reader;
+  screen.say(
+    `  SQL Server     ${server.host}:${server.port}/${server.database}, schema ${source.schema}, read by ${user}${source.ownReader ? "" : " (which may make no login of its own)"}`,
+  );
+  cleanup.signal.throwIfAborted();
+  return source;
+}
 
 async function leave(exitCode: number): Promise<never> {
   await cleanup.run();
@@ -65,7 +92,8 @@ mkdirSync(process.env.TMPDIR);
 try {
   const startedMs = performance.now();
   screen.say(`Sallyport on this machine, in ${folder}`);
-  const stack = await startStack({ folder, cleanup, onStep: (step) => screen.step(`  starting: ${step}`) });
+  const stackOptions = { folder, cleanup, onStep: (step: string) => screen.step(`  starting: ${step}`) };
+  const stack = address ? await startStackOn(await realSource(address), stackOptions) : await startStack(stackOptions);
   screen.say(
     `  started        ${stack.origin}, agent ${stack.agent.id} listens   ${seconds((performance.now() - startedMs) / 1000)}`,
   );
@@ -80,7 +108,8 @@ try {
   // What fails while everything ends was asked to: whoever asked says how it ends.
   if (!cleanup.signal.aborted) {
     screen.say();
-    console.error(thrown instanceof Error ? thrown.message : String(thrown));
+    if (thrown instanceof SallyportError) console.error(`${thrown.code}: ${thrown.message}`);
+    else console.error(thrown instanceof Error ? thrown.message : String(thrown));
     console.error(`Logs are in ${join(folder, "logs")}.`);
     await leave(1);
   }

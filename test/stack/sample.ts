@@ -10,6 +10,10 @@ export interface SampleServer {
   readonly user: string;
   readonly password: string;
   readonly ca: string;
+  /** Encrypted, to whoever answers. */
+  readonly trustAnyCertificate?: boolean;
+  /** `strict` is TDS 8; otherwise TLS inside TDS. */
+  readonly encrypt?: "strict";
 }
 
 export interface Sample {
@@ -18,30 +22,65 @@ export interface Sample {
   close(): Promise<void>;
 }
 
-const FLIGHTS_TABLE = `CREATE TABLE [dbo].[Flights] (
+/** How `mssql` connects to it, always with TLS. */
+export const connectionConfig = (server: SampleServer): sql.config => ({
+  server: server.host,
+  port: server.port,
+  database: server.database,
+  user: server.user,
+  password: server.password,
+  options: {
+    encrypt: (server.encrypt ?? true) as true,
+    trustServerCertificate: server.trustAnyCertificate ?? false,
+    cryptoCredentialsDetails: { ca: server.ca },
+    appName: "sallyport demo",
+  },
+  requestTimeout: 120_000,
+  pool: { max: 1 },
+});
+
+const flightsTable = (schema: string) => `CREATE TABLE [${schema}].[Flights] (
   [Id] bigint NOT NULL PRIMARY KEY, [DepartedAt] datetime2(7) NOT NULL, [Delay] int NOT NULL, [Distance] int NOT NULL,
   [Origin] nvarchar(8) NOT NULL, [Destination] nvarchar(8) NOT NULL, [Version] rowversion NOT NULL)`;
 
-/** Makes and fills `dbo.Flights` (with `flights` rows) and `dbo.Exact`. */
+/** Makes and fills `Flights` (with `flights` rows) and `Exact`, in a schema that is there. */
 export async function fillSample(
   server: SampleServer,
   flights: number,
   onRows: (rows: number) => void,
+  schema = "dbo",
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<Sample> {
-  const pool = await new sql.ConnectionPool({
-    server: server.host,
-    port: server.port,
-    database: server.database,
-    user: server.user,
-    password: server.password,
-    options: { encrypt: true, trustServerCertificate: false, cryptoCredentialsDetails: { ca: server.ca } },
-    requestTimeout: 120_000,
-    pool: { max: 1 },
-  }).connect();
-  await pool.request().batch(FLIGHTS_TABLE);
+  const pool = await new sql.ConnectionPool(connectionConfig(server)).connect();
+  try {
+    await fillTables(pool, schema, flights, onRows, signal);
+  } catch (thrown) {
+    await pool.close();
+    throw thrown;
+  }
+  return {
+    change: async (count) => {
+      const step = Math.max(1, Math.floor(flights / count));
+      const last = step * count;
+      await pool
+        .request()
+        .batch(`UPDATE [${schema}].[Flights] SET [Delay] = [Delay] + 1 WHERE [Id] % ${step} = 0 AND [Id] <= ${last}`);
+    },
+    close: () => pool.close(),
+  };
+}
+
+async function fillTables(
+  pool: sql.ConnectionPool,
+  schema: string,
+  flights: number,
+  onRows: (rows: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await pool.request().batch(flightsTable(schema));
   let filled = 0;
   for await (const chunk of inThousands(readFlights(flights), 20)) {
-    const table = new sql.Table("dbo.Flights");
+    const table = new sql.Table(`${schema}.Flights`);
     table.create = false;
     table.columns.add("Id", sql.BigInt, { nullable: false });
     table.columns.add("DepartedAt", sql.DateTime2(7), { nullable: false });
@@ -56,18 +95,9 @@ export async function fillSample(
     await pool.request().bulk(table);
     filled += chunk.length;
     onRows(filled);
+    signal.throwIfAborted();
   }
-  await pool.request().batch(exactSql(readExactRows()));
-  return {
-    change: async (count) => {
-      const step = Math.max(1, Math.floor(flights / count));
-      const last = step * count;
-      await pool
-        .request()
-        .batch(`UPDATE [dbo].[Flights] SET [Delay] = [Delay] + 1 WHERE [Id] % ${step} = 0 AND [Id] <= ${last}`);
-    },
-    close: () => pool.close(),
-  };
+  await pool.request().batch(exactSql(readExactRows(), schema));
 }
 
 async function* inThousands<T>(chunks: AsyncIterable<T[]>, thousands: number): AsyncGenerator<T[]> {

@@ -3,16 +3,17 @@ import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { type Child, startChild } from "./children.ts";
-import type { SampleServer } from "./sample.ts";
+import type { Source } from "./source.ts";
 
-export interface SqlServer extends Child {
-  readonly server: SampleServer;
+export interface SqlServer extends Child, Source {
   readonly readerPassword: string;
 }
 
 export interface SqlServerOptions {
   readonly tls: { readonly key: string; readonly cert: string };
   readonly ca: string;
+  /** Where the same authority stands in a file, for the policy. */
+  readonly caFile: string;
   readonly reader: string;
   readonly logFile: string;
 }
@@ -22,7 +23,7 @@ const DATABASE = "ERP";
 
 /** @param signal gives the start up; afterwards `close` ends it */
 export async function startSqlServer(
-  { tls, ca, reader, logFile }: SqlServerOptions,
+  { tls, ca, caFile, reader, logFile }: SqlServerOptions,
   signal: AbortSignal,
 ): Promise<SqlServer> {
   signal.throwIfAborted();
@@ -44,6 +45,9 @@ export async function startSqlServer(
   return {
     ...child,
     readerPassword,
+    schema: "dbo",
+    reader: { user: reader, password: readerPassword },
+    tls: { mode: "required", ca: caFile },
     server: { host: "localhost", port, database: DATABASE, user: "sa", password, ca },
   };
 }

@@ -20,7 +20,8 @@ import { type RunningAgent, startAgent } from "./agent.ts";
 import { type Api, connectApi } from "./api.ts";
 import type { Cleanup } from "./cleanup.ts";
 import type { SampleServer } from "./sample.ts";
-import { type SqlServer, startSqlServer } from "./sql-server.ts";
+import type { Source } from "./source.ts";
+import { type SqlServer, type SqlServerOptions, startSqlServer } from "./sql-server.ts";
 
 export const TENANT = "contoso";
 export const SITE = "oslo";
@@ -28,7 +29,8 @@ export const CONNECTION = "erp";
 /** The login that pulls use; it may only read. */
 export const READER = "svc_sallyport";
 
-export interface Stack {
+/** A stack around whatever holds the sample. */
+export interface StackOn {
   readonly folder: string;
   readonly api: Api;
   readonly origin: string;
@@ -39,9 +41,15 @@ export interface Stack {
   /** Where results go: container `sallyport`. */
   readonly storage: Azurite;
   readonly agent: RunningAgent;
-  readonly sqlServer: SqlServer;
+  /** Where the sample is, and how the agent gets at it. */
+  readonly source: Source;
   /** Enrols and starts a further agent of the site, under another name. */
   addAgent(name: string, policy?: string): Promise<RunningAgent>;
+}
+
+/** A stack with the emulator for a SQL Server. */
+export interface Stack extends StackOn {
+  readonly sqlServer: SqlServer;
 }
 
 export interface StackOptions {
@@ -56,6 +64,24 @@ export interface StackOptions {
 
 /** Starts everything and resolves when the agent listens. What was started is in `cleanup`, also when this throws. */
 export async function startStack(options: StackOptions): Promise<Stack> {
+  const { folder, cleanup } = options;
+  const logFile = join(folder, "logs/sql-server.log");
+  const { stack, source } = await startAround(options, (certificates) =>
+    cleanup.starting(startSqlServer({ ...certificates, reader: READER, logFile }, cleanup.signal), (it) => it.close()),
+  );
+  return { ...stack, sqlServer: source };
+}
+
+/** The same around a SQL Server that is there, and stays. */
+export const startStackOn = async (source: Source, options: StackOptions): Promise<StackOn> =>
+  (await startAround(options, async () => source)).stack;
+
+type Certificates = Pick<SqlServerOptions, "tls" | "ca" | "caFile">;
+
+async function startAround<S extends Source>(
+  options: StackOptions,
+  startSource: (certificates: Certificates) => Promise<S>,
+): Promise<{ stack: StackOn; source: S }> {
   const { folder, cleanup, onStep = () => undefined } = options;
   const { signal } = cleanup;
   const inFolder = (name: string) => join(folder, name);
@@ -67,14 +93,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   onStep("emulators");
   const identity = makeIdentity();
-  const sqlLog = inFolder("logs/sql-server.log");
-  const [storage, queue, relay, sqlServer] = await Promise.all([
+  const [storage, queue, relay, source] = await Promise.all([
     cleanup.starting(startAzurite({ folder: inFolder("storage") }, signal), (it) => it.close()),
     cleanup.starting(startQueue(), (it) => it.close()),
     cleanup.starting(startNamespace(tls, identity), (it) => it.stop()),
-    cleanup.starting(startSqlServer({ tls, ca: authority.caPem, reader: READER, logFile: sqlLog }, signal), (it) =>
-      it.close(),
-    ),
+    startSource({ tls, ca: authority.caPem, caFile }),
   ]);
   signal.throwIfAborted();
   await createTables((name) => tableClient(storage.connectionString, name));
@@ -113,7 +136,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const api = connectApi(origin, adminKey, authority.caPem);
   await api.post("/tenants", { id: TENANT, name: "Contoso" });
   await api.post(`/tenants/${TENANT}/sites`, { id: SITE, name: "Oslo" });
-  const policy = options.policy?.(sqlServer.server, caFile) ?? samplePolicy(sqlServer.server, caFile);
+  const policy = options.policy?.(source.server, caFile) ?? samplePolicy(source);
   const addAgent = async (name: string, itsPolicy = policy): Promise<RunningAgent> => {
     const { code } = await api.post<{ code: string }>(`/tenants/${TENANT}/sites/${SITE}/codes`, { autoApprove: true });
     const agent = await startAgent(
@@ -134,28 +157,26 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
   const agent = await addAgent("agent");
   await api.post(`/tenants/${TENANT}/connections`, { id: CONNECTION, site: SITE, kind: "mssql" });
-  await api.put(`/tenants/${TENANT}/connections/${CONNECTION}/credential`, {
-    user: READER,
-    password: sqlServer.readerPassword,
-  });
+  await api.put(`/tenants/${TENANT}/connections/${CONNECTION}/credential`, source.reader);
   const access = inFolder("access.json");
   writeFileSync(access, JSON.stringify({ origin, adminKey, caFile }, null, 2), { mode: 0o600 });
-  return { folder, api, origin, caPem: authority.caPem, access, relay, storage, agent, sqlServer, addAgent };
+  const stack = { folder, api, origin, caPem: authority.caPem, access, relay, storage, agent, source, addAgent };
+  return { stack, source };
 }
 
 /** What the owner of the sample's site allows: its two tables, read only. */
-export const samplePolicy = (server: SampleServer, caFile: string): string => `v: 1
+export const samplePolicy = ({ server, schema, reader, tls }: Source): string => `v: 1
 connections:
   ${CONNECTION}:
     kind: mssql
     address: ${server.host}:${server.port}
-    database: ${server.database}
-    tls: { mode: required, ca: ${JSON.stringify(caFile)} }
-    logins: [${READER}]
+    database: ${JSON.stringify(server.database)}
+    tls: ${JSON.stringify(tls)}
+    logins: [${JSON.stringify(reader.user)}]
     rules:
       - id: sample
         allow: [table]
-        tables: [dbo.Flights, dbo.Exact]
+        tables: [${schema}.Flights, ${schema}.Exact]
         columns: "*"
 `;
 
