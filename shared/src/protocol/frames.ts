@@ -3,7 +3,7 @@
  * record kind. The counter is implicit, so a dropped, repeated, reordered or altered frame does not open. A key seals
  * one direction of one session only, so no IV repeats under it.
  */
-import { createCipheriv, createDecipheriv } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
 import { z } from "zod";
 import { utf8 } from "../crypto/bytes.ts";
 import { position } from "../schema/ids.ts";
@@ -63,9 +63,10 @@ function counterIv(): { next(): Uint8Array } {
 /** Seals one direction's frames in order; answers whole records. */
 export function createSealer(key: Uint8Array): (type: FrameType, body: Uint8Array, last?: boolean) => Buffer {
   const ivs = counterIv();
+  const secret = createSecretKey(key);
   return (type, body, last = PIECED.has(type)) => {
     if (body.byteLength > MAX_FRAME_BODY) throw new RangeError(`a frame's body of ${body.byteLength} bytes`);
-    const cipher = createCipheriv("aes-256-gcm", key, ivs.next());
+    const cipher = createCipheriv("aes-256-gcm", secret, ivs.next());
     cipher.setAAD(AAD);
     const head = cipher.update(Uint8Array.of(type, last ? LAST_PIECE : 0));
     const sealed = cipher.update(body);
@@ -80,6 +81,7 @@ export function createSealer(key: Uint8Array): (type: FrameType, body: Uint8Arra
  */
 export function createOpener(key: Uint8Array): (message: Uint8Array) => Frame {
   const ivs = counterIv();
+  const secret = createSecretKey(key);
   return (message) => {
     if (
       message[0] !== KIND.frame ||
@@ -91,7 +93,7 @@ export function createOpener(key: Uint8Array): (message: Uint8Array) => Frame {
         bytes: message.byteLength,
       });
     }
-    const plaintext = decrypt(key, ivs.next(), message);
+    const plaintext = decrypt(secret, ivs.next(), message);
     const type = plaintext[0]!;
     const flags = plaintext[1]!;
     if (!TYPES.has(type)) throw new SallyportError("protocol.order", "A frame of an unknown type arrived.", { type });
@@ -108,7 +110,7 @@ export function createOpener(key: Uint8Array): (message: Uint8Array) => Frame {
   };
 }
 
-function decrypt(key: Uint8Array, iv: Uint8Array, message: Uint8Array): Buffer {
+function decrypt(key: KeyObject, iv: Uint8Array, message: Uint8Array): Buffer {
   const decipher = createDecipheriv("aes-256-gcm", key, iv, { authTagLength: 16 });
   decipher.setAAD(AAD);
   decipher.setAuthTag(message.subarray(-16));

@@ -56,9 +56,15 @@ function openColumn({ column, nullCount, buffers }: DeclaredColumn, rows: number
 
 const WINDOW_LOG_MIN = 22;
 
-/** The content of a buffer, in memory of its own and aligned to 8 bytes. */
+/** A stored buffer from this size on is not copied: the copy would cost more than keeping its message. */
+const VIEWED_FROM_BYTES = 64 * 1024;
+
+/** The content of a buffer, aligned to 8 bytes; a large stored one is a view of its message. */
 function inflate({ content, stored, bytes }: DeclaredBuffer, name: string): Uint8Array {
-  if (stored) return new Uint8Array(content);
+  if (stored) {
+    const view = content.length >= VIEWED_FROM_BYTES && content.byteOffset % 8 === 0;
+    return view ? content : new Uint8Array(content);
+  }
   const windowLog = Math.max(WINDOW_LOG_MIN, Math.ceil(Math.log2(bytes)));
   try {
     const { buffer, engine } = zstdDecompressSync(content, {
