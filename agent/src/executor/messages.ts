@@ -31,7 +31,8 @@ export const toExecutor = z.discriminatedUnion("say", [
     loginKey: sha256Text,
   }),
   z.strictObject({ say: z.literal("hello"), record: text(16_384) }),
-  z.strictObject({ say: z.literal("go") }),
+  /** `bytes`: what is reserved for this session; it sends no more. */
+  z.strictObject({ say: z.literal("go"), bytes: z.int().min(1).optional() }),
   z.strictObject({ say: z.literal("refuse"), code: code.unwrap(), message: text(500) }),
   /** Stop at the next checkpoint. */
   z.strictObject({ say: z.literal("finish") }),

@@ -9,7 +9,7 @@ import { FRAME } from "@sallyport/shared/protocol/frames.ts";
 import { InvalidRequest } from "@sallyport/shared/protocol/request.ts";
 import { systemClock } from "../clock.ts";
 import { keysByKid } from "../supervisor/pinning.ts";
-import { judge } from "./judge.ts";
+import { judge, type Work } from "./judge.ts";
 import type { EndReport, SessionOrder } from "./messages.ts";
 import { type Connectors, loadConnectors, perform } from "./perform.ts";
 import { parsePolicy } from "./policy.ts";
@@ -91,12 +91,18 @@ async function answer(
     const now = new Date();
     const judgement = judge(request, parsePolicy(order.policy, now), order.ping, fromBase64url(order.loginKey)!, now);
     await supervisor.say(judgement.report);
-    await supervisor.go;
+    const go = await supervisor.go;
     const onLogin = (step: "sent" | "accepted"): void => {
       if (step === "sent") login.sent = true;
       else void supervisor.say({ say: "accepted" });
     };
-    const outcome = await perform(judgement.work, { request, order, stream, connectors, onLogin });
+    const outcome = await perform(withinBytes(judgement.work, go.bytes), {
+      request,
+      order,
+      stream,
+      connectors,
+      onLogin,
+    });
     stream.signal.throwIfAborted();
     const { rows, bytes, batches } = stream.totals;
     const executedMs = systemClock.monotonicMs() - startedMs;
@@ -109,6 +115,13 @@ async function answer(
     if (!isViolation(error)) await stream.sendJson(FRAME.error, errorBodyOf(error));
     return error;
   }
+}
+
+/** The owner's day may leave less than the session's own limit. */
+function withinBytes(work: Work, bytes = Number.POSITIVE_INFINITY): Work {
+  if (work.do !== "read") return work;
+  const { limits } = work.allowed;
+  return { ...work, allowed: { ...work.allowed, limits: { ...limits, bytes: Math.min(limits.bytes, bytes) } } };
 }
 
 /** Errors after which nothing more is said: the other side broke the protocol, or is not who it should be. */

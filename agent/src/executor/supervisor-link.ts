@@ -7,11 +7,16 @@ export interface Supervisor {
   /** The hello record as base64url. */
   readonly hello: Promise<string>;
   /** Settles when the journal has its line; rejects with the supervisor's refusal. */
-  readonly go: Promise<void>;
+  readonly go: Promise<Go>;
   /** Settles when the message is on its way. */
   say(message: ToSupervisor): Promise<void>;
   /** Sets who is told to finish or to stop; what came before is told at once. */
   onInterrupt(interrupt: Interrupt): void;
+}
+
+/** `bytes`: what the session may send at most, where the supervisor bounds it. */
+export interface Go {
+  readonly bytes?: number | undefined;
 }
 
 export interface Interrupt {
@@ -22,7 +27,7 @@ export interface Interrupt {
 export function talkToSupervisor(): Supervisor {
   const order = Promise.withResolvers<SessionOrder>();
   const hello = Promise.withResolvers<string>();
-  const go = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<Go>();
   const told: ((interrupt: Interrupt) => void)[] = [];
   let interrupt: Interrupt | undefined;
   // A refusal may come when nobody waits for it yet.
@@ -42,7 +47,7 @@ export function talkToSupervisor(): Supervisor {
       case "hello":
         return hello.resolve(message.record);
       case "go":
-        return go.resolve();
+        return go.resolve(message);
       case "refuse":
         return go.reject(new SallyportError(message.code, message.message));
       case "finish":

@@ -63,22 +63,42 @@ const budgets = (nowMs: () => number, sent = new Map<string, number>()) =>
 
 test("sessions of a connection", () => {
   const { begin } = budgets(() => 0);
-  const place = begin("erp", undefined, limits);
-  begin("erp", undefined, limits);
-  assert.throws(() => begin("erp", undefined, limits), { code: "limit.sessions" });
-  begin("other", undefined, limits);
-  place.release();
-  place.release();
-  begin("erp", undefined, limits);
-  assert.throws(() => begin("erp", undefined, limits), { code: "limit.sessions" });
+  const place = begin("erp", undefined, limits, 10);
+  begin("erp", undefined, limits, 10);
+  assert.throws(() => begin("erp", undefined, limits, 10), { code: "limit.sessions" });
+  begin("other", undefined, limits, 10);
+  place.release(0);
+  place.release(0);
+  begin("erp", undefined, limits, 10);
+  assert.throws(() => begin("erp", undefined, limits, 10), { code: "limit.sessions" });
 });
 
 test("bytes of a day, counted from what the journal remembers, until midnight UTC", () => {
   let nowMs = 10 * HOUR_MS;
   const day = budgets(() => nowMs, new Map([["erp", 900]]));
-  day.begin("erp", undefined, limits).release();
-  day.sent("erp", 100);
-  assert.throws(() => day.begin("erp", undefined, limits), { code: "limit.bytes" });
+  day.begin("erp", undefined, limits, 500).release(100);
+  assert.throws(() => day.begin("erp", undefined, limits, 500), { code: "limit.bytes" });
   nowMs = 24 * HOUR_MS;
-  day.begin("erp", undefined, limits).release();
+  assert.equal(day.begin("erp", undefined, limits, 500).bytes, 500);
+});
+
+test("sessions together get no more than is left of the day; what is not used is given back", () => {
+  const day = budgets(() => 0, new Map([["erp", 400]]));
+  const [first, second] = [day.begin("erp", undefined, limits, 500), day.begin("erp", undefined, limits, 500)];
+  assert.deepEqual([first.bytes, second.bytes], [500, 100]);
+  first.release(30);
+  assert.equal(day.begin("erp", undefined, limits, 2000).bytes, 470);
+  second.release(0);
+});
+
+test("what running sessions hold of the day is no reason to give up", () => {
+  const day = budgets(() => 0);
+  day.begin("erp", undefined, limits, 1000);
+  assert.throws(() => day.begin("erp", undefined, limits, 1), { code: "limit.sessions" });
+});
+
+test("a session that nobody heard the end of is charged all that was reserved for it", () => {
+  const day = budgets(() => 0);
+  day.begin("erp", undefined, limits, 1000).release(undefined);
+  assert.throws(() => day.begin("erp", undefined, limits, 1), { code: "limit.bytes" });
 });

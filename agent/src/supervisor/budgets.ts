@@ -71,21 +71,24 @@ export interface ConnectionLimits {
 
 /** One session's place in a connection. Each act counts once. */
 export interface Place {
+  /** What the session may send at most: so much of the day is reserved for it. */
+  readonly bytes: number;
   /** The system took the login: this attempt, and the failed ones before it, are forgotten. */
   loginAccepted(): void;
   /** No login was sent: the attempt is taken back. */
   loginUnsent(): void;
-  release(): void;
+  /** Charges what was sent; where nobody said how much, all that was reserved. */
+  release(sentBytes: number | undefined): void;
 }
 
 export interface ConnectionBudgets {
   /**
    * Takes a place in a connection, and counts its login as failed, on the disk, until somebody says otherwise: whoever
    * cuts a session short, or runs many at once, gets no further tries by that.
+   * @param bytes what the session may send by its own limits
    * @throws limit.sessions, limit.bytes, limit.logins.
    */
-  begin(connection: string, login: string | undefined, limits: ConnectionLimits): Place;
-  sent(connection: string, bytes: number): void;
+  begin(connection: string, login: string | undefined, limits: ConnectionLimits, bytes: number): Place;
 }
 
 /** @param sentToday bytes by connection since midnight UTC, recomputed from the journal at start */
@@ -96,6 +99,10 @@ export function createConnectionBudgets(
 ): ConnectionBudgets {
   const sessions = new Map<string, number>();
   const sent = new Map(sentToday);
+  const reserved = new Map<string, number>();
+  const add = (map: Map<string, number>, connection: string, more: number): void => {
+    map.set(connection, (map.get(connection) ?? 0) + more);
+  };
   let day = dayOf(nowMs());
   const rollDay = (): void => {
     if (dayOf(nowMs()) === day) return;
@@ -103,34 +110,41 @@ export function createConnectionBudgets(
     sent.clear();
   };
   return {
-    begin(connection, login, limits) {
+    begin(connection, login, limits, wantedBytes) {
       rollDay();
       const running = sessions.get(connection) ?? 0;
       if (running >= limits.sessions) {
         throw new SallyportError("limit.sessions", `${connection} already serves its ${limits.sessions} sessions.`);
       }
-      if ((sent.get(connection) ?? 0) >= limits.bytesPerDay) {
+      const leftBytes = limits.bytesPerDay - (sent.get(connection) ?? 0);
+      if (leftBytes <= 0) {
         throw new SallyportError("limit.bytes", `${connection} has sent what its policy allows in a day.`, {
           limit: "bytesPerDay",
         });
       }
+      const bytes = Math.min(wantedBytes, leftBytes - (reserved.get(connection) ?? 0));
+      if (bytes <= 0) {
+        // They will hardly send all of it: that is worth another try.
+        throw new SallyportError("limit.sessions", `Other sessions of ${connection} hold what is left of the day.`);
+      }
       const attempt = login === undefined ? undefined : breaker.attempt(connection, login, limits.failedLogins);
-      sessions.set(connection, running + 1);
+      add(sessions, connection, 1);
+      add(reserved, connection, bytes);
       let ended = false;
       return {
+        bytes,
         loginAccepted: () => attempt?.("accepted"),
         loginUnsent: () => attempt?.("unsent"),
-        release() {
+        release(sentBytes) {
           if (ended) return;
           ended = true;
           attempt?.("failed");
-          sessions.set(connection, (sessions.get(connection) ?? 1) - 1);
+          rollDay();
+          add(sessions, connection, -1);
+          add(reserved, connection, -bytes);
+          add(sent, connection, sentBytes ?? bytes);
         },
       };
-    },
-    sent(connection, bytes) {
-      rollDay();
-      sent.set(connection, (sent.get(connection) ?? 0) + bytes);
     },
   };
 }

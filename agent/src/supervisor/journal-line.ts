@@ -66,6 +66,8 @@ export const journalFacts = z.strictObject({
   rowsOut: count.optional(),
   bytesOut: count.optional(),
   rowsIn: count.optional(),
+  /** Of the connection's day, for this request: charged where its end does not say what was sent. */
+  bytesReserved: count.optional(),
   startedMs: count.optional(),
   durationMs: count.optional(),
   /** The driver's error number and state: `18456/8`. */

@@ -104,19 +104,24 @@ test("retention removes whole old files, says so, and what is left verifies", ()
   assert.ok(verdict.ok && verdict.firstSeq > 1);
 });
 
-test("a request whose end is missing gets one at start; bytes of today are counted by connection", () => {
+test("a request whose end is missing gets one at start; today's bytes are counted, reserved ones where none are named", () => {
   const journal = openJournal(folder, limits);
   journal.append({ event: "request", request: REQUEST, connection: "erp", decision: "allow" });
   journal.append({ event: "end", request: REQUEST, connection: "erp", bytesOut: 700 });
   const orphan = "f".repeat(32);
-  journal.append({ event: "request", request: orphan, connection: "erp", decision: "allow", pull: "orders" });
+  const killed = "e".repeat(32);
+  const reserved = { connection: "erp", decision: "allow", bytesReserved: 10_000 } as const;
+  journal.append({ event: "request", request: killed, ...reserved });
+  journal.append({ event: "end", request: killed, connection: "erp", code: "limit.memory" });
+  journal.append({ event: "request", request: orphan, ...reserved, pull: "orders" });
   const past = readPastDay(folder, Date.now());
-  assert.equal(past.sentToday.get("erp"), 700);
+  assert.equal(past.sentToday.get("erp"), 20_700);
   endOrphans(journal, past.orphans);
   journal.close();
   const last = [...recentLines(folder, 0)].at(-1);
   assert.equal(last?.event, "end");
   assert.equal(last?.request, orphan);
   assert.equal(last?.code, "agent.interrupted");
-  assert.deepEqual(readPastDay(folder, Date.now()).orphans, []);
+  const again = readPastDay(folder, Date.now());
+  assert.deepEqual([again.orphans, again.sentToday.get("erp")], [[], 20_700]);
 });

@@ -83,19 +83,19 @@ function begin(offer: Offer = OFFER) {
     kill: (reason: KillReason) => exited.resolve({ exitCode: null, killed: reason }),
   };
   const budgets: ConnectionBudgets = {
-    begin: () => {
+    begin: (_connection, _login, _limits, bytes) => {
       if (budgetRefusal !== undefined) throw budgetRefusal;
       counted.push("begun");
       return {
+        bytes: bytes - 1,
         loginAccepted: () => counted.push("accepted"),
         loginUnsent: () => {
           counted.push("unsent");
           if (countsBroken) throw new Error("ENOSPC");
         },
-        release: () => counted.push("released"),
+        release: (sentBytes) => counted.push(`released ${sentBytes}`),
       };
     },
-    sent: (connection, bytes) => counted.push(`${connection} ${bytes}`),
   };
   const session = runSession(offer, executor, {
     journal: {
@@ -163,7 +163,7 @@ test("one hello of the supervisor's own making, go after the journal's line, an 
   assert.equal(verified.ok && (JSON.parse(verified.payload.toString()) as Offer).challenge, OFFER.challenge);
   say(REQUEST);
   assert.equal(lines.length, 1);
-  assert.equal(sent(heard).at(-1), "go");
+  assert.deepEqual([heard.at(-1), lines[0]?.bytesReserved], [{ say: "go", bytes: 999 }, 999]);
   say({ say: "accepted" }, END);
   exit(0);
   await session.ended;
@@ -173,7 +173,7 @@ test("one hello of the supervisor's own making, go after the journal's line, an 
     [end?.event, end?.rowsOut, end?.bytesOut, end?.reported, end?.code],
     ["end", 5, 700, true, undefined],
   );
-  assert.deepEqual(counted, ["begun", "accepted", "erp 700", "released"]);
+  assert.deepEqual(counted, ["begun", "accepted", "released 700"]);
   assert.doesNotMatch(JSON.stringify(lines), /LLLL/);
 });
 
@@ -252,6 +252,7 @@ test("without a journal line there is no go", async () => {
   say(REQUEST);
   const refusal = heard.at(-1);
   assert.equal(refusal?.say === "refuse" && refusal.code, "agent.journal_unwritable");
+  assert.deepEqual(counted, ["begun", "unsent", "released 0"]);
   exit(0);
   await session.ended;
   assert.deepEqual(lines, []);
@@ -283,6 +284,7 @@ for (const [what, end, code] of [
     else exit(end.exitCode);
     await session.ended;
     assert.deepEqual([lines[1]?.event, lines[1]?.code, lines[1]?.reported], ["end", code, undefined]);
+    assert.equal(counted.at(-1), "released undefined");
   });
 }
 
@@ -324,7 +326,7 @@ test("counts that cannot be written at a session's end cost neither its last lin
   exit(0);
   await session.ended;
   assert.equal(lines[1]?.event, "end");
-  assert.equal(counted.at(-1), "released");
+  assert.equal(counted.at(-1), "released 700");
 });
 
 test("a session without request leaves one line", async () => {

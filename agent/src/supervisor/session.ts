@@ -121,10 +121,14 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
         ...facts,
         decision: refusal === undefined ? decision : "deny",
         ...(code === undefined ? {} : { code }),
+        ...(place === undefined ? {} : { bytesReserved: place.bytes }),
         reported: true,
       });
     } catch (error) {
-      count(() => place?.loginUnsent());
+      count(() => {
+        place?.loginUnsent();
+        place?.release(0);
+      });
       deps.log.error({ why: (error as Error).message }, "no journal line, so no session");
       executor.send({
         say: "refuse",
@@ -137,15 +141,15 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     deps.running.add(report.request);
     requestedMs = clock.monotonicMs();
     killAfter(seconds * 1000 + GRACE_MS);
-    executor.send(
-      refusal === undefined ? { say: "go" } : { say: "refuse", code: refusal.code, message: refusal.message },
-    );
+    if (refusal !== undefined) executor.send({ say: "refuse", code: refusal.code, message: refusal.message });
+    else executor.send({ say: "go", ...(place === undefined ? {} : { bytes: place.bytes }) });
   };
 
   const takePlace = (report: RequestReport): SallyportError | undefined => {
     if (report.connection === undefined) return undefined;
     try {
-      place = deps.budgets.begin(report.connection, report.login, limitsOf(policy.policy, report.connection));
+      const { connection, login, bytes = 0 } = report;
+      place = deps.budgets.begin(connection, login, limitsOf(policy.policy, connection), bytes);
       return undefined;
     } catch (error) {
       if (error instanceof SallyportError) return error;
@@ -203,10 +207,9 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     }
     // After the journal: what goes wrong here must not cost its line.
     count(() => {
-      if (request?.connection !== undefined) deps.budgets.sent(request.connection, end?.bytesOut ?? 0);
       if (end?.unsent === true) place?.loginUnsent();
     });
-    count(() => place?.release());
+    count(() => place?.release(end?.bytesOut));
     deps.log.info({ request: request?.request, op: request?.op, ...facts, killed: exit.killed }, "session ended");
   };
 

@@ -50,7 +50,7 @@ export function requirePinned(pinned: Pinned | undefined, config: AgentConfig): 
 const LONGEST_SESSION_MS = 2 * 86_400_000;
 
 export interface PastDay {
-  /** Bytes sent since midnight UTC, by connection. */
+  /** Bytes sent since midnight UTC, by connection; what was reserved where nobody said how many. */
   readonly sentToday: ReadonlyMap<string, number>;
   /** Requests whose `end` line is missing: the agent stopped during them. */
   readonly orphans: readonly JournalLine[];
@@ -61,15 +61,19 @@ export function readPastDay(folder: string, nowMs: number): PastDay {
   const midnightMs = Math.floor(nowMs / 86_400_000) * 86_400_000;
   const sentToday = new Map<string, number>();
   const open = new Map<string, JournalLine>();
+  const charge = (connection: string | undefined, bytes = 0): void => {
+    if (connection !== undefined) sentToday.set(connection, (sentToday.get(connection) ?? 0) + bytes);
+  };
   for (const line of recentLines(folder, nowMs - LONGEST_SESSION_MS)) {
     if (line.event === "request" && line.request !== undefined) open.set(line.request, line);
     if (line.event !== "end" || line.request === undefined) continue;
+    const begun = open.get(line.request);
     open.delete(line.request);
-    if (line.connection !== undefined && Date.parse(line.at) >= midnightMs) {
-      sentToday.set(line.connection, (sentToday.get(line.connection) ?? 0) + (line.bytesOut ?? 0));
-    }
+    if (Date.parse(line.at) >= midnightMs) charge(line.connection, line.bytesOut ?? begun?.bytesReserved);
   }
-  return { sentToday, orphans: [...open.values()] };
+  const orphans = [...open.values()];
+  for (const { connection, bytesReserved } of orphans) charge(connection, bytesReserved);
+  return { sentToday, orphans };
 }
 
 /** Gives each orphan the `end` line that the crash took. */

@@ -41,20 +41,22 @@ before(async () => {
   const enrolled = await site.enroll(site.orchestrator.code());
   assert.equal(enrolled.code, 0, enrolled.stderr);
   writeFileSync(join(site.state, "sql-ca.pem"), authority.caPem);
-  site.setPolicy(`
-v: 1
-limits: { sessionsPerMinute: 600 }
-connections:
-  erp:
+  const connection = (name: string, limits: string): string => `
+  ${name}:
     kind: mssql
     address: localhost:${tds.port}
     database: ERP
     tls: { mode: required, ca: sql-ca.pem }
     logins: [svc]
-    limits: { sessions: 4, failedLogins: 2/1h }
+    limits: { ${limits} }
     rules:
-      - { id: orders, allow: [table], tables: [dbo.Orders], columns: "*" }
-`);
+      - { id: ${name}-orders, allow: [table], tables: [dbo.Orders], columns: "*" }
+`;
+  const [erp, little] = [
+    connection("erp", "sessions: 4, failedLogins: 2/1h"),
+    connection("little", "bytesPerDay: 2MiB"),
+  ];
+  site.setPolicy(`v: 1\nlimits: { sessionsPerMinute: 600 }\nconnections:${erp}${little}`);
   agent = await site.start();
 });
 after(async () => {
@@ -134,6 +136,16 @@ test("cancel stops the read at its source and says so", async () => {
   });
   const error = messages.at(-1);
   assert.equal(error?.kind === "error" && error.body.code, "request.cancelled");
+});
+
+test("one session cannot send more than the owner leaves for the day", async () => {
+  const sender = await open();
+  await sender.request({ ...read(), connection: "little" });
+  const messages = await sender.messages();
+  const error = messages.at(-1);
+  assert.equal(error?.kind === "error" && error.body.code, "limit.bytes");
+  const sent = messages.reduce((sum, each) => sum + (each.kind === "batch" ? each.bytes.byteLength : 0), 0);
+  assert.ok(sent <= 2 * 2 ** 20, `${sent} bytes`);
 });
 
 test("SIGTERM during a read ends it at a checkpoint, with nothing lost", async () => {
