@@ -108,12 +108,32 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     }
     // Two that run under one id would have one end line between them. The id is the orchestrator's, not the executor's.
     if (deps.running.has(report.request)) {
-      executor.send({ say: "refuse", code: "request.refused", message: "A request of this id is running." });
+      refuse(new SallyportError("request.refused", "A request of this id is running."));
       return;
     }
     const refusal = report.decision === "allow" ? takePlace(report) : undefined;
+    if (!noteRequest(report, refusal)) {
+      count(() => {
+        place?.loginUnsent();
+        place?.release(0);
+      });
+      refuse(new SallyportError("agent.journal_unwritable", "The agent cannot write its journal."));
+      return;
+    }
+    request = report;
+    deps.running.add(report.request);
+    requestedMs = clock.monotonicMs();
+    killAfter(report.seconds * 1000 + GRACE_MS);
+    if (refusal !== undefined) refuse(refusal);
+    else executor.send({ say: "go", ...(place === undefined ? {} : { bytes: place.bytes }) });
+  };
+
+  const refuse = ({ code, message }: SallyportError): void => executor.send({ say: "refuse", code, message });
+
+  /** The journal's line before anything is contacted. False: it could not be written. */
+  const noteRequest = (report: RequestReport, refusal: SallyportError | undefined): boolean => {
     const code = refusal?.code ?? report.code;
-    const { say: _say, login: _login, seconds, bytes: _bytes, code: _code, decision, ...facts } = report;
+    const { say: _say, login: _login, seconds: _seconds, bytes: _bytes, code: _code, decision, ...facts } = report;
     try {
       deps.journal.append({
         event: "request",
@@ -124,25 +144,11 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
         ...(place === undefined ? {} : { bytesReserved: place.bytes }),
         reported: true,
       });
+      return true;
     } catch (error) {
-      count(() => {
-        place?.loginUnsent();
-        place?.release(0);
-      });
       deps.log.error({ why: (error as Error).message }, "no journal line, so no session");
-      executor.send({
-        say: "refuse",
-        code: "agent.journal_unwritable",
-        message: "The agent cannot write its journal.",
-      });
-      return;
+      return false;
     }
-    request = report;
-    deps.running.add(report.request);
-    requestedMs = clock.monotonicMs();
-    killAfter(seconds * 1000 + GRACE_MS);
-    if (refusal !== undefined) executor.send({ say: "refuse", code: refusal.code, message: refusal.message });
-    else executor.send({ say: "go", ...(place === undefined ? {} : { bytes: place.bytes }) });
   };
 
   const takePlace = (report: RequestReport): SallyportError | undefined => {
