@@ -40,6 +40,25 @@ test("sessions a minute are counted over the last minute", () => {
   assert.equal(once(), true);
 });
 
+for (const [what, change] of [
+  ["", {}],
+  [", also when locked", { locked: () => true }],
+] as const) {
+  test(`pings have a minute's budget of their own${what}`, () => {
+    let nowMs = 0;
+    const gate = admission({ monotonicMs: () => nowMs, ...change });
+    const once = (): boolean => {
+      const place = gate.admit(true);
+      if (place.ok) place.release();
+      return place.ok;
+    };
+    const admitted = Array.from({ length: 10_000 }, once).filter(Boolean).length;
+    assert.equal(admitted, 6);
+    nowMs = 60_000;
+    assert.equal(once(), true);
+  });
+}
+
 test("draining and locked turn all but pings down; an unwritable journal turns everything down", () => {
   for (const [change, code] of [
     [{ draining: () => true }, "agent.draining"],

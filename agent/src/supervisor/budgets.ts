@@ -7,6 +7,9 @@ import type { LoginBreaker, LoginLimits } from "./login-breaker.ts";
 export type Refusal = Extract<ErrorCode, "agent.busy" | "agent.locked" | "agent.draining" | "agent.journal_unwritable">;
 
 const MINUTE_MS = 60_000;
+/** Pings come through locks and drains, and each costs a process: a budget of their own, far above any canary's. */
+const PINGS_PER_MINUTE = 6;
+const PINGS_AT_ONCE = 2;
 
 export interface Admission {
   /** Takes a place, or says why not. A ping is let in when locked or draining. `release` gives the place back. */
@@ -29,14 +32,19 @@ export function createAdmission(limits: AdmissionLimits): Admission {
   let running = 0;
   let pings = 0;
   const begun: number[] = [];
+  const pinged: number[] = [];
+  const inLastMinute = (times: number[]): number => {
+    const nowMs = limits.monotonicMs();
+    while (times[0] !== undefined && nowMs - times[0] >= MINUTE_MS) times.shift();
+    return times.length;
+  };
   const refusal = (ping: boolean): Refusal | undefined => {
     if (!limits.journalWritable()) return "agent.journal_unwritable";
-    if (ping) return pings >= 2 ? "agent.busy" : undefined;
+    if (ping) return pings >= PINGS_AT_ONCE || inLastMinute(pinged) >= PINGS_PER_MINUTE ? "agent.busy" : undefined;
     if (limits.draining()) return "agent.draining";
     if (limits.locked()) return "agent.locked";
-    const nowMs = limits.monotonicMs();
-    while (begun[0] !== undefined && nowMs - begun[0] >= MINUTE_MS) begun.shift();
-    return running >= limits.maxSessions || begun.length >= limits.sessionsPerMinute() ? "agent.busy" : undefined;
+    const isFull = running >= limits.maxSessions || inLastMinute(begun) >= limits.sessionsPerMinute();
+    return isFull ? "agent.busy" : undefined;
   };
   return {
     get running() {
@@ -46,10 +54,8 @@ export function createAdmission(limits: AdmissionLimits): Admission {
       const code = refusal(ping);
       if (code !== undefined) return { ok: false, code };
       if (ping) pings += 1;
-      else {
-        running += 1;
-        begun.push(limits.monotonicMs());
-      }
+      else running += 1;
+      (ping ? pinged : begun).push(limits.monotonicMs());
       let released = false;
       const release = (): void => {
         if (released) return;
