@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { call } from "../stack/https.ts";
 import { type Demo, type DemoExit, startDemo } from "./demo-process.ts";
-import { type Held, untilNothingIsLeft } from "./process-tree.ts";
+import { type Held, processWith, untilNothingIsLeft } from "./process-tree.ts";
 
 const JOURNAL = "agent/journal/journal.jsonl";
 const LOOPBACK = new Set(["0100007F", "00000000000000000000000001000000"]);
@@ -31,13 +31,11 @@ async function assertLeft(demo: Demo, held: Held, exit: DemoExit, code: number):
   assert.deepEqual(demo.strays(), []);
 }
 
-describe("npm start, left by Ctrl-C", { concurrency: 2 }, () => {
+describe("npm start, left by Ctrl-C", { concurrency: 2, timeout: 180_000 }, () => {
   const moments: Record<string, { until(demo: Demo): Promise<unknown>; processes: number; ports: number }> = {
     "right after it was called": { until: async () => undefined, processes: 1, ports: 0 },
     "while the emulators start": { until: (demo) => demo.line(/starting: emulators/), processes: 1, ports: 0 },
     "while the function app starts": { until: (demo) => demo.line(/starting: function app/), processes: 3, ports: 7 },
-    "while the agent enrols": { until: (demo) => demo.line(/starting: agent/), processes: 4, ports: 8 },
-    "while the sample is filled": { until: (demo) => demo.line(/agent \w+ listens/), processes: 5, ports: 8 },
     "during the pull": { until: pulling, processes: 6, ports: 8 },
   };
   for (const [name, { until, processes, ports }] of Object.entries(moments)) {
@@ -52,6 +50,14 @@ describe("npm start, left by Ctrl-C", { concurrency: 2 }, () => {
     });
   }
 
+  it("while the agent enrols, by SIGTERM", async (t) => {
+    const demo = await begin(t);
+    await demo.line(/starting: agent/);
+    const held = demo.held();
+    demo.kill("SIGTERM");
+    await assertLeft(demo, held, await demo.ended, 143);
+  });
+
   it("during the pull, by a signal that nobody can hear: the kernel ends what it has started", async (t) => {
     const demo = await begin(t);
     await pulling(demo);
@@ -62,7 +68,7 @@ describe("npm start, left by Ctrl-C", { concurrency: 2 }, () => {
     assert.deepEqual(demo.strays(), []);
   });
 
-  it("while two stay side by side: each ends alone, by a second Ctrl-C as by one, and by SIGTERM", async (t) => {
+  it("while two stay side by side: one ends alone, by a second Ctrl-C as by one; the other when its agent is gone", async (t) => {
     const [one, other] = await Promise.all([begin(t), begin(t)]);
     await Promise.all([one.line(/Ctrl-C ends it/), other.line(/Ctrl-C ends it/)]);
     const [heldByOne, heldByOther] = [one.held(), other.held()];
@@ -73,12 +79,16 @@ describe("npm start, left by Ctrl-C", { concurrency: 2 }, () => {
     const { origin, caFile } = JSON.parse(readFileSync(join(other.folder()!, "access.json"), "utf8"));
     const health = await call(`${origin}/api/health`, { ca: readFileSync(caFile, "utf8") });
     assert.equal(health.status, 200);
-    other.kill("SIGTERM");
-    await assertLeft(other, heldByOther, await other.ended, 0);
+    process.kill(processWith(heldByOther, join(other.folder()!, "agent", "agent.yaml")), "SIGKILL");
+    const { code, stderr } = await other.ended;
+    assert.equal(code, 1);
+    assert.match(stderr, /^agent ended; see .*agent\.log\nLogs are in .*\n$/);
+    await untilNothingIsLeft(heldByOther, other.folder());
+    assert.deepEqual(other.strays(), []);
   });
 });
 
-describe("npm start -- --once --json", () => {
+describe("npm start -- --once --json", { timeout: 120_000 }, () => {
   it("ends by itself, with one JSON object as the last line that names files which are there", async (t) => {
     const demo = await begin(t, ["--once", "--json"]);
     const { code, lines, stderr } = await demo.ended;

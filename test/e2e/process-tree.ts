@@ -30,6 +30,13 @@ export function heldBy(pid: number): Held {
   };
 }
 
+/** The one process whose command line has this text. */
+export function processWith({ processes }: Held, text: string): number {
+  const found = running().filter(({ key, pid }) => processes.has(key) && textOf(pid, "cmdline").includes(text));
+  if (found.length !== 1) throw new Error(`${found.length} processes have ${text} in their command line`);
+  return Number(found[0]!.pid);
+}
+
 /** Command lines of what is left of it: its processes, and any that names its folder. Sockets are named by their port. */
 export function leftOf({ processes, listening }: Held, folder: string | undefined): string[] {
   const inodes = new Set(listening.map(({ inode }) => inode));

@@ -97,13 +97,14 @@ try {
   screen.say(
     `  started        ${stack.origin}, agent ${stack.agent.id} listens   ${seconds((performance.now() - startedMs) / 1000)}`,
   );
-  const result = await runDemo(stack, screen, cleanup, flights.data);
+  const result = await Promise.race([runDemo(stack, screen, cleanup, flights.data), stack.broken]);
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   if (options.once) await leave(0);
   staying = true;
   screen.say(
     `\nStill running. The API is at ${stack.origin}/api/v1, its first key and authority in ${stack.access}. Ctrl-C ends it.`,
   );
+  await stack.broken;
 } catch (thrown) {
   // What fails while everything ends was asked to: whoever asked says how it ends.
   if (!cleanup.signal.aborted) {

@@ -32,6 +32,8 @@ export const READER = "svc_sallyport";
 /** A stack around whatever holds the sample. */
 export interface StackOn {
   readonly folder: string;
+  /** Rejects when one of its processes ends, whether it was asked to or not; for races with what it should have done. */
+  readonly broken: Promise<never>;
   readonly api: Api;
   readonly origin: string;
   readonly caPem: string;
@@ -69,7 +71,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const { stack, source } = await startAround(options, (certificates) =>
     cleanup.starting(startSqlServer({ ...certificates, reader: READER, logFile }, cleanup.signal), (it) => it.close()),
   );
-  return { ...stack, sqlServer: source };
+  const broken = Promise.race([stack.broken, source.ended]);
+  broken.catch(() => undefined);
+  return { ...stack, broken, sqlServer: source };
 }
 
 /** The same around a SQL Server that is there, and stays. */
@@ -106,7 +110,7 @@ async function startAround<S extends Source>(
   onStep("function app");
   const adminKey = `sp_admin_${randomBytes(32).toString("base64url")}`;
   const namespace = `localhost:${relay.controlPort}`;
-  const { url: origin } = await cleanup.starting(
+  const host = await cleanup.starting(
     startFunctionsHost(
       {
         app: fileURLToPath(new URL("../../cloud", import.meta.url)),
@@ -130,6 +134,7 @@ async function startAround<S extends Source>(
     ),
     (it) => it.close(),
   );
+  const origin = host.url;
 
   signal.throwIfAborted();
   onStep("agent");
@@ -160,7 +165,22 @@ async function startAround<S extends Source>(
   await api.put(`/tenants/${TENANT}/connections/${CONNECTION}/credential`, source.reader);
   const access = inFolder("access.json");
   writeFileSync(access, JSON.stringify({ origin, adminKey, caFile }, null, 2), { mode: 0o600 });
-  const stack = { folder, api, origin, caPem: authority.caPem, access, relay, storage, agent, source, addAgent };
+  const hostEnded = host.exited.then(() => Promise.reject(new Error("the function app ended; see its log")));
+  const broken = Promise.race([agent.ended, hostEnded]);
+  broken.catch(() => undefined); // reported where it is awaited, and expected at the end
+  const stack = {
+    folder,
+    broken,
+    api,
+    origin,
+    caPem: authority.caPem,
+    access,
+    relay,
+    storage,
+    agent,
+    source,
+    addAgent,
+  };
   return { stack, source };
 }
 
