@@ -12,7 +12,7 @@ import { badEnrolments } from "./bad-input/enrolment.ts";
 import { CLAIMS, fillTraps, trapPolicy } from "./bad-input/sample.ts";
 import { badSources } from "./bad-input/sources.ts";
 
-describe("bad input", { timeout: 240_000 }, () => {
+describe("bad input", { timeout: 300_000 }, () => {
   const cleanup = createCleanup();
   const folder = mkdtempSync(join(tmpdir(), "sallyport-e2e-"));
   let stack: Stack;

@@ -31,7 +31,7 @@ async function assertLeft(demo: Demo, held: Held, exit: DemoExit, code: number):
   assert.deepEqual(demo.strays(), []);
 }
 
-describe("npm start, left by Ctrl-C", { concurrency: 2, timeout: 180_000 }, () => {
+describe("npm start, left by Ctrl-C", { concurrency: 2, timeout: 300_000 }, () => {
   const moments: Record<string, { until(demo: Demo): Promise<unknown>; processes: number; ports: number }> = {
     "right after it was called": { until: async () => undefined, processes: 1, ports: 0 },
     "while the emulators start": { until: (demo) => demo.line(/starting: emulators/), processes: 1, ports: 0 },
@@ -88,7 +88,7 @@ describe("npm start, left by Ctrl-C", { concurrency: 2, timeout: 180_000 }, () =
   });
 });
 
-describe("npm start -- --once --json", { timeout: 120_000 }, () => {
+describe("npm start -- --once --json", { timeout: 300_000 }, () => {
   it("ends by itself, with one JSON object as the last line that names files which are there", async (t) => {
     const demo = await begin(t, ["--once", "--json"]);
     const { code, lines, stderr } = await demo.ended;
