@@ -10,6 +10,15 @@ import { type Answer, type Network, OriginError, postJson } from "../origin.ts";
 
 export const TOKEN_PATH = "/api/agent/token";
 const VALID_SECONDS = 60;
+/** A listen token lives an hour at most (PROTOCOL.md section 3). */
+const LONGEST_LIFE_MS = 3600_000;
+/**
+ * The answer's times are not signed. However short a life they claim, the journal's `token` lines must not push older
+ * ones out before their time: one in 5 s fills a gibibyte in 400 days.
+ */
+const SHORTEST_RENEWAL_MS = 5_000;
+/** A clock that is further off has to be set; and nobody gets a signature for another year by saying that it is. */
+const LARGEST_OFFSET_MS = 86_400_000;
 
 /** What the orchestrator is told with each request. */
 export type TokenReport = z.infer<typeof tokenBody>;
@@ -72,12 +81,17 @@ function clockOffset(answer: Answer, nowMs: number): number | undefined {
   const parsed = refusal.safeParse(answer.body);
   if (answer.status < 400 || !parsed.success || parsed.data.code !== "token.clock_skew") return undefined;
   const serverTime = parsed.data.serverTime ?? parsed.data.facts?.serverTime;
-  return serverTime === undefined ? undefined : Date.parse(serverTime) - nowMs;
+  if (serverTime === undefined) return undefined;
+  const offsetMs = Date.parse(serverTime) - nowMs;
+  return Math.abs(offsetMs) <= LARGEST_OFFSET_MS ? offsetMs : undefined;
 }
 
 function readAnswer({ status, body }: Answer, offsetMs: number): TokenResult {
   if (status === 200) {
     const parsed = tokenAnswer.safeParse(body);
+    if (parsed.success && lifeMsOf(parsed.data) > LONGEST_LIFE_MS) {
+      return { ok: false, code: "token.invalid", why: "the listen token claims to live longer than an hour" };
+    }
     if (parsed.success) return { ok: true, answer: parsed.data, offsetMs };
     return {
       ok: false,
@@ -96,11 +110,14 @@ const printable = (text: string): string => text.replace(/\p{Cc}/gu, " ").slice(
 
 /**
  * Milliseconds until a token is renewed: from `renewAfter` (half of its life) on, spread over a tenth of its life, so
- * that agents that started together do not renew together. Times are the server's, so only their differences count.
+ * that agents that started together do not renew together. Times are the server's, so only their differences count, and
+ * they count between 5 s and an hour.
  */
 export function renewInMs(answer: TokenAnswer, random: () => number): number {
-  const serverMs = Date.parse(answer.serverTime);
-  const lifeMs = Math.max(0, Date.parse(answer.expiresAt) - serverMs);
-  const dueMs = Math.min(lifeMs * 0.8, Math.max(0, Date.parse(answer.renewAfter) - serverMs));
-  return Math.max(1000, dueMs + random() * lifeMs * 0.1);
+  const lifeMs = lifeMsOf(answer);
+  const dueMs = Math.min(lifeMs * 0.8, Math.max(0, Date.parse(answer.renewAfter) - Date.parse(answer.serverTime)));
+  return Math.min(LONGEST_LIFE_MS, Math.max(SHORTEST_RENEWAL_MS, dueMs + random() * lifeMs * 0.1));
 }
+
+const lifeMsOf = ({ serverTime, expiresAt }: TokenAnswer): number =>
+  Math.max(0, Date.parse(expiresAt) - Date.parse(serverTime));
