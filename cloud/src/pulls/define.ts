@@ -14,8 +14,9 @@ import {
 } from "../store/runs.ts";
 import { type Change, commit } from "../store/tables.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
-import { digestOf, finish, hasEnded } from "./run.ts";
+import { digestOf } from "./run.ts";
 import { firstDue } from "./schedule.ts";
+import { reset } from "./turns.ts";
 import { type Wake, wakeBefore } from "./wake.ts";
 
 const TRIES = 5;
@@ -91,11 +92,11 @@ async function change(
   if (!cursor) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
   const next = { ...stored.value, definition, revision: revision + 1 };
   const nextDue = dueMs === null ? null : isoTime(dueMs);
-  const reset = sourceOf(stored.value.definition) !== sourceOf(definition);
+  const anew = sourceOf(stored.value.definition) !== sourceOf(definition);
   const changes: Change[] = [replaceDefinition(next, stored.etag)];
-  if (reset) changes.push(...(await resetChanges(deps, key, cursor, { nextDue })));
+  if (anew) changes.push(...(await resetChanges(deps, key, cursor, { nextDue })));
   else changes.push(replaceCursor({ ...cursor.value, nextDue }, cursor.etag));
-  return (await write(deps, key, changes, wake)) ? { created: false, revision: revision + 1, reset } : undefined;
+  return (await write(deps, key, changes, wake)) ? { created: false, revision: revision + 1, reset: anew } : undefined;
 }
 
 /** What a watermark is a place in: another connection, table or mode has another. */
@@ -120,16 +121,11 @@ async function resetChanges(
   key: PullKey,
   cursor: Stored<Cursor>,
   also: Partial<Cursor>,
-): Promise<Change[]> {
-  const { value } = cursor;
-  const next: Cursor = { ...value, epoch: value.epoch + 1, watermark: null, replaces: true, activeRun: null, ...also };
-  const moved = replaceCursor(next, cursor.etag);
-  const run = value.activeRun === null ? undefined : await deps.store.runs.run(key, value.activeRun);
-  if (!run || value.activeRun === null || hasEnded(run.value)) return [moved];
-  const opId = deps.random(12).toString("hex");
-  const ended = finish({ id: value.activeRun, run, cursor }, "superseded", null, isoTime(deps.clock.now()), opId);
-  // The end's own change of the cursor gives way to the reset's: an entity stands once in a transaction.
-  return [moved, ...ended.changes.filter((one) => one.row !== moved.row)];
+): Promise<readonly Change[]> {
+  const id = cursor.value.activeRun;
+  const run = id === null ? undefined : await deps.store.runs.run(key, id);
+  const active = id !== null && run ? { id, run } : undefined;
+  return reset(cursor, active, also, isoTime(deps.clock.now()), deps.random(12).toString("hex"));
 }
 
 async function write(deps: PullDeps, key: PullKey, changes: readonly Change[], wake: Wake): Promise<boolean> {

@@ -7,6 +7,7 @@ import { pullPartition } from "../store/ids.ts";
 import { RecordError, type Stored } from "../store/record.ts";
 import { type PullKey, type Run, replaceRun } from "../store/runs.ts";
 import { type Commit, commit } from "../store/tables.ts";
+import { whatBecame } from "./became.ts";
 import { type PullDeps, pause } from "./deps.ts";
 import type { Records, Step } from "./run.ts";
 import type { Wake } from "./wake.ts";
@@ -119,19 +120,18 @@ export function hold(deps: PullDeps, claimed: Claimed): Hold {
     }
   }
 
-  /** After 412, 409 or no answer. The order of these tests is RUNS.md's, and the model's. */
+  /** After 412, 409 or no answer. */
   async function readBack(opId: string, sentAt: number): Promise<"lost" | "applied" | "ended" | "again"> {
     const found = await store.runs.run(key, id);
-    if (!found || found.value.fence !== claimed.run.fence || found.value.holder !== claimed.run.holder) return "lost";
-    if (found.value.opId === opId) {
-      confirmed(found.value, found.etag, sentAt);
-      return "applied";
+    const { fence, holder } = claimed.run;
+    const became = whatBecame(found?.value, { fence, holder, opId });
+    if (found && became === "applied") confirmed(found.value, found.etag, sentAt);
+    if (found && became === "again") {
+      run = found.value;
+      etag = found.etag;
     }
-    // Somebody ended the run. Without its new ETag, nothing of this holder can follow.
-    if (found.value.state !== "running") return "ended";
-    run = found.value;
-    etag = found.etag;
-    return "again";
+    // An ended run without its new ETag: nothing of this holder can follow.
+    return became;
   }
 
   /** One try and, unless it was plainly taken, the look at what became of it. */

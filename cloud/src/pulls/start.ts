@@ -1,11 +1,11 @@
 /** Bringing runs into being, and to their turn (RUNS.md step 1). */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { newRunKey, pullPartition } from "../store/ids.ts";
-import type { Stored } from "../store/record.ts";
-import { type Cursor, insertRun, type PullKey, type Run, replaceCursor, replaceRun } from "../store/runs.ts";
-import { type Change, commit } from "../store/tables.ts";
+import type { PullKey, Run } from "../store/runs.ts";
+import { commit } from "../store/tables.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
-import { finish, newRun } from "./run.ts";
+import { newRun } from "./run.ts";
+import { enter, giveTurn } from "./turns.ts";
 import { wakeBefore } from "./wake.ts";
 
 const TRIES = 5;
@@ -56,10 +56,7 @@ export async function insertManualRun(deps: PullDeps, key: PullKey): Promise<str
     if (made && (await runs.run(key, made.id))) return made.id;
     made = made?.run.epoch === cursor.value.epoch ? made : freshRun(deps, "manual", cursor.value.epoch, maxSeconds);
     await wake.keepFresh();
-    const changes: Change[] = [insertRun(made.id, made.run)];
-    if (cursor.value.activeRun === null) {
-      changes.push(replaceCursor({ ...cursor.value, activeRun: made.id }, cursor.etag));
-    }
+    const changes = enter(cursor, made.id, made.run);
     const done = await commit(runs.table, pullPartition(key.tenant, key.pull), changes);
     if (!done.ok) continue;
     if (cursor.value.activeRun === null) await ringSafely(deps, key, made.id);
@@ -79,13 +76,11 @@ export async function activateNext(deps: PullDeps, key: PullKey): Promise<string
     if (!cursor || cursor.value.activeRun !== null) return undefined;
     const [next] = await runs.queued(key);
     if (!next) return undefined;
-    const outdated = next.run.value.epoch !== cursor.value.epoch;
     const opId = deps.random(12).toString("hex");
-    const changes = outdated
-      ? finish({ ...next, cursor }, "superseded", null, isoTime(deps.clock.now()), opId).changes
-      : activation(next, cursor, opId);
-    const done = await commit(runs.table, pullPartition(key.tenant, key.pull), changes);
-    if (done.ok && !outdated) {
+    const turn = giveTurn(cursor, next, isoTime(deps.clock.now()), opId);
+    if (!turn) return undefined;
+    const done = await commit(runs.table, pullPartition(key.tenant, key.pull), turn.changes);
+    if (done.ok && turn.active) {
       await ringSafely(deps, key, next.id);
       return next.id;
     }
@@ -94,8 +89,3 @@ export async function activateNext(deps: PullDeps, key: PullKey): Promise<string
   }
   return undefined;
 }
-
-const activation = (next: { readonly id: string; readonly run: Stored<Run> }, cursor: Stored<Cursor>, opId: string) => [
-  replaceRun(next.id, { ...next.run.value, opId }, next.run.etag),
-  replaceCursor({ ...cursor.value, activeRun: next.id }, cursor.etag),
-];

@@ -4,14 +4,15 @@
  */
 import { pullPartition } from "../store/ids.ts";
 import type { Stored } from "../store/record.ts";
-import { type Cursor, type DefinitionRecord, insertRun, type PullKey, type Run, replaceCursor } from "../store/runs.ts";
-import { type Change, commit } from "../store/tables.ts";
+import type { DefinitionRecord, PullKey, Run } from "../store/runs.ts";
+import { commit } from "../store/tables.ts";
 import type { WakeEntry } from "../store/wake.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import { publishAll } from "./publish.ts";
-import { hasEnded, leaseEndsMs } from "./run.ts";
+import { leaseEndsMs } from "./run.ts";
 import { whenDue } from "./schedule.ts";
 import { activateNext, freshRun, ringSafely } from "./start.ts";
+import { clearTurn, enterDue } from "./turns.ts";
 
 export interface TickReport {
   readonly entries: number;
@@ -72,9 +73,8 @@ async function clearEnded(deps: PullDeps, key: PullKey): Promise<void> {
   const cursor = await runs.cursor(key);
   if (!cursor || cursor.value.activeRun === null) return;
   const run = await runs.run(key, cursor.value.activeRun);
-  if (run && !hasEnded(run.value)) return;
-  const cleared = replaceCursor({ ...cursor.value, activeRun: null }, cursor.etag);
-  await commit(runs.table, pullPartition(key.tenant, key.pull), [cleared]);
+  const changes = clearTurn(cursor, run);
+  if (changes) await commit(runs.table, pullPartition(key.tenant, key.pull), changes);
 }
 
 async function ringIfFree(deps: PullDeps, key: PullKey, id: string, run: Stored<Run>, nowMs: number): Promise<number> {
@@ -108,23 +108,11 @@ async function startIfDue(
   const { id, run } = freshRun(deps, "scheduled", cursor.value.epoch, definition.maxSeconds);
   // For the run, before it is there: the entry that led here is removed only after a new one was written.
   if (verdict.do !== "skip") await deps.store.wake.insert(key, deps.clock.now() + deps.settings.wakeLeadSeconds * 1000);
+  const nextDue = verdict.nextDueMs === null ? null : isoTime(verdict.nextDueMs);
   const done = await commit(
     runs.table,
     pullPartition(key.tenant, key.pull),
-    dueChanges(cursor, id, run, verdict.do, verdict.nextDueMs),
+    enterDue(cursor, id, run, verdict.do, nextDue),
   );
   if (done.ok && verdict.do === "start") await ringSafely(deps, key, id);
-}
-
-function dueChanges(
-  cursor: Stored<Cursor>,
-  id: string,
-  run: Run,
-  what: "start" | "queue" | "skip",
-  nextDueMs: number | null,
-): Change[] {
-  const nextDue = nextDueMs === null ? null : isoTime(nextDueMs);
-  const activeRun = what === "start" ? id : cursor.value.activeRun;
-  const moved = replaceCursor({ ...cursor.value, nextDue, activeRun }, cursor.etag);
-  return what === "skip" ? [moved] : [moved, insertRun(id, run)];
 }
