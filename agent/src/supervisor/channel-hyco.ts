@@ -8,29 +8,33 @@ import HycoWebSocket from "hyco-ws";
 import { type OpenSocket, trackingIdOf } from "./channel.ts";
 import { MAX_CONTROL_BYTES } from "./control-message.ts";
 
+/** Of a server's ping or pong: its payload has at most 125 bytes (RFC 6455 section 5.2). */
+const CONTROL_FRAME_HEADER_BYTES = 2;
+
 export const openHycoSocket: OpenSocket = (url, headers, agent, events) => {
   // `.on` in the same tick, never `onerror` or `addEventListener`: those throw when an error is a string.
   const socket = new HycoWebSocket(url, null, { headers: { ...headers }, perMessageDeflate: false, agent });
-  // It takes a message of any size into memory, so bytes are counted below it and a flood ends the socket.
-  let bytesSinceMessage = 0;
-  const alive = (): void => {
-    bytesSinceMessage = 0;
+  // It takes a message of any size into memory, so bytes are counted below it and a flood ends the socket. Only a whole
+  // message frees what is held: a ping between two fragments frees nothing, so it takes back no more than its own bytes.
+  let heldBytes = 0;
+  const onControlFrame = (data: unknown): void => {
+    heldBytes -= CONTROL_FRAME_HEADER_BYTES + (Buffer.isBuffer(data) ? data.byteLength : 0);
     events.alive();
   };
   socket.on("open", () => {
     socket._socket?.on("data", (chunk: Buffer) => {
-      bytesSinceMessage += chunk.byteLength;
-      if (bytesSinceMessage > 2 * MAX_CONTROL_BYTES)
-        events.down({ kind: "failed", why: "a control frame is too large" });
+      heldBytes += chunk.byteLength;
+      if (heldBytes > 2 * MAX_CONTROL_BYTES) events.down({ kind: "failed", why: "a control message is too large" });
     });
     events.open();
   });
   socket.on("message", (data: unknown, flags?: { binary?: boolean }) => {
-    alive();
+    heldBytes = 0;
+    events.alive();
     if (typeof data === "string" && flags?.binary !== true) events.text(data);
   });
-  socket.on("ping", alive);
-  socket.on("pong", alive);
+  socket.on("ping", onControlFrame);
+  socket.on("pong", onControlFrame);
   socket.on("close", (code: number, reason: unknown) => {
     events.down({ kind: "closed", code, reason: String(reason ?? "").slice(0, 200) });
   });
