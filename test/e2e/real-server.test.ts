@@ -16,6 +16,7 @@ import { fileURLToPath } from "node:url";
 import { startTds, type Tds } from "../emulators/tds/start.ts";
 import { makeAuthority } from "../emulators/tls/certificates.ts";
 import type { DemoResult } from "../stack/demo.ts";
+import { heldBy } from "./process-tree.ts";
 
 const MAIN = fileURLToPath(new URL("../stack/main.ts", import.meta.url));
 const ROWS = 2000;
@@ -142,6 +143,7 @@ describe("npm start on a real SQL Server", () => {
       const environment = { NODE_EXTRA_CA_CERTS: caFile, SALLYPORT_DEMO_ROWS: String(rows) };
       const { child, ended } = begin(t, addressOf(LOGINS[0]), environment);
       await Promise.race([untilLogged(() => moment(server.log.slice(before))), ended]);
+      assertNotInherited(child.pid!);
       child.kill("SIGINT");
       const { code, stderr } = await ended;
       assert.deepEqual([code, stderr], [130, ""]);
@@ -179,6 +181,16 @@ describe("npm start on a real SQL Server", () => {
     await assertUntouched();
   });
 });
+
+/** The address is in the environment of no process that `npm start` has started. */
+function assertNotInherited(pid: number): void {
+  const started = [...heldBy(pid).processes].map((key) => key.split("@")[0]!).filter((each) => each !== String(pid));
+  assert.ok(started.length >= 3);
+  for (const each of started) {
+    assert.doesNotMatch(readFileSync(`/proc/${each}/environ`, "utf8"), /SALLYPORT_MSSQL|mssql:/);
+    assert.doesNotMatch(readFileSync(`/proc/${each}/cmdline`, "utf8"), /mark/);
+  }
+}
 
 /** The server tells nobody what it logs, so it is looked for. */
 async function untilLogged(seen: () => boolean): Promise<void> {

@@ -225,3 +225,8 @@ test("a login sees what it may SELECT and nothing else", async () => {
   assert.equal(await errorNumber(ask(reader, "DROP TABLE dbo.Flights")), 262);
   reader.close();
 });
+
+test("SET FMTONLY ON gives columns without rows, as bcp asks for them", async () => {
+  const rows = await ask(connection, "SET FMTONLY ON select * from ERP.dbo.Flights SET FMTONLY OFF SELECT 7");
+  assert.deepEqual(rows, [[7]]);
+});

@@ -21,7 +21,9 @@ export async function runQuery(run: Run, query: Query): Promise<void> {
   const statement = guarded(state, () => state.sqlite.prepare(inParts(bound)));
   statement.setReturnArrays(true);
   sink.columns(bound.columns);
-  const rows = statement.iterate(...binding.args) as unknown as Iterable<SqlValue[]>;
+  // SET FMTONLY ON: the columns and no rows, which is how bcp learns what a table is made of.
+  const onlyFormat = state.options.get("FMTONLY") === "ON";
+  const rows = onlyFormat ? [] : (statement.iterate(...binding.args) as unknown as Iterable<SqlValue[]>);
   let count: number;
   try {
     count = await sink.rows(rows, bound.columns);
