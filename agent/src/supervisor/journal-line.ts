@@ -75,6 +75,8 @@ export const journalFacts = z.strictObject({
     .string()
     .regex(/^[0-9]{1,6}(\/[0-9]{1,3})?$/)
     .optional(),
+  /** A `retention` line's: the number of the first line that is kept. */
+  firstKept: count.optional(),
   /** Counts and codes of this line are the executor's word, checked by schema only. */
   reported: z.literal(true).optional(),
 });

@@ -8,26 +8,26 @@ export type Verdict =
 
 /**
  * Every line must be of the closed schema, numbered one after the other, and name the hash of the line before it. Where
- * the first kept line is not number 1, a `retention` line must say that older ones were removed.
+ * the first line is not number 1, the last `retention` line must say that all before it could go.
  */
 export function verifyJournal(folder: string): Verdict {
   let head: JournalHead | null = null;
   let firstSeq = 0;
   let lines = 0;
-  let retained = false;
+  let firstKept = 1;
   for (const file of listFiles(folder)) {
     for (const bytes of readLines(file.path)) {
       const seq: number = head === null ? file.firstSeq : head.seq + 1;
       const why = faultOf(bytes, seq, head);
-      retained ||= decodeLine(bytes)?.event === "retention";
       if (why !== undefined) return { ok: false, file: file.path, seq, why };
       if (head === null) firstSeq = seq;
+      firstKept = decodeLine(bytes)?.firstKept ?? firstKept;
       head = { seq, hash: hashLine(bytes) };
       lines += 1;
     }
   }
-  if (firstSeq > 1 && !retained) {
-    return { ok: false, file: folder, seq: 1, why: "is missing, and no retention line says why" };
+  if (firstSeq > firstKept) {
+    return { ok: false, file: folder, seq: firstKept, why: "is missing, and no retention line says why" };
   }
   return { ok: true, lines, firstSeq, head };
 }

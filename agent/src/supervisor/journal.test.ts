@@ -104,6 +104,24 @@ test("retention removes whole old files, says so, and what is left verifies", ()
   assert.ok(verdict.ok && verdict.firstSeq > 1);
 });
 
+test("a retention line excuses what it names, and no line after that", () => {
+  write(200, { maxBytes: 4000, fileBytes: 1000 });
+  const [oldest, next] = files();
+  const kept = [...recentLines(folder, 0)].findLast(({ event }) => event === "retention")?.firstKept;
+  assert.equal(Number(oldest?.replace(".jsonl", "")), kept);
+  rmSync(join(folder, oldest!));
+  const verdict = verifyJournal(folder);
+  assert.deepEqual(
+    [verdict.ok, !verdict.ok && verdict.seq, !verdict.ok && verdict.why],
+    [false, kept, "is missing, and no retention line says why"],
+  );
+  // The newest retention line is still among what is left.
+  assert.ok(
+    [...recentLines(folder, 0)].some(({ firstKept }) => firstKept === kept),
+    next,
+  );
+});
+
 test("a request whose end is missing gets one at start; today's bytes are counted, reserved ones where none are named", () => {
   const journal = openJournal(folder, limits);
   journal.append({ event: "request", request: REQUEST, connection: "erp", decision: "allow" });

@@ -89,15 +89,18 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
   const retain = (): void => {
     const files = listFiles(folder);
     let total = files.reduce((sum, each) => sum + each.bytes, 0);
-    let deleted = 0;
+    let surplus = 0;
     for (const each of files.slice(0, -1)) {
       const old = nowMs() - each.modifiedMs > options.maxDays * DAY_MS;
       if (!old && total <= options.maxBytes) break;
-      rmSync(each.path);
       total -= each.bytes;
-      deleted += 1;
+      surplus += 1;
     }
-    if (deleted > 0) write({ event: "retention" });
+    const firstKept = files[surplus]?.firstSeq;
+    if (surplus === 0 || firstKept === undefined) return;
+    // Said before it is done: whatever is missing later without such a line was not removed by us.
+    write({ event: "retention", firstKept });
+    for (const each of files.slice(0, surplus)) rmSync(each.path);
   };
 
   // A line that was written, whole or in part, but not synced must not stand before the next one.
