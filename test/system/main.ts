@@ -15,7 +15,7 @@ const HELP = `Checks invariants of the running system on this machine: the whole
   npm run test:system                       all suites, one after the other
   npm run test:system -- secrets network    the named ones
 
-${SUITES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
+${SUITES.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join("\n")}
 
 It prints one line for each check and ends with "N passed, N failed"; the exit code is 1 where a check failed.
 `;
