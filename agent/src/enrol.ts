@@ -19,7 +19,7 @@ import { isErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.t
 import { type EnrolAnswer, enrolAnswer, enrolBody, enrolRequest, sealedAnswer } from "@sallyport/shared/schema/api.ts";
 import { z } from "zod";
 import { originUrl } from "./config.ts";
-import { loadIdentity, storeKeys } from "./keys.ts";
+import { adoptNewKeys, findIdentity, loadIdentity, storeNewKeys } from "./keys.ts";
 import { type Network, postJson } from "./origin.ts";
 import { makeFolders, type Pinned, readTextIfAny, type StatePaths, writeFileDurably, writePinned } from "./state.ts";
 import { VERSION } from "./version.ts";
@@ -65,9 +65,11 @@ export async function enrol(
   signal: AbortSignal,
 ): Promise<Enrolled> {
   makeFolders(paths);
-  const request = (await repeatable(paths, code, origin)) ?? (await newRequest(paths, code, origin));
+  const request = repeatable(paths, code, origin) ?? (await newRequest(paths, code, origin));
   const { status, body } = await postJson(origin, ENROL_PATH, JSON.stringify(request), {}, network, signal);
   const answer = openAnswer(status, body, code, request);
+  // Only now: a refusal must not cost an agent that works its keys.
+  if (findIdentity(paths, publicXOf(request)) === "new") adoptNewKeys(paths);
   const identity = await loadIdentity(paths);
   const pinned: Pinned = {
     v: 1,
@@ -94,19 +96,22 @@ type EnrolRequest = z.infer<typeof enrolRequest>;
 const storedEnrolment = z.strictObject({ origin: z.url(), request: enrolRequest });
 
 /** The stored request, where the same code is used again at the same origin: it is sent as it was, to the byte. */
-async function repeatable(paths: StatePaths, code: EnrolmentCode, origin: string): Promise<EnrolRequest | undefined> {
+function repeatable(paths: StatePaths, code: EnrolmentCode, origin: string): EnrolRequest | undefined {
   const text = readTextIfAny(paths.enrolment);
-  if (text === undefined || readTextIfAny(paths.identity) === undefined) return undefined;
+  if (text === undefined) return undefined;
   const stored = storedEnrolment.safeParse(JSON.parse(text));
   if (!stored.success || stored.data.origin !== origin || stored.data.request.codeId !== code.codeId) return undefined;
   // A mistyped secret of the same code would have made another MAC: then a new request is due.
   const { body, mac } = stored.data.request;
   const bytes = fromBase64url(body);
   if (bytes === undefined || toBase64url(requestMac(codeKey(code.secret), bytes)) !== mac) return undefined;
-  const said = enrolBody.safeParse(JSON.parse(bytes.toString("utf8")));
-  return said.success && said.data.identity.x === (await loadIdentity(paths)).publicJwk.x
-    ? stored.data.request
-    : undefined;
+  return findIdentity(paths, publicXOf(stored.data.request)) === undefined ? undefined : stored.data.request;
+}
+
+/** The public identity key in a request's body; undefined when it is none of ours. */
+function publicXOf({ body }: EnrolRequest): unknown {
+  const said = enrolBody.safeParse(JSON.parse(fromBase64url(body)?.toString("utf8") ?? "null"));
+  return said.data?.identity.x;
 }
 
 async function newRequest(paths: StatePaths, code: EnrolmentCode, origin: string): Promise<EnrolRequest> {
@@ -127,7 +132,7 @@ async function newRequest(paths: StatePaths, code: EnrolmentCode, origin: string
     body: toBase64url(bytes),
     mac: toBase64url(requestMac(codeKey(code.secret), bytes)),
   };
-  storeKeys(paths, identity, unseal);
+  storeNewKeys(paths, identity, unseal);
   writeFileDurably(paths.enrolment, `${JSON.stringify({ origin, request })}\n`);
   return request;
 }

@@ -1,11 +1,12 @@
 /** The agent's own long-lived keys as files of `keys/`, readable by its account only. */
+import { existsSync, renameSync } from "node:fs";
 import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { type KeyPair, signerOf, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import type { Signer } from "@sallyport/shared/crypto/jws.ts";
 import { base64url } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
 import { ConfigError } from "./config.ts";
-import { readTextIfAny, type StatePaths, writeFileDurably } from "./state.ts";
+import { readTextIfAny, type StatePaths, syncFolder, writeFileDurably } from "./state.ts";
 
 const privateIdentity = z.strictObject({
   kty: z.literal("OKP"),
@@ -22,10 +23,35 @@ export interface UnsealKey {
   readonly seed: Uint8Array;
 }
 
-export function storeKeys(paths: StatePaths, identity: KeyPair, unseal: UnsealKey): void {
+/** Stores the keys of an enrolment that is about to be asked for, beside those in use. */
+export function storeNewKeys(paths: StatePaths, identity: KeyPair, unseal: UnsealKey): void {
   const file = { alg: "X-Wing", publicKey: toBase64url(unseal.publicKey), seed: toBase64url(unseal.seed) };
-  writeFileDurably(paths.identity, `${JSON.stringify(privateIdentity.parse(identity.privateJwk))}\n`);
-  writeFileDurably(paths.unseal, `${JSON.stringify(unsealFile.parse(file))}\n`);
+  writeFileDurably(paths.newUnseal, `${JSON.stringify(unsealFile.parse(file))}\n`);
+  writeFileDurably(paths.newIdentity, `${JSON.stringify(privateIdentity.parse(identity.privateJwk))}\n`);
+}
+
+/** Whether the identity with this public key is there: `new` is not in use yet. */
+export function findIdentity(paths: StatePaths, publicX: unknown): "new" | "current" | undefined {
+  const isIn = (file: string): boolean => {
+    const text = readTextIfAny(file);
+    return text !== undefined && privateIdentity.parse(JSON.parse(text)).x === publicX;
+  };
+  if (isIn(paths.newIdentity)) return "new";
+  return isIn(paths.identity) ? "current" : undefined;
+}
+
+/**
+ * Puts the new keys in the place of those in use; without any there is nothing to do. The identity goes last, so that a
+ * repeat after a crash still finds it here and moves what is left.
+ */
+export function adoptNewKeys(paths: StatePaths): void {
+  for (const [from, to] of [
+    [paths.newUnseal, paths.unseal],
+    [paths.newIdentity, paths.identity],
+  ] as const) {
+    if (existsSync(from)) renameSync(from, to);
+    syncFolder(paths.keys);
+  }
 }
 
 /** @throws ConfigError when there is none: the agent was never enrolled. */

@@ -17,6 +17,9 @@ export interface StatePaths {
   readonly keys: string;
   readonly identity: string;
   readonly unseal: string;
+  /** The same two of an enrolment that is not answered yet: an agent that works keeps its own until then. */
+  readonly newIdentity: string;
+  readonly newUnseal: string;
   /** The exact bytes of an enrolment whose answer has not come yet. */
   readonly enrolment: string;
   readonly pinned: string;
@@ -37,6 +40,8 @@ export function statePaths(root: string): StatePaths {
     keys,
     identity: join(keys, "identity.jwk"),
     unseal: join(keys, "unseal.jwk"),
+    newIdentity: join(keys, "new-identity.jwk"),
+    newUnseal: join(keys, "new-unseal.jwk"),
     enrolment: join(keys, "enrolment.json"),
     pinned: join(root, "pinned.json"),
     journal: join(root, "journal"),
