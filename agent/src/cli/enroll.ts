@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { ERRORS } from "@sallyport/shared/protocol/errors.ts";
 import type { Command } from "commander";
 import { stringify } from "yaml";
-import { agentConfig, ConfigError, defaultStateDir, parseConfig } from "../config.ts";
+import { type AgentConfig, ConfigError, defaultStateDir, parseConfig } from "../config.ts";
 import type { Enrolled } from "../enrol.ts";
 import { loadNetwork } from "../origin.ts";
 import { type StatePaths, statePaths, writeFileDurably } from "../state.ts";
@@ -86,10 +86,10 @@ async function enroll(options: EnrollOptions): Promise<void> {
   if (ca !== undefined && !existsSync(ca)) throw new UsageError(`${ca} cannot be read`);
   const network = loadNetwork(ca, options.proxy);
   const enrolled = await enrol(origin, code, paths, network, AbortSignal.timeout(60_000));
-  writeConfig(paths, origin, enrolled, { ...options, ...(ca === undefined ? {} : { ca }) });
+  const config = writeConfig(paths, origin, enrolled, { ...options, ...(ca === undefined ? {} : { ca }) });
   const newPolicy = !existsSync(paths.policy);
   if (newPolicy) writeFileDurably(paths.policy, DENY_ALL);
-  noteInJournal(paths, enrolled);
+  noteInJournal(paths, config, enrolled);
   report(options, paths, enrolled, newPolicy);
 }
 
@@ -100,7 +100,7 @@ connections: {}
 `;
 
 /** Writes agent.yaml: what a former one said of this machine stays, who the agent is changes. */
-function writeConfig(paths: StatePaths, origin: string, { answer }: Enrolled, options: EnrollOptions): void {
+function writeConfig(paths: StatePaths, origin: string, { answer }: Enrolled, options: EnrollOptions): AgentConfig {
   const before = existsSync(paths.config) ? (parseStrictYaml(readFileSync(paths.config, "utf8")) as object) : {};
   const { ca, proxy, rendezvousHost } = options;
   const config = {
@@ -116,13 +116,14 @@ function writeConfig(paths: StatePaths, origin: string, { answer }: Enrolled, op
     stateDir: paths.root,
   };
   const text = stringify(config);
-  parseConfig(text, paths.config);
+  const parsed = parseConfig(text, paths.config);
   writeFileDurably(paths.config, text);
+  return parsed;
 }
 
-function noteInJournal(paths: StatePaths, { answer }: Enrolled): void {
-  const { journal: limits } = agentConfig.pick({ journal: true }).parse({});
-  const journal = openJournal(paths.journal, limits);
+/** By the owner's own limits: opening a journal removes what is beyond them. */
+function noteInJournal(paths: StatePaths, config: AgentConfig, { answer }: Enrolled): void {
+  const journal = openJournal(paths.journal, config.journal);
   journal.append({ event: "enrol", agent: answer.agent, site: answer.site, version: VERSION });
   journal.close();
 }

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { formatCode } from "@sallyport/shared/crypto/enrolment.ts";
 import { type Site, startSite } from "./site.ts";
 
+/** A code that nobody issued. */
+const OTHER_CODE = formatCode({ codeId: "00000000", secret: "0".repeat(20) });
 let site: Site;
 before(async () => {
   site = await startSite();
@@ -60,14 +63,34 @@ test("state is private, the policy denies everything, the journal begins", () =>
   );
 });
 
-test("an answer whose MAC does not fit changes nothing", async () => {
+const keys = (): string[] =>
+  ["identity", "unseal"].map((name) => readFileSync(join(site.state, "keys", `${name}.jwk`), "utf8"));
+
+test("an answer whose MAC does not fit, or none, changes nothing: the agent that was there still works", async () => {
   const before = site.agentId();
+  const keysBefore = keys();
   site.orchestrator.faults.swapEnrolAnswer = true;
   const { code, stdout } = await site.enroll(site.orchestrator.code());
   site.orchestrator.faults.swapEnrolAnswer = false;
   assert.equal(code, 77);
   assert.match(stdout, /enrolment\.intercepted/);
+  assert.equal((await site.enroll(OTHER_CODE)).code, 77);
   assert.equal(site.agentId(), before);
+  assert.deepEqual(keys(), keysBefore);
+  const agent = await site.start();
+  assert.equal(await agent.stop(), 0);
+});
+
+test("enrolling again keeps the journal by the owner's limits, not by ours", async () => {
+  const oldest = join(site.state, "journal", "0000000001.jsonl");
+  renameSync(join(site.state, "journal", "journal.jsonl"), oldest);
+  const yearsAgo = Date.now() / 1000 - 1000 * 86_400;
+  utimesSync(oldest, yearsAgo, yearsAgo);
+  site.addConfig("journal: { maxDays: 3650 }\n");
+  assert.equal((await site.enroll(site.orchestrator.code())).code, 0);
+  assert.equal(existsSync(oldest), true);
+  const verified = await site.cli(["journal", "verify", "--state", site.state]);
+  assert.equal(verified.code, 0, verified.stdout);
 });
 
 test("a used code is refused", async () => {
