@@ -4,10 +4,11 @@ import { journal } from "./journal/suite.ts";
 import { network } from "./network/suite.ts";
 import { secrets } from "./secrets/suite.ts";
 import { servicebus } from "./servicebus/suite.ts";
+import { stack } from "./stack/suite.ts";
 import { runSuites, type Suite } from "./suite.ts";
 import { tds } from "./tds/suite.ts";
 
-const SUITES: readonly Suite[] = [secrets, network, journal, tds, servicebus];
+const SUITES: readonly Suite[] = [stack, secrets, network, journal, tds, servicebus];
 
 const HELP = `Checks invariants of the running system on this machine: the whole stack on loopback, looked at from outside through
 /proc and strace. Linux only; needs strace, prlimit, setpriv and FreeTDS (freetds-bin), and the right to trace its own processes.

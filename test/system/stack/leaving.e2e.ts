@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { call } from "../stack/https.ts";
+import { call } from "../../stack/https.ts";
 import { type Demo, type DemoExit, startDemo } from "./demo-process.ts";
 import { type Held, processWith, untilNothingIsLeft } from "./process-tree.ts";
 

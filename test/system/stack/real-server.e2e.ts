@@ -13,12 +13,12 @@ import { text } from "node:stream/consumers";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { startTds, type Tds } from "../emulators/tds/start.ts";
-import { makeAuthority } from "../emulators/tls/certificates.ts";
-import type { DemoResult } from "../stack/demo.ts";
+import { startTds, type Tds } from "../../emulators/tds/start.ts";
+import { makeAuthority } from "../../emulators/tls/certificates.ts";
+import type { DemoResult } from "../../stack/demo.ts";
 import { heldBy } from "./process-tree.ts";
 
-const MAIN = fileURLToPath(new URL("../stack/main.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../stack/main.ts", import.meta.url));
 const ROWS = 2000;
 const CHANGED = 1000;
 const LOGINS = [

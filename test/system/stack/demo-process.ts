@@ -9,7 +9,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { type Held, heldBy } from "./process-tree.ts";
 
-const MAIN = fileURLToPath(new URL("../stack/main.ts", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../stack/main.ts", import.meta.url));
 const ROWS = 20_000;
 
 export interface DemoExit {
