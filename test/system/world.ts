@@ -116,7 +116,7 @@ export async function startWorld(name: string, cleanup: Cleanup = createCleanup(
         },
       });
     },
-    startRun: (pull) => api.post<RunView>(`/tenants/${TENANT}/pulls/${pull}/runs`, {}),
+    startRun: (pull) => api.post<RunView>(`/tenants/${TENANT}/pulls/${pull}/runs`, { kind: "manual" }),
     async pull(pull) {
       const run = await world.runEnd((await world.startRun(pull)).id);
       assert.equal(run.state, "published", JSON.stringify(run.error));
