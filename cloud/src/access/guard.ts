@@ -102,7 +102,8 @@ export async function readBody<T extends z.ZodType>(request: HttpRequest, schema
   const bytes = await readBytes(request);
   let json: unknown;
   try {
-    json = JSON.parse(bytes.toString("utf8"));
+    // Without a body: what a schema with nothing to demand takes.
+    json = bytes.length === 0 ? undefined : JSON.parse(bytes.toString("utf8"));
   } catch {
     throw new SallyportError("api.invalid", "The body is not JSON.");
   }

@@ -1,12 +1,15 @@
 import { app } from "@azure/functions";
 import { guarded } from "../access/guard.ts";
 import { keys, orchestrator } from "../compose.ts";
+import { reindex } from "../pulls/reindex.ts";
 import { tick } from "../pulls/tick.ts";
 
 app.timer("schedule", {
   schedule: "0 * * * * *",
   handler: async () => {
-    await tick((await orchestrator()).pulls, Date.now());
+    const { pulls } = await orchestrator();
+    await tick(pulls, Date.now());
+    await reindex(pulls);
   },
 });
 
@@ -15,5 +18,9 @@ app.http("schedule-tick", {
   route: "v1/schedule/tick",
   methods: ["POST"],
   authLevel: "anonymous",
-  handler: guarded(keys, "schedule:tick", async () => tick((await orchestrator()).pulls, Date.now())),
+  handler: guarded(keys, "schedule:tick", async () => {
+    const { pulls } = await orchestrator();
+    const report = await tick(pulls, Date.now());
+    return { ...report, reindexed: await reindex(pulls) };
+  }),
 });

@@ -40,7 +40,8 @@ export async function putPull(
 ): Promise<PutAnswer> {
   const { store } = deps;
   const definition = pullDefinition.parse(given);
-  const dueMs = firstDue(definition, deps.clock.now());
+  requireTime(definition, deps.settings);
+  const dueMs = firstDue(key, definition, deps.clock.now());
   if (!(await store.connections.get(key.tenant, definition.connection))) {
     throw new SallyportError("api.invalid", `There is no connection ${definition.connection}.`, {
       field: "connection",
@@ -99,10 +100,17 @@ async function change(
   return (await write(deps, key, changes, wake)) ? { created: false, revision: revision + 1, reset: anew } : undefined;
 }
 
+/** A source without positions cannot outlive the function that reads it: better said now than when it has run so long. */
+function requireTime({ operation, limits }: PullDefinition, { sessionSeconds }: PullDeps["settings"]): void {
+  if (operation.op === "sql.table" || (limits.seconds ?? 0) <= sessionSeconds) return;
+  const message = `A statement cannot be resumed, so it may take ${sessionSeconds} seconds at most; split it, or read a table.`;
+  throw new SallyportError("api.invalid", message, { field: "limits.seconds", seconds: sessionSeconds });
+}
+
 /** What a watermark is a place in: another connection, table or mode has another. */
-function sourceOf({ connection, operation, watermark }: PullDefinition): string {
+function sourceOf({ connection, operation, watermark, watermarkColumn }: PullDefinition): string {
   const source = operation.op === "sql.table" ? operation.table : operation.statement;
-  return digestOf([connection, operation.op, source, watermark]);
+  return digestOf([connection, operation.op, source, watermark, watermarkColumn ?? null]);
 }
 
 /** Starts a pull's history anew: the next run reads everything, and its manifest replaces all before it. */
@@ -126,6 +134,16 @@ async function resetChanges(
   const run = id === null ? undefined : await deps.store.runs.run(key, id);
   const active = id !== null && run ? { id, run } : undefined;
   return reset(cursor, active, also, isoTime(deps.clock.now()), deps.random(12).toString("hex"));
+}
+
+/**
+ * Stops a pull's schedule, or starts it again from now on; what is active goes on. Answers the definition's revision.
+ * Throws `api.not_found`, `api.changed`.
+ */
+export async function setPaused(deps: PullDeps, key: PullKey, paused: boolean): Promise<PutAnswer> {
+  const stored = await deps.store.runs.definition(key);
+  if (!stored) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+  return putPull(deps, key, { ...stored.value.definition, paused }, stored.value.revision);
 }
 
 async function write(deps: PullDeps, key: PullKey, changes: readonly Change[], wake: Wake): Promise<boolean> {

@@ -54,7 +54,15 @@ const SETTINGS = {
     before: [claimer("h1", "r1"), one("grow"), starter("r2"), claimer("h2", "r2")],
     actors: [one("outs"), { ...one("outs"), name: "outs 2" }],
   },
-  "a janitor": { rows: 1, faults: 0, started: true, actors: [h1, one("outs"), one("expire"), one("clean")] },
+  "a janitor": {
+    rows: 1,
+    faults: 1,
+    publishes: false,
+    started: true,
+    before: [claimer("h1", "r1"), one("grow"), starter("r2"), claimer("h2", "r2")],
+    actors: [one("outs"), { ...one("outs"), name: "outs 2" }, one("expire")],
+  },
+  "a cleaner": { rows: 1, faults: 0, started: true, actors: [h1, h2, one("clean")] },
   "a tick": { rows: 1, faults: 0, started: false, actors: [starter("r1"), one("tick")] },
   "a hand-over after each slice": {
     rows: 4,
@@ -266,10 +274,13 @@ const OFF: readonly (readonly [rule: string, off: Partial<Rules>, where: Where, 
   [
     "retention touches only published runs",
     {
-      expire: (records, opId) => {
-        const { value } = records.run;
-        const state = value.state === "decided" ? "published" : value.state;
-        return RULES.expire({ ...records, run: { ...records.run, value: { ...value, state } } }, opId);
+      expire: (records, ...rest) => {
+        const { run, cursor } = records;
+        const patched = { ...run, value: { ...run.value, state: "published" as const } };
+        return RULES.expire(
+          { ...records, run: patched, cursor: { ...cursor, value: { ...cursor.value, published: 9 } } },
+          ...rest,
+        );
       },
     },
     "a janitor",
@@ -278,7 +289,7 @@ const OFF: readonly (readonly [rule: string, off: Partial<Rules>, where: Where, 
   [
     "only a final run's blobs are cleaned",
     { leftovers: (run, ...rest) => RULES.leftovers({ ...run, state: "published" }, ...rest) },
-    "a janitor",
+    "a cleaner",
     /lost/,
   ],
 ];

@@ -13,6 +13,7 @@ const schedule = (more: Partial<Schedule> = {}): Schedule => ({
   timezone: "UTC",
   misfire: "once",
   overlap: "skip",
+  jitterSeconds: 0,
   ...more,
 });
 
@@ -60,6 +61,7 @@ describe("what a due time leads to", () => {
     active: false,
     queued: false,
     misfireSeconds: 300,
+    shiftMs: 0,
   };
   const tomorrow = at("2026-03-02T02:30:00Z");
 

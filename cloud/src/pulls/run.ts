@@ -12,6 +12,7 @@ import {
   type Cancel,
   type Cursor,
   insertOut,
+  insertRest,
   insertRun,
   insertSlice,
   type Run,
@@ -243,6 +244,7 @@ export function decide(records: Records, hash: string, now: string, opId: string
       replaceRun(id, decided, stored.etag),
       replaceCursor(moved, cursor.etag),
       insertOut(seq, { run: id, seq: decided.seq, state: "published" }),
+      insertRest(now, id),
     ],
   };
 }
@@ -263,6 +265,7 @@ export function finish(
       replaceRun(id, run, stored.etag),
       replaceCursor({ ...cursor.value, activeRun }, cursor.etag),
       insertOut(cursor.value.seq, { run: id, seq: null, state }),
+      insertRest(now, id),
     ],
   };
 }
@@ -276,13 +279,15 @@ export function supersede(records: Records, successor: string, error: RunError, 
   const ended = finish(records, "superseded", error, now, opId);
   if (cursor.value.activeRun !== id || cursor.value.epoch !== stored.value.epoch) return ended;
   const { kind, epoch, deadline, leaseSeconds, from } = stored.value;
-  const next: Run = { ...newRun({ kind, epoch, opId, now, deadline, leaseSeconds }), from };
+  const to = kind === "backfill" ? stored.value.to : null;
+  const next: Run = { ...newRun({ kind, epoch, opId, now, deadline, leaseSeconds }), from, to };
   return {
     run: ended.run,
     changes: [
       replaceRun(id, ended.run, stored.etag),
       replaceCursor({ ...cursor.value, activeRun: successor }, cursor.etag),
       insertOut(cursor.value.seq, { run: id, seq: null, state: "superseded" }),
+      insertRest(now, id),
       insertRun(successor, next),
     ],
   };

@@ -27,7 +27,17 @@ export interface PullSettings {
   readonly windowBytes: number;
   /** How long links to parts are valid. */
   readonly linkSeconds: number;
-  /** Wake entries of one partition that one tick looks at. */
+  /** After a run's end, or its expiry, before what is left of it is deleted: longer than any writer of it can be late. */
+  readonly restSeconds: number;
+  /** Pulls that the slow re-index looks at in one tick. */
+  readonly reindexPulls: number;
+  /** Sessions that one agent serves at once, unless its owner has configured another number. */
+  readonly agentSessions: number;
+  /** What a site cannot take at once is rung in rounds this far apart. */
+  readonly roundSeconds: number;
+  /** Pulls that one tick looks at. */
+  readonly tickPulls: number;
+  /** Wake entries of one partition that one tick reads, to choose fairly among tenants. */
   readonly tickEntries: number;
 }
 
@@ -46,5 +56,10 @@ export const DEFAULT_PULL_SETTINGS: PullSettings = {
   misfireSeconds: 300,
   windowBytes: 4 * 2 ** 20,
   linkSeconds: 600,
-  tickEntries: 100,
+  restSeconds: 86_400,
+  reindexPulls: 20,
+  agentSessions: 4,
+  roundSeconds: 10,
+  tickPulls: 500,
+  tickEntries: 1000,
 };

@@ -38,8 +38,8 @@ export interface Stager {
 }
 
 /** What a pull asks of its source: a change of it is a change of the plan. */
-export const askedOf = ({ connection, operation, watermark, sink }: PullDefinition): string =>
-  digestOf({ connection, operation, watermark, sink });
+export const askedOf = ({ connection, operation, watermark, watermarkColumn, sink }: PullDefinition): string =>
+  digestOf({ connection, operation, watermark, watermarkColumn, sink });
 
 export function stage({ deps, key, id, held, definition, session, mustFinish }: Staging): Stager {
   const { clock, settings } = deps;
@@ -88,6 +88,9 @@ export function stage({ deps, key, id, held, definition, session, mustFinish }: 
   const consumer: Consumer = {
     async schema({ bytes, columns, plan, policy }) {
       const fixed = { plan, policy, schema: digestOf(columns), asked: askedOf(definition) };
+      if (held.run.kind === "backfill" && plan.to !== held.run.to) {
+        throw new SallyportError("protocol.order", "The agent reads up to another bound than the backfill's.");
+      }
       if (held.run.plan === null) demand(await held.write({ on: "run", step: (run) => fixPlan(run, fixed) }));
       else if (!keepsPlan(held.run, fixed)) {
         const what = "The source's columns, its plan or the owner's policy are not those of the run's first session.";

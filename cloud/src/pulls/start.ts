@@ -1,7 +1,9 @@
 /** Bringing runs into being, and to their turn (RUNS.md step 1). */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { newRunKey, pullPartition } from "../store/ids.ts";
-import type { PullKey, Run } from "../store/runs.ts";
+import type { NewRunBody } from "@sallyport/shared/schema/api.ts";
+import type { PullDefinition } from "@sallyport/shared/schema/pull.ts";
+import { newRunKey, pullPartition, splitRunId } from "../store/ids.ts";
+import type { Cursor, PullKey, Run } from "../store/runs.ts";
 import { commit } from "../store/tables.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import { newRun } from "./run.ts";
@@ -40,13 +42,13 @@ export function freshRun(
 
 /**
  * Inserts a run by hand; it becomes active now, or waits for its turn while another is. Answers its key.
- * Throws `api.not_found` without such a pull, `api.changed` when others keep changing it.
+ * Throws `api.not_found` without such a pull, `api.invalid` for a backfill of a pull that has no watermark,
+ * `api.changed` when others keep changing it.
  */
-export async function insertManualRun(deps: PullDeps, key: PullKey): Promise<string> {
+export async function insertRunByHand(deps: PullDeps, key: PullKey, wish: NewRunBody): Promise<string> {
   const { runs } = deps.store;
   const definition = await runs.definition(key);
   if (!definition) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
-  const { maxSeconds } = definition.value.definition;
   const wake = await wakeBefore(deps, key, deps.clock.now());
   let made: { readonly id: string; readonly run: Run } | undefined;
   for (let tries = 1; tries <= TRIES; tries++) {
@@ -54,7 +56,7 @@ export async function insertManualRun(deps: PullDeps, key: PullKey): Promise<str
     if (!cursor) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
     // A commit whose answer was lost and that the SDK repeated comes back as 412 or 409.
     if (made && (await runs.run(key, made.id))) return made.id;
-    made = made?.run.epoch === cursor.value.epoch ? made : freshRun(deps, "manual", cursor.value.epoch, maxSeconds);
+    if (made?.run.epoch !== cursor.value.epoch) made = wishedRun(deps, wish, definition.value.definition, cursor.value);
     await wake.keepFresh();
     const changes = enter(cursor, made.id, made.run);
     const done = await commit(runs.table, pullPartition(key.tenant, key.pull), changes);
@@ -63,6 +65,35 @@ export async function insertManualRun(deps: PullDeps, key: PullKey): Promise<str
     return made.id;
   }
   throw new SallyportError("api.changed", "The pull is being changed by others.");
+}
+
+function wishedRun(deps: PullDeps, wish: NewRunBody, { watermark, maxSeconds }: PullDefinition, cursor: Cursor) {
+  const fresh = freshRun(deps, wish.kind, cursor.epoch, maxSeconds);
+  if (wish.kind === "manual") return fresh;
+  const to = wish.to ?? cursor.watermark;
+  if (watermark === "none" || to === null) {
+    const message = "A backfill reads up to a watermark: the pull has none, and none is given.";
+    throw new SallyportError("api.invalid", message, { field: "to" });
+  }
+  return { ...fresh, run: { ...fresh.run, from: wish.from ?? null, to } };
+}
+
+/**
+ * Starts a failed or cancelled run of a pull once more, as a new run. What it had read was never visible, and is read again.
+ * Throws `api.not_found`, `api.conflict` for a run that did not end so, and what a start throws.
+ */
+export async function retryRun(deps: PullDeps, tenant: string, runId: string): Promise<string> {
+  const { pull, run: id } = splitRunId(runId);
+  const key = { tenant, pull };
+  const run = await deps.store.runs.run(key, id);
+  if (!run) throw new SallyportError("api.not_found", "There is no such run.");
+  const { state, kind, from, to } = run.value;
+  if (state !== "failed" && state !== "cancelled") {
+    throw new SallyportError("api.conflict", `A run that is ${state} is not started again.`, { state });
+  }
+  if (kind !== "backfill") return insertRunByHand(deps, key, { kind: "manual" });
+  const bounds = { ...(from === null ? {} : { from }), ...(to === null ? {} : { to }) };
+  return insertRunByHand(deps, key, { kind, ...bounds });
 }
 
 /**

@@ -5,7 +5,7 @@
 import type { RunState } from "@sallyport/shared/schema/pull.ts";
 import { publicRunId } from "../store/ids.ts";
 import type { Stored } from "../store/record.ts";
-import { type Cursor, type Out, type PullKey, type Run, removeOut, replaceCursor, replaceRun } from "../store/runs.ts";
+import { type Cursor, type Out, type PullKey, type Run, removeRow, replaceCursor, replaceRun } from "../store/runs.ts";
 import type { Change } from "../store/tables.ts";
 
 export interface RunEvent extends PullKey {
@@ -54,7 +54,7 @@ export function toldStep(
     changes: [
       replaceRun(out.value.run, { ...run.value, state, opId }, run.etag),
       replaceCursor({ ...cursor.value, published }, cursor.etag),
-      removeOut(out.row.row),
+      removeRow(out.row.row),
     ],
   };
 }

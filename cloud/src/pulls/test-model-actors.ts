@@ -19,6 +19,9 @@ import {
   writeOf,
 } from "./test-model-state.ts";
 
+/** When something expires: another time than that of its end. */
+const LATER = "2026-01-03T00:00:00.000Z";
+
 export const runIds = (state: State): string[] =>
   Object.keys(state.rows)
     .filter((row) => RUN_ROW.test(row))
@@ -228,7 +231,7 @@ function takeBack(state: State, at: number, rules: Rules): State[] {
   switch (actor.at) {
     case "expire":
       return runIds(state).flatMap((run) => {
-        const step = rules.expire(recordsOf(state, run), `${actor.name}.e`);
+        const step = rules.expire(recordsOf(state, run), LATER, `${actor.name}.e`);
         if (!step) return [];
         return [
           on((_, one) => {

@@ -95,6 +95,10 @@ export function memoryContainer({ blobs, hashes, call }: MemoryContainer): Conta
         hashes.set(path, metadata.sha256);
       }),
     getProperties: () => call(false, () => ({ metadata: { sha256: hashes.get(path) } })),
+    delete: () =>
+      call(true, () => {
+        if (!blobs.delete(path)) throw failure(404);
+      }),
     downloadToBuffer: () =>
       call(false, () => {
         const content = blobs.get(path);
@@ -102,7 +106,15 @@ export function memoryContainer({ blobs, hashes, call }: MemoryContainer): Conta
         return content;
       }),
   });
-  return { getBlockBlobClient: blob, getBlobClient: blob } as unknown as ContainerClient;
+  async function* listBlobsFlat({ prefix }: { prefix: string }) {
+    yield* await call(false, () =>
+      [...blobs.keys()]
+        .filter((name) => name.startsWith(prefix))
+        .sort()
+        .map((name) => ({ name })),
+    );
+  }
+  return { getBlockBlobClient: blob, getBlobClient: blob, listBlobsFlat } as unknown as ContainerClient;
 }
 
 /** The few filters that the store uses. */

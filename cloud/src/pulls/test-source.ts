@@ -73,7 +73,7 @@ async function serve(
 
 function planOf(source: TestSource, operation: SqlTable): Plan {
   const highest = source.rows.reduce((most, { id }) => (id > most ? id : most), 0n);
-  const fresh = operation.watermark === "none" ? null : String(highest);
+  const fresh = operation.watermark === "none" ? null : (operation.to ?? String(highest));
   const to = operation.plan ? operation.plan.to : fresh;
   return { to, key: ["Id"], isolation: "readCommitted", consistency: "exact", ...source.plan };
 }

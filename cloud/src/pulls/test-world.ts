@@ -198,7 +198,7 @@ export function testWorld(seed: number): World {
         after: (delayMs, act) => schedule(who, delayMs, act),
       },
       random,
-      settings: { ...DEFAULT_PULL_SETTINGS, sliceBytes: 2 },
+      settings: { ...DEFAULT_PULL_SETTINGS, sliceBytes: 2, restSeconds: 600 },
       log: () => undefined,
     };
   }

@@ -7,10 +7,14 @@ import type { Stored } from "../store/record.ts";
 import type { DefinitionRecord, PullKey, Run } from "../store/runs.ts";
 import { commit } from "../store/tables.ts";
 import type { WakeEntry } from "../store/wake.ts";
+import { inTurn } from "./admission.ts";
+import { clean, expireOld } from "./clean.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import { publishAll } from "./publish.ts";
+import type { Doorbell } from "./ring.ts";
+import { ringDue } from "./ring-due.ts";
 import { leaseEndsMs } from "./run.ts";
-import { whenDue } from "./schedule.ts";
+import { shiftOf, whenDue } from "./schedule.ts";
 import { activateNext, freshRun, ringSafely } from "./start.ts";
 import { clearTurn, enterDue } from "./turns.ts";
 
@@ -20,28 +24,39 @@ export interface TickReport {
   readonly failed: number;
 }
 
-/** Looks at every pull whose time has come. A pull that cannot be looked at keeps its entries. */
+/** Looks at every pull whose time has come, in turn of their tenants. A pull that cannot be looked at keeps its entries. */
 export async function tick(deps: PullDeps, nowMs: number): Promise<TickReport> {
-  const entries = await deps.store.wake.due(nowMs, deps.settings.tickEntries);
-  const pulls = Map.groupBy(entries, ({ tenant, pull }) => pullPartition(tenant, pull));
+  const { tickEntries, tickPulls } = deps.settings;
+  const entries = await deps.store.wake.due(nowMs, tickEntries);
+  const groups = Map.groupBy(entries, ({ tenant, pull }) => pullPartition(tenant, pull));
+  const pulls = inTurn([...groups.values()].map((same) => ({ tenant: same[0]!.tenant, same }))).slice(0, tickPulls);
+  // Rung after all are known. Should this process die before, the entry that each look leaves brings the next tick to it.
+  const bells: Doorbell[] = [];
+  const looking: PullDeps = { ...deps, ring: async (bell) => void bells.push(bell) };
   let failed = 0;
-  for (const same of pulls.values()) {
+  for (const { same } of pulls) {
     try {
-      await lookAt(deps, same, nowMs);
+      await lookAt(looking, same, nowMs);
     } catch (thrown) {
       failed += 1;
       deps.log("pull not looked at", { tenant: same[0]!.tenant, pull: same[0]!.pull, error: String(thrown) });
     }
   }
-  return { entries: entries.length, pulls: pulls.size, failed };
+  await ringDue(deps, bells, nowMs);
+  return { entries: entries.length, pulls: pulls.length, failed };
 }
+
+/** Beyond this, no clock is so wrong that an entry could be due for another tick already. */
+const SHARED_MS = 300_000;
 
 async function lookAt(deps: PullDeps, entries: readonly WakeEntry[], nowMs: number): Promise<void> {
   const { tenant, pull } = entries[0]!;
   const key = { tenant, pull };
   const nextMs = await act(deps, key, nowMs);
   // The next entry first: a crash in between leaves one too many, not one too few.
-  if (nextMs !== undefined) await deps.store.wake.insert(key, Math.max(nextMs, nowMs + 1000));
+  if (nextMs !== undefined) {
+    await deps.store.wake.insert(key, Math.max(nextMs, nowMs + 1000), nextMs - nowMs > SHARED_MS);
+  }
   for (const entry of entries) await deps.store.wake.remove(entry);
 }
 
@@ -57,14 +72,31 @@ async function act(deps: PullDeps, key: PullKey, nowMs: number): Promise<number 
   const definition = await runs.definition(key);
   if (definition) await startIfDue(deps, key, definition.value, nowMs);
   await activateNext(deps, key);
+  const takenBack = await takeBack(deps, key, definition?.value.definition.retentionDays, nowMs);
   const cursor = await runs.cursor(key);
   if (!cursor) return undefined;
   const { activeRun, nextDue } = cursor.value;
-  const again = told ? [] : [nowMs + deps.settings.wakeLeadSeconds * 1000];
+  const again = told ? takenBack : [...takenBack, nowMs + deps.settings.wakeLeadSeconds * 1000];
   if (nextDue !== null) again.push(Date.parse(nextDue));
   const run = activeRun === null ? undefined : await runs.run(key, activeRun);
   if (run && activeRun !== null) again.push(await ringIfFree(deps, key, activeRun, run, nowMs));
   return again.length > 0 ? Math.min(...again) : undefined;
+}
+
+/** What is over is deleted, and looked for again later. Nothing of it may keep a run from starting. */
+async function takeBack(
+  deps: PullDeps,
+  key: PullKey,
+  retentionDays: number | undefined,
+  nowMs: number,
+): Promise<number[]> {
+  try {
+    const times = [await expireOld(deps, key, retentionDays, nowMs), await clean(deps, key, nowMs)];
+    return times.filter((time) => time !== undefined);
+  } catch (thrown) {
+    deps.log("not cleaned", { ...key, error: String(thrown) });
+    return [nowMs + (deps.settings.restSeconds * 1000) / 24];
+  }
 }
 
 /** An activeRun that names an ended run is left over from a write that nobody makes: cleared, If-Match. */
@@ -104,7 +136,9 @@ async function startIfDue(
   );
   const active = cursor.value.activeRun !== null;
   const { misfireSeconds } = deps.settings;
-  const verdict = whenDue({ schedule, nextDueMs, nowMs, active, queued, misfireSeconds });
+  const shiftMs = shiftOf(schedule, key);
+  const verdict = whenDue({ schedule, shiftMs, nextDueMs, nowMs, active, queued, misfireSeconds });
+  if (verdict.do === "hold") return;
   const { id, run } = freshRun(deps, "scheduled", cursor.value.epoch, definition.maxSeconds);
   // For the run, before it is there: the entry that led here is removed only after a new one was written.
   if (verdict.do !== "skip") await deps.store.wake.insert(key, deps.clock.now() + deps.settings.wakeLeadSeconds * 1000);

@@ -1,6 +1,6 @@
 /** What people see of runs and their results. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { partsView, RunView } from "@sallyport/shared/schema/api.ts";
+import type { NewRunBody, PullView, partsView, RunView } from "@sallyport/shared/schema/api.ts";
 import { manifest, type PullDefinition } from "@sallyport/shared/schema/pull.ts";
 import type { z } from "zod";
 import { readWhole } from "../sinks/blob.ts";
@@ -8,7 +8,7 @@ import { publicRunId, splitRunId } from "../store/ids.ts";
 import type { PullKey, Run } from "../store/runs.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import { manifestPath } from "./publish.ts";
-import { insertManualRun } from "./start.ts";
+import { insertRunByHand, retryRun } from "./start.ts";
 
 export type PartsView = z.infer<typeof partsView>;
 
@@ -31,10 +31,21 @@ export function viewOf(pull: string, id: string, run: Run): RunView {
   };
 }
 
-/** Starts a run by hand. Throws `api.not_found`. */
-export async function startRun(deps: PullDeps, tenant: string, pull: string): Promise<RunView> {
-  const id = await insertManualRun(deps, { tenant, pull });
+/** Starts a run by hand. Throws `api.not_found`, `api.invalid`. */
+export async function startRun(
+  deps: PullDeps,
+  tenant: string,
+  pull: string,
+  wish: NewRunBody = { kind: "manual" },
+): Promise<RunView> {
+  const id = await insertRunByHand(deps, { tenant, pull }, wish);
   return getRun(deps, tenant, publicRunId(pull, id));
+}
+
+/** Starts a failed or cancelled run again. Throws `api.not_found`, `api.conflict`. */
+export async function startAgain(deps: PullDeps, tenant: string, runId: string): Promise<RunView> {
+  const id = await retryRun(deps, tenant, runId);
+  return getRun(deps, tenant, publicRunId(splitRunId(runId).pull, id));
 }
 
 /** Throws `api.not_found`. */
@@ -43,14 +54,25 @@ export async function getRun(deps: PullDeps, tenant: string, runId: string): Pro
   return viewOf(key.pull, id, run);
 }
 
-export interface PullView {
+/** A pull with how far it has got. Throws `api.not_found`. */
+export async function getPull(deps: PullDeps, tenant: string, pull: string): Promise<PullView> {
+  const key = { tenant, pull };
+  const [stored, cursor] = await Promise.all([deps.store.runs.definition(key), deps.store.runs.cursor(key)]);
+  if (!stored || !cursor) throw new SallyportError("api.not_found", `There is no pull ${pull}.`);
+  const { revision, definition } = stored.value;
+  const { watermark, seq, oldest, activeRun, nextDue } = cursor.value;
+  const active = activeRun === null ? null : publicRunId(pull, activeRun);
+  return { id: pull, revision, definition, watermark, seq, oldest, activeRun: active, nextDue };
+}
+
+export interface ListedPull {
   readonly id: string;
   readonly revision: number;
   readonly definition: PullDefinition;
 }
 
 /** All pulls of a tenant, by name. */
-export async function listPulls(deps: PullDeps, tenant: string): Promise<PullView[]> {
+export async function listPulls(deps: PullDeps, tenant: string): Promise<ListedPull[]> {
   const all = await deps.store.runs.definitions(tenant);
   return all.map(({ pull, definition: { value } }) => ({
     id: pull,

@@ -158,10 +158,15 @@ function requestOf(deps: PullDeps, key: PullKey, id: string, definition: PullDef
 }
 
 /** The pull's operation with what the run adds: where to begin, and the plan once it is fixed. */
-export function operationOf({ operation, watermark }: PullDefinition, run: Run): Operation {
+export function operationOf(definition: PullDefinition, run: Run): Operation {
+  const { operation, watermark, watermarkColumn, lagSeconds } = definition;
   const plan = run.plan === null ? {} : { plan: run.plan };
   if (operation.op === "sql.query") return { ...operation, ...plan };
   const from = run.from === null ? {} : { from: run.from };
   const position = run.position === null ? {} : { position: run.position };
-  return { ...operation, watermark, ...from, ...plan, ...position };
+  // Once the plan is fixed it holds the bound.
+  const to = run.kind === "backfill" && run.plan === null && run.to !== null ? { to: run.to } : {};
+  const column = watermarkColumn === undefined ? {} : { watermarkColumn };
+  const lag = lagSeconds === undefined ? {} : { lagSeconds };
+  return { ...operation, watermark, ...column, ...lag, ...from, ...to, ...plan, ...position };
 }

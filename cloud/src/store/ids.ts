@@ -31,6 +31,8 @@ export const runRow = (run: string): string => `run|${run}`;
 export const sliceRow = (run: string, slice: number): string => `run|${run}|slice|${String(slice).padStart(6, "0")}`;
 export const cancelRow = (run: string): string => `run|${run}|cancel`;
 export const outRow = (seq: number, run: string): string => `out|${padded(seq)}-${run}`;
+/** `endedAt` as ISO text, so that what rests longest stands first. */
+export const restRow = (endedAt: string, run: string): string => `rest|${endedAt}|${run}`;
 /** Twenty digits, as in the manifests' names. */
 export const padded = (seq: number): string => String(seq).padStart(20, "0");
 

@@ -4,7 +4,7 @@ import { position, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { plan } from "@sallyport/shared/schema/operations.ts";
 import { pullDefinition, runState } from "@sallyport/shared/schema/pull.ts";
 import { z } from "zod";
-import { cancelRow, outRow, pullPartition, runRow, sliceRow } from "./ids.ts";
+import { cancelRow, outRow, pullPartition, restRow, runRow, sliceRow } from "./ids.ts";
 import { fromRow, type Stored, toProperties } from "./record.ts";
 import { type Change, quoted, type Row, range, read } from "./tables.ts";
 
@@ -89,6 +89,13 @@ export type Cancel = z.infer<typeof cancelRecord>;
 export const outRecord = z.object({ run: z.string(), seq: count.nullable(), state: runState });
 export type Out = z.infer<typeof outRecord>;
 
+/** A run that has ended, or expired: some time later, what is left of it in the blob store can be deleted. */
+export interface Rest {
+  readonly row: string;
+  readonly run: string;
+  readonly endedMs: number;
+}
+
 export interface PullKey {
   readonly tenant: string;
   readonly pull: string;
@@ -109,6 +116,10 @@ export interface RunStore {
   /** In the order of their keys; the first `most`. */
   outs(key: PullKey, most: number): Promise<Stored<Out>[]>;
   out(key: PullKey, row: string): Promise<Stored<Out> | undefined>;
+  /** What has ended and was not cleaned, oldest first; the first `most`. */
+  rests(key: PullKey, most: number): Promise<Rest[]>;
+  /** A page of all pulls of all tenants, by a scan of the table; `token` goes on after an earlier one. */
+  page(most: number, token: string): Promise<{ readonly keys: readonly PullKey[]; readonly token: string }>;
   /** All pulls of a tenant, by name. */
   definitions(tenant: string): Promise<{ readonly pull: string; readonly definition: Stored<DefinitionRecord> }[]>;
 }
@@ -142,6 +153,23 @@ export function runStore(table: TableClient): RunStore {
     },
     async outs(key, most) {
       return (await first(range(table, partition(key), "out|", "out}"), most)).map((row) => fromRow(outRecord, row));
+    },
+    async rests(key, most) {
+      const rows = await first(range(table, partition(key), "rest|", "rest}"), most);
+      return rows.map(({ row }) => {
+        const [, endedAt, run] = row.split("|");
+        return { row, run: run ?? "", endedMs: Date.parse(endedAt ?? "") };
+      });
+    },
+    async page(most, token) {
+      const list = table.listEntities({ queryOptions: { filter: "RowKey eq 'cursor'", select: ["PartitionKey"] } });
+      const pages = list.byPage({ maxPageSize: most, ...(token === "" ? {} : { continuationToken: token }) });
+      const { value: found } = await pages.next();
+      const keys = [...(found ?? [])].map(({ partitionKey }) => {
+        const [tenant = "", pull = ""] = String(partitionKey).split("|");
+        return { tenant, pull };
+      });
+      return { keys, token: found?.continuationToken ?? "" };
     },
     async definitions(tenant) {
       const filter = `PartitionKey gt ${quoted(`${tenant}|`)} and PartitionKey lt ${quoted(`${tenant}}`)}`;
@@ -220,4 +248,10 @@ export const insertOut = (at: number, value: Out): Change => ({
   row: outRow(at, value.run),
   properties: properties(outRecord, value),
 });
-export const removeOut = (row: string): Change => ({ do: "remove", row });
+export const insertRest = (endedAt: string, run: string): Change => ({
+  do: "insert",
+  row: restRow(endedAt, run),
+  properties: {},
+});
+/** Of an `out` or a `rest` entity, guarded by a replace in the same transaction. */
+export const removeRow = (row: string): Change => ({ do: "remove", row });

@@ -6,7 +6,10 @@ import type { TableClient } from "@azure/data-tables";
 import { nameId } from "@sallyport/shared/schema/ids.ts";
 import { WAKE_PARTITIONS, wakePartition } from "./ids.ts";
 import type { PullKey } from "./runs.ts";
-import { commit, type Row, range, removeUnchanged } from "./tables.ts";
+import { type Change, commit, type Row, range, read, removeUnchanged } from "./tables.ts";
+
+/** The partition that holds the re-index's place. */
+const REINDEX = "reindex";
 
 export interface WakeEntry extends PullKey {
   readonly atMs: number;
@@ -15,17 +18,22 @@ export interface WakeEntry extends PullKey {
 
 export interface WakeStore {
   readonly table: TableClient;
-  insert(key: PullKey, atMs: number): Promise<void>;
+  /** `shared`: any other such entry for the same time is as good; for times far enough ahead that nobody removes it now. */
+  insert(key: PullKey, atMs: number, shared?: boolean): Promise<void>;
   /** The entries up to `nowMs`, at most `most` of each partition, oldest first. */
   due(nowMs: number, most: number): Promise<WakeEntry[]>;
   remove(entry: WakeEntry): Promise<void>;
+  /** Where the slow re-index has got to: a continuation token, empty at the start of a round. */
+  place(): Promise<Row | undefined>;
+  /** False when somebody else has moved it. */
+  move(from: Row | undefined, token: string): Promise<boolean>;
 }
 
 export function wakeStore(table: TableClient, random: (bytes: number) => Buffer): WakeStore {
   return {
     table,
-    async insert({ tenant, pull }, atMs) {
-      const row = `${new Date(atMs).toISOString()}|${tenant}|${pull}|${random(8).toString("hex")}`;
+    async insert({ tenant, pull }, atMs, shared = false) {
+      const row = `${new Date(atMs).toISOString()}|${tenant}|${pull}|${shared ? "shared" : random(8).toString("hex")}`;
       const written = await commit(table, wakePartition(tenant, pull), [{ do: "insert", row, properties: {} }]);
       // An entry that exists already is one whose reply was lost: 64 random bits do not meet.
       if (!written.ok && written.refused !== 409) throw new Error(`wake entry refused with ${written.refused}`);
@@ -34,6 +42,15 @@ export function wakeStore(table: TableClient, random: (bytes: number) => Buffer)
       const upTo = `${new Date(nowMs).toISOString()}}`;
       const partitions = await Promise.all(WAKE_PARTITIONS.map((partition) => entries(table, partition, upTo, most)));
       return partitions.flat().sort((a, b) => a.atMs - b.atMs);
+    },
+    place: () => read(table, REINDEX, "at"),
+    async move(from, token) {
+      const properties = { token };
+      const change: Change =
+        from === undefined
+          ? { do: "insert", row: "at", properties }
+          : { do: "replace", row: "at", properties, etag: from.etag };
+      return (await commit(table, REINDEX, [change])).ok;
     },
     async remove(entry) {
       await removeUnchanged(table, entry.row);

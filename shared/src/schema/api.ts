@@ -1,6 +1,6 @@
 /** Bodies and answers of the orchestrator's HTTP API, for people (`/api/v1`) and for agents (`/api/agent`). */
 import { z } from "zod";
-import { base64url, nameId, randomId, runId, sha256Text } from "./ids.ts";
+import { base64url, nameId, position, randomId, runId, sha256Text } from "./ids.ts";
 import { limits, operation } from "./operations.ts";
 import { pullDefinition, runState } from "./pull.ts";
 
@@ -58,6 +58,26 @@ export const newKey = z.strictObject({
   scopes: z.array(scope).min(1).max(32),
   expiresAt: z.iso.datetime().optional(),
 });
+/** Starts a run by hand. A backfill reads from `from` (the beginning when left out) up to `to` (what was read so far). */
+export const newRunBody = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("manual") }),
+  z.strictObject({ kind: z.literal("backfill"), from: position.optional(), to: position.optional() }),
+]);
+export type NewRunBody = z.infer<typeof newRunBody>;
+
+export const pullView = z.object({
+  id: nameId,
+  revision: z.int(),
+  definition: pullDefinition,
+  watermark: z.string().nullable(),
+  /** Number of the last manifest, and of the oldest that is still kept. */
+  seq: z.int(),
+  oldest: z.int(),
+  activeRun: runId.nullable(),
+  nextDue: z.string().nullable(),
+});
+export type PullView = z.infer<typeof pullView>;
+
 /** An ad-hoc request: one session, answered inline up to 1 MiB. */
 export const newRequest = z.strictObject({
   connection: nameId,

@@ -23,8 +23,11 @@ export const plan = z.strictObject({
 });
 export type Plan = z.infer<typeof plan>;
 
-/** How a pull finds what is new. `none` reads everything in every run. */
-export const watermarkMode = z.enum(["none", "rowversion"]);
+/**
+ * How a pull finds what is new. `none` reads everything in every run; `rowversion` what changed by the table's rowversion
+ * column; `column` what has a greater value in a column that grows.
+ */
+export const watermarkMode = z.enum(["none", "rowversion", "column"]);
 export type WatermarkMode = z.infer<typeof watermarkMode>;
 
 /** A value bound to a statement's parameter. Decimals, 64-bit integers, times and binary travel as text. */
@@ -38,6 +41,18 @@ const resume = {
   plan: plan.optional(),
   /** The last committed checkpoint: reading resumes strictly after it. */
   position: position.optional(),
+  /** A backfill's own upper bound, in the place of the one that the session would find. */
+  to: position.optional(),
+};
+
+/** What mode `column` needs. `lagSeconds`: how far behind the server's clock, or the greatest value, a run stays. */
+export const columnWatermark = {
+  watermarkColumn: columnName.optional(),
+  lagSeconds: z
+    .int()
+    .min(0)
+    .max(7 * 86_400)
+    .optional(),
 };
 
 export const sqlTable = z.strictObject({
@@ -45,6 +60,7 @@ export const sqlTable = z.strictObject({
   table: tableName,
   columns: z.union([z.literal("*"), z.array(columnName).min(1).max(1024)]),
   watermark: watermarkMode,
+  ...columnWatermark,
   ...resume,
 });
 
@@ -72,7 +88,10 @@ export type SqlQuery = z.infer<typeof sqlQuery>;
 
 /** The operations that a pull may store: without what the run adds to them. */
 export const pullOperation = z.discriminatedUnion("op", [
-  sqlTable.omit({ from: true, plan: true, position: true, watermark: true }),
+  sqlTable.omit({
+    ...{ from: true, to: true, plan: true, position: true },
+    ...{ watermark: true, watermarkColumn: true, lagSeconds: true },
+  }),
   z.strictObject({
     op: z.literal("sql.query"),
     statement: z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/),

@@ -1,14 +1,18 @@
 /** Pulls, their schedules and sinks, as stored and as the API takes them. */
 import { z } from "zod";
 import { nameId } from "./ids.ts";
-import { limits, pullOperation, watermarkMode } from "./operations.ts";
+import { columnWatermark, limits, pullOperation, watermarkMode } from "./operations.ts";
 
-/** Five-part cron in a time zone. `misfire`: what a standstill is followed by; `overlap`: what a due time in a run means. */
+/**
+ * Five-part cron in a time zone. `misfire`: what a standstill is followed by: one run, a run for each missed due time, or
+ * none; `overlap`: what a due time in a run means. `jitterSeconds`: each pull starts by a share of it later, always the same.
+ */
 export const schedule = z.strictObject({
   cron: z.string().min(9).max(120),
   timezone: z.string().max(64).default("UTC"),
-  misfire: z.enum(["once", "skip"]).default("once"),
+  misfire: z.enum(["once", "all", "skip"]).default("once"),
   overlap: z.enum(["skip", "queue"]).default("skip"),
+  jitterSeconds: z.int().min(0).max(3600).default(0),
 });
 export type Schedule = z.infer<typeof schedule>;
 
@@ -21,6 +25,7 @@ export const pullDefinition = z
     connection: nameId,
     operation: pullOperation,
     watermark: watermarkMode.default("none"),
+    ...columnWatermark,
     schedule: schedule.optional(),
     sink: sink.default({ type: "blob", format: "parquet" }),
     limits: limits.partial().default({}),
@@ -30,11 +35,21 @@ export const pullDefinition = z
       .min(60)
       .max(7 * 86_400)
       .default(86_400),
+    /** Days after which a run's results are deleted, the newest ones excepted; without, they stay. */
+    retentionDays: z.int().min(1).max(3650).optional(),
     paused: z.boolean().default(false),
   })
   .refine((pull) => pull.watermark === "none" || pull.operation.op === "sql.table", {
     message: "a watermark needs the operation sql.table",
     path: ["watermark"],
+  })
+  .refine((pull) => (pull.watermark === "column") === (pull.watermarkColumn !== undefined), {
+    message: "goes with the watermark column, and only with it",
+    path: ["watermarkColumn"],
+  })
+  .refine((pull) => pull.watermark === "column" || pull.lagSeconds === undefined, {
+    message: "goes with the watermark column only",
+    path: ["lagSeconds"],
   });
 export type PullDefinition = z.infer<typeof pullDefinition>;
 
