@@ -6,8 +6,6 @@ import process from "node:process";
 
 const permission = process.permission;
 if (permission === undefined || permission.has("fs.write") || permission.has("child")) process.exit(78);
-// The supervisor is gone: whatever is running has nobody to account to.
-process.on("disconnect", () => process.exit(70));
 // An error's text may hold a credential; nothing is printed, the exit code says enough.
 process.on("uncaughtException", () => process.exit(70));
 process.on("unhandledRejection", () => process.exit(70));

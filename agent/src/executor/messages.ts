@@ -81,5 +81,8 @@ export type ToSupervisor = z.infer<typeof toSupervisor>;
 export type RequestReport = Extract<ToSupervisor, { say: "request" }>;
 export type EndReport = Extract<ToSupervisor, { say: "end" }>;
 
+/** Bytes of one message: an order brings the policy and its authorities, a report is hardly a kilobyte. */
+export const MAX_LINE_BYTES = { toExecutor: 2 ** 26, toSupervisor: 8192 } as const;
+
 /** Exit codes of an executor. */
 export const EXECUTOR_EXIT = { ok: 0, failed: 70, notConfined: 78 } as const;

@@ -1,6 +1,8 @@
 /** The executor's end of its channel to the supervisor. */
+import { Socket } from "node:net";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { EXECUTOR_EXIT, type SessionOrder, type ToSupervisor, toExecutor } from "./messages.ts";
+import { encodeLine, PIPE_FD, parseLine, readLines } from "./lines.ts";
+import { EXECUTOR_EXIT, MAX_LINE_BYTES, type SessionOrder, type ToSupervisor, toExecutor } from "./messages.ts";
 
 export interface Supervisor {
   readonly order: Promise<SessionOrder>;
@@ -24,6 +26,7 @@ export interface Interrupt {
   stop(error: SallyportError): void;
 }
 
+/** Ends the process with 70 when the supervisor goes, or says what is not of the list. */
 export function talkToSupervisor(): Supervisor {
   const order = Promise.withResolvers<SessionOrder>();
   const hello = Promise.withResolvers<string>();
@@ -37,9 +40,14 @@ export function talkToSupervisor(): Supervisor {
     if (interrupt === undefined) told.push(act);
     else act(interrupt);
   };
-  process.on("message", (raw) => {
-    const parsed = toExecutor.safeParse(raw);
-    if (!parsed.success) process.exit(EXECUTOR_EXIT.failed);
+  const fail = (): never => process.exit(EXECUTOR_EXIT.failed);
+  const pipe = new Socket({ fd: PIPE_FD, readable: true, writable: true });
+  // The supervisor is gone: whatever is running has nobody to account to.
+  pipe.on("error", fail);
+  pipe.on("close", fail);
+  const onLine = (text: string) => {
+    const parsed = toExecutor.safeParse(parseLine(text));
+    if (!parsed.success) return fail();
     const message = parsed.data;
     switch (message.say) {
       case "session":
@@ -57,12 +65,13 @@ export function talkToSupervisor(): Supervisor {
       default:
         return message satisfies never;
     }
-  });
+  };
+  readLines(pipe, MAX_LINE_BYTES.toExecutor, onLine, fail);
   return {
     order: order.promise,
     hello: hello.promise,
     go: go.promise,
-    say: (message) => new Promise((resolve) => process.send?.(message, undefined, undefined, () => resolve())),
+    say: (message) => new Promise((resolve) => pipe.write(encodeLine(message), () => resolve())),
     onInterrupt(next) {
       interrupt = next;
       for (const act of told.splice(0)) act(next);

@@ -43,7 +43,7 @@ export function executorCommand(heapMegabytes: number, platform: NodeJS.Platform
       missing: ["prlimit and setpriv (Linux only)"],
     };
   }
-  // `fork` with another execPath keeps its channel through both tools: they replace themselves and inherit it.
+  // The pipe to the executor stays open through both tools: they replace themselves and hand it on.
   const wrappers = [
     // A heap that overflows aborts, and an abort dumps a core with the credential in it.
     { tool: "prlimit", args: ["--core=0:0", "--"] },

@@ -1,11 +1,15 @@
 /** Executor processes: one for each session, forked ahead of need, watched from outside, never used twice. */
-import { type ChildProcess, fork } from "node:child_process";
+import { spawn } from "node:child_process";
+import type { Socket } from "node:net";
 import type { Logger } from "pino";
-import { type ToExecutor, type ToSupervisor, toSupervisor } from "../executor/messages.ts";
+import { encodeLine, PIPE_FD, parseLine, readLines } from "../executor/lines.ts";
+import { MAX_LINE_BYTES, type ToExecutor, type ToSupervisor, toSupervisor } from "../executor/messages.ts";
 import { canDumpCore, residentBytes } from "./confinement.ts";
-import { executorCommand } from "./executor-command.ts";
+import { type ExecutorCommand, executorCommand } from "./executor-command.ts";
 
 const WATCH_EVERY_MS = 250;
+/** After an executor's end, for what it said before. */
+const LAST_WORDS_MS = 1_000;
 
 /** Why the supervisor killed an executor. */
 export type KillReason = "memory" | "core" | "deadline" | "protocol" | "shutdown";
@@ -40,6 +44,15 @@ export interface PoolOptions {
   /** How many are kept warm. */
   readonly warm: number;
   readonly log: Logger;
+  /** What is started instead of an executor, and what is known of it: for tests. */
+  readonly command?: ExecutorCommand;
+  readonly confinement?: Confinement;
+}
+
+/** What the system says of a process. */
+export interface Confinement {
+  residentBytes(pid: number): number | undefined;
+  canDumpCore(pid: number): boolean | undefined;
 }
 
 const MIB = 2 ** 20;
@@ -47,9 +60,13 @@ const MIB = 2 ** 20;
 const BESIDE_HEAP_MIB = 128;
 
 export function createExecutorPool(options: PoolOptions): ExecutorPool {
-  const command = executorCommand(Math.max(64, Math.floor(options.memoryBytes / MIB) - BESIDE_HEAP_MIB));
+  const command =
+    options.command ?? executorCommand(Math.max(64, Math.floor(options.memoryBytes / MIB) - BESIDE_HEAP_MIB));
   for (const tool of command.missing) {
-    options.log.warn({ tool }, "not found: executors run without what it gives (no core dumps, no orphans)");
+    options.log.warn(
+      { tool },
+      "not found: executors run without what it gives (a core limit of 0, an end with their supervisor)",
+    );
   }
   if (residentBytes(process.pid) === undefined) {
     options.log.warn("no /proc here: executors' memory is bounded by their heap limit only");
@@ -100,15 +117,16 @@ export function createExecutorPool(options: PoolOptions): ExecutorPool {
   };
 }
 
-function startExecutor(command: ReturnType<typeof executorCommand>, options: PoolOptions): Executor {
-  const child: ChildProcess = fork(command.module, [], {
-    execPath: command.execPath,
-    execArgv: [...command.execArgv],
+function startExecutor(command: ExecutorCommand, options: PoolOptions): Executor {
+  const confinement = options.confinement ?? { residentBytes, canDumpCore };
+  const child = spawn(command.execPath, [...command.execArgv, command.module], {
     env: cleanEnvironment(),
-    // An uncaught error's text may hold a credential, so nothing that it prints goes anywhere.
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
-    serialization: "json",
+    // An uncaught error's text may hold a credential, so nothing that it prints goes anywhere. The fourth is ours to
+    // talk over: Node's own channel takes a line of any length into memory.
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
   });
+  // Without file descriptors there is none; the child's error tells of it.
+  const pipe = child.stdio?.[PIPE_FD] as Socket | undefined;
   const exited = Promise.withResolvers<ExecutorExit>();
   const ready = Promise.withResolvers<boolean>();
   let killed: KillReason | undefined;
@@ -120,18 +138,33 @@ function startExecutor(command: ReturnType<typeof executorCommand>, options: Poo
     child.kill("SIGKILL");
   };
   const watch = setInterval(() => {
-    const bytes = residentBytes(child.pid ?? 0);
+    const bytes = confinement.residentBytes(child.pid ?? 0);
     if (bytes !== undefined && bytes > options.memoryBytes) kill("memory");
   }, WATCH_EVERY_MS);
 
-  child.on("message", (raw) => {
-    const parsed = toSupervisor.safeParse(raw);
+  const onReady = () => {
+    // Only now the wrapping tools have become node, with the limits that it keeps.
+    if (confinement.canDumpCore(child.pid ?? 0) === true) {
+      options.log.error(
+        "an executor could dump core, with a credential in it, and was killed: set the core limit to 0 " +
+          "(LimitCORE=0, ulimit -c 0), or install prlimit (util-linux)",
+      );
+      return kill("core");
+    }
+    ready.resolve(true);
+  };
+  let readied = false;
+  const onLine = (text: string) => {
+    const parsed = toSupervisor.safeParse(parseLine(text));
+    if (!executor.alive || killed !== undefined) return;
     if (!parsed.success) return kill("protocol");
     if (parsed.data.say !== "ready") return listener === undefined ? kill("protocol") : listener(parsed.data);
-    // Only now the wrapping tools have become node, with the limits that it keeps.
-    if (canDumpCore(child.pid ?? 0) === true && !command.missing.includes("prlimit")) return kill("core");
-    ready.resolve(true);
-  });
+    if (readied) return kill("protocol");
+    readied = true;
+    onReady();
+  };
+  if (pipe !== undefined) readLines(pipe, MAX_LINE_BYTES.toSupervisor, onLine, () => kill("protocol"));
+  pipe?.on("error", () => {});
   const end = (exitCode: number | null): void => {
     if (!executor.alive) return;
     executor.alive = false;
@@ -139,7 +172,9 @@ function startExecutor(command: ReturnType<typeof executorCommand>, options: Poo
     ready.resolve(false);
     exited.resolve({ exitCode, killed });
   };
-  child.on("exit", (code) => end(code));
+  // `close` comes after the last of what it said; a process that it left behind must not hold that up.
+  child.on("exit", () => setTimeout(() => pipe?.destroy(), LAST_WORDS_MS).unref());
+  child.on("close", (code) => end(code));
   child.on("error", (error) => {
     options.log.error({ why: error.message }, "an executor could not be started or reached");
     if (child.pid === undefined) end(null);
@@ -151,7 +186,7 @@ function startExecutor(command: ReturnType<typeof executorCommand>, options: Poo
     ready: ready.promise,
     exited: exited.promise,
     send(message: ToExecutor) {
-      if (executor.alive && child.connected) child.send(message, () => {});
+      if (executor.alive && pipe?.writable === true) pipe.write(encodeLine(message), () => {});
     },
     onMessage(next: (message: ToSupervisor) => void) {
       listener = next;
