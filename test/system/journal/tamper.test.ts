@@ -83,7 +83,7 @@ test("whatever a journal went through it verifies, and every altered byte, line 
       histories += 1;
       const copy = join(folder, "copy");
       assert.deepEqual(unnoticed(structuralChanges(journal), head, copy), []);
-      // All bytes of a long history would take minutes: of each, the first line's and the last two lines' neighbourhoods.
+      // All bytes of every history would take minutes: here each seventh of the newest file, below all of a short one.
       const few = new Map([...journal].slice(-1).map(([name, bytes]) => [name, bytes] as const));
       const rest = [...journal].slice(0, -1);
       const changes = [...byteChanges(few, mask)].filter((_, index) => index % 7 === steps.length % 7);
