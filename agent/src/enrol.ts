@@ -22,6 +22,7 @@ import { originUrl } from "./config.ts";
 import { adoptNewKeys, findIdentity, loadIdentity, storeNewKeys } from "./keys.ts";
 import { type Network, postJson } from "./origin.ts";
 import { makeFolders, type Pinned, readTextIfAny, type StatePaths, writeFileDurably, writePinned } from "./state.ts";
+import { isListenUrl } from "./supervisor/pinning.ts";
 import { VERSION } from "./version.ts";
 
 const ENROL_PATH = "/api/agent/enrol";
@@ -79,6 +80,7 @@ export async function enrol(
     site: answer.site,
     siteName: answer.siteName,
     origin,
+    relayHost: answer.relayHost,
     listenUrl: answer.listenUrl ?? null,
     keysSeq: 0,
     keys: answer.keys.map((key) => p256Jwk.parse(key)),
@@ -157,6 +159,10 @@ function openAnswer(status: number, body: unknown, code: EnrolmentCode, request:
   const parsed = enrolAnswer.safeParse(JSON.parse(answerBytes.toString("utf8")));
   if (!parsed.success)
     throw new SallyportError("protocol.version", "The orchestrator's answer does not fit this agent's version.");
+  const { listenUrl } = parsed.data;
+  if (listenUrl !== undefined && !isListenUrl(listenUrl, parsed.data)) {
+    throw new SallyportError("protocol.version", "The orchestrator's answer names two different relays.");
+  }
   return parsed.data;
 }
 

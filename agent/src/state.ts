@@ -61,7 +61,9 @@ export const pinned = z.strictObject({
   site: nameId,
   siteName: z.string(),
   origin: z.url(),
-  /** Namespace and path of the agent's hybrid connection; null until a pending agent is approved. */
+  /** The relay's host, with its port where that is not 443; with the agent's path all that a listen URL may be. */
+  relayHost: z.string(),
+  /** The agent's hybrid connection as it was told; null until a pending agent is approved. */
   listenUrl: z.url().nullable(),
   /** The highest key statement seen; a lower one is refused. */
   keysSeq: z.int().min(0),

@@ -123,7 +123,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         clock,
         log,
       }),
-    namespaceHost: () => new URL(pinned.listenUrl ?? "wss://invalid.").hostname,
+    namespaceHost: () => new URL(`wss://${pinned.relayHost}`).hostname,
     rendezvousHosts: config.rendezvousHosts,
     log,
   });

@@ -8,7 +8,9 @@ import { acceptAnswer } from "./pinning.ts";
 import { renewInMs } from "./tokens.ts";
 
 const ORIGIN = "https://sallyport.example";
-const LISTEN = "wss://contoso.servicebus.windows.net/$hc/a-1?sb-hc-action=listen";
+const AGENT = "0".repeat(32);
+const RELAY = "contoso.servicebus.windows.net";
+const LISTEN = `wss://${RELAY}/$hc/a-${AGENT}?sb-hc-action=listen`;
 let old: KeyPair;
 let next: KeyPair;
 let pinned: Pinned;
@@ -16,12 +18,13 @@ before(async () => {
   [old, next] = [await generateKeyPair("ES256"), await generateKeyPair("ES256")];
   pinned = {
     v: 1,
-    agent: "0".repeat(32),
+    agent: AGENT,
     tenant: "contoso",
     tenantName: "Contoso",
     site: "oslo",
     siteName: "Oslo",
     origin: ORIGIN,
+    relayHost: RELAY,
     listenUrl: LISTEN,
     keysSeq: 5,
     keys: [{ ...old.publicJwk }],
@@ -56,14 +59,26 @@ test("a statement by a pinned key replaces the set and raises the number", async
   assert.equal(again.ok && again.changed, false);
 });
 
-test("a pending agent pins its first listen URL", async () => {
-  const result = await acceptAnswer({ ...pinned, listenUrl: null }, await answer());
+test("a pending agent takes its first listen URL at the relay of its enrolment, and at no other", async () => {
+  const pending = { ...pinned, listenUrl: null };
+  const result = await acceptAnswer(pending, await answer());
   assert.equal(result.ok && result.pinned.listenUrl, LISTEN);
+  const elsewhere = await answer({ listenUrl: LISTEN.replace(RELAY, "attacker.example") });
+  assert.equal((await acceptAnswer(pending, elsewhere)).ok, false);
+});
+
+test("another port than 443 counts only as it was pinned", async () => {
+  const at = (port: string) => answer({ listenUrl: LISTEN.replace(RELAY, `${RELAY}${port}`) });
+  assert.equal((await acceptAnswer(pinned, await at(":443"))).ok, true);
+  assert.equal((await acceptAnswer(pinned, await at(":8443"))).ok, false);
+  const other = { ...pinned, relayHost: `${RELAY}:8443` };
+  assert.equal((await acceptAnswer(other, await at(":8443"))).ok, true);
+  assert.equal((await acceptAnswer(other, await at(""))).ok, false);
 });
 
 for (const [what, make] of [
   ["another namespace", () => answer({ listenUrl: LISTEN.replace("contoso", "fabrikam") })],
-  ["another path", () => answer({ listenUrl: LISTEN.replace("a-1", "a-2") })],
+  ["another path", () => answer({ listenUrl: LISTEN.replace(AGENT, "1".repeat(32)) })],
   ["no wss", () => answer({ listenUrl: LISTEN.replace("wss:", "ws:") })],
   ["a statement by a stranger", () => answer({}, {}, next)],
   ["a lower number", () => answer({}, { seq: 4 })],

@@ -20,16 +20,11 @@ export type PinningResult =
   | { readonly ok: false; readonly why: string };
 
 /**
- * Accepts an answer's listen URL only in the namespace and path pinned before (a pending agent pins its first one), and
- * its keys only as a statement signed by a pinned key, for this origin, not older than the last one.
+ * Accepts an answer's listen URL only at the relay and path pinned at enrolment, and its keys only as a statement signed by a pinned key, for this origin, not older than the last one.
  */
 export async function acceptAnswer(pinned: Pinned, answer: TokenAnswer): Promise<PinningResult> {
-  const listenUrl = new URL(answer.listenUrl);
-  if (listenUrl.protocol !== "wss:" || listenUrl.searchParams.get("sb-hc-action") !== "listen") {
-    return { ok: false, why: "the listen URL is not one of a relay" };
-  }
-  if (pinned.listenUrl !== null && placeOf(pinned.listenUrl) !== placeOf(answer.listenUrl)) {
-    return { ok: false, why: "the listen URL is not in the namespace and path pinned at enrolment" };
+  if (!isListenUrl(answer.listenUrl, pinned)) {
+    return { ok: false, why: "the listen URL is not at the relay and path pinned at enrolment" };
   }
   const byKid = await keysByKid(pinned.keys);
   const verified = await verifyJws(answer.keys, { purpose: "keys", alg: "ES256" }, (kid) => byKid.get(kid));
@@ -58,7 +53,12 @@ export async function keysByKid(keys: readonly Record<string, unknown>[]): Promi
   return new Map(await Promise.all(entries));
 }
 
-const placeOf = (url: string): string => {
-  const { host, pathname } = new URL(url);
-  return `${host}${pathname}`.toLowerCase();
-};
+/** Whether a listener's URL is at the pinned relay, its port included, on the path that only this agent has. */
+export function isListenUrl(text: string, { relayHost, agent }: Pick<Pinned, "relayHost" | "agent">): boolean {
+  const url = URL.parse(text);
+  const relay = URL.parse(`wss://${relayHost}`);
+  if (url === null || relay === null || url.protocol !== "wss:" || url.username !== "" || url.password !== "")
+    return false;
+  if (url.searchParams.get("sb-hc-action") !== "listen" || text.includes("#")) return false;
+  return url.host === relay.host && url.pathname.toLowerCase() === `/$hc/a-${agent}`;
+}

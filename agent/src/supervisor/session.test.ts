@@ -120,6 +120,7 @@ function begin(offer: Offer = OFFER) {
       site: "oslo",
       siteName: "Oslo",
       origin: "https://sallyport.example",
+      relayHost: "contoso.servicebus.windows.net",
       listenUrl: null,
       keysSeq: 0,
       keys: [{}],

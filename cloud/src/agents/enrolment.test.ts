@@ -124,11 +124,12 @@ describe("an enrolment", () => {
     assert.deepEqual(store.done, ["use", "path a-", "agent"]);
   });
 
-  it("without approval is pending, and learns no address", async () => {
+  it("without approval is pending: it learns the relay to pin, and no address of its own", async () => {
     code = parseCode((await createCode(store.deps, "contoso", "oslo", false, "key:admin")).code)!;
     const { body } = await enrol(store.deps, await requestOf());
     const answer = enrolAnswer.parse(JSON.parse(fromBase64url(body)!.toString()));
     assert.deepEqual([answer.status, answer.listenUrl], ["pending", undefined]);
+    assert.equal(answer.relayHost, "contoso.servicebus.windows.net");
     assert.equal(store.agents.get(answer.agent)?.status, "pending");
   });
 

@@ -170,6 +170,7 @@ async function answerFor(deps: EnrolmentDeps, agent: NewAgent): Promise<EnrolAns
     site: agent.site,
     siteName: names.siteName,
     status: agent.status,
+    relayHost: deps.relayHost,
     ...(agent.status === "active" ? { listenUrl: listenUrl(deps.relayHost, pathOf(agent.id)) } : {}),
     keys: [...deps.keys] as Record<string, unknown>[],
     settings: { canarySeconds: deps.canarySeconds },

@@ -150,6 +150,11 @@ export const enrolAnswer = z.object({
   site: nameId,
   siteName: z.string(),
   status: z.enum(["active", "pending"]),
+  /**
+   * Host of the relay's namespace, with its port where that is not 443. Told while pending too: the agent pins it with
+   * its path `a-` and its id, so that no later answer, which carries no MAC, can lead it elsewhere.
+   */
+  relayHost: z.string().regex(/^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$/),
   /** wss URL of the agent's own hybrid connection; absent while pending. */
   listenUrl: z.url().optional(),
   /** The orchestrator's public signing keys as JWKs. */

@@ -116,6 +116,7 @@ export async function startOrchestrator(certificate: Certificate, relay: RelayPl
       site: "oslo",
       siteName: "Oslo",
       status,
+      relayHost: relay.host,
       ...(status === "active" ? { listenUrl: listenUrl(relay.host, pathOf(id)) } : {}),
       keys: [{ ...signing.publicJwk }],
       settings: { canarySeconds: 300 },
