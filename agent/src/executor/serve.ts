@@ -4,11 +4,12 @@
  */
 import { fromBase64url, toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { generateSessionKey } from "@sallyport/shared/crypto/envelope.ts";
-import { type ErrorDetail, isRetryable, SallyportError, toSallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { SallyportError, toSallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { FRAME } from "@sallyport/shared/protocol/frames.ts";
 import { InvalidRequest } from "@sallyport/shared/protocol/request.ts";
 import { systemClock } from "../clock.ts";
 import { keysByKid } from "../supervisor/pinning.ts";
+import { errorBodyOf } from "./error-body.ts";
 import { judge, type Work } from "./judge.ts";
 import type { EndReport, SessionOrder } from "./messages.ts";
 import { type Connectors, loadConnectors, perform } from "./perform.ts";
@@ -129,24 +130,6 @@ const isViolation = (error: SallyportError | undefined): boolean => error?.code.
 
 const asOurs = (thrown: unknown): SallyportError =>
   toSallyportError(thrown, "executor.crashed", "The session failed for a reason that is not the source's.");
-
-function errorBodyOf(error: SallyportError) {
-  const message = error.message.replace(/\p{Cc}/gu, " ").slice(0, 500);
-  // The owner's file is nobody's business but the owner's.
-  const detail = error.code === "policy.invalid" ? {} : clip(error.detail);
-  return { code: error.code, message, retryable: isRetryable(error.code), detail };
-}
-
-/** Cuts what an error frame would not carry. */
-const clip = (detail: ErrorDetail): ErrorDetail =>
-  Object.fromEntries(
-    Object.entries(detail)
-      .slice(0, 16)
-      .map(([name, value]) => {
-        if (typeof value === "string") return [name, value.slice(0, 256)];
-        return [name, Array.isArray(value) ? value.slice(0, 16).map((each) => String(each).slice(0, 256)) : value];
-      }),
-  );
 
 /** Code and the driver's number and state, for the journal. */
 function endOf(error: SallyportError | undefined): Pick<EndReport, "code" | "source"> {
