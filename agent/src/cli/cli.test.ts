@@ -93,3 +93,13 @@ test("status of a folder without an agent is 1", () => {
     stderr: "",
   });
 });
+
+test("a proxy's password on the command line is 64, not repeated, and told where it belongs", () => {
+  for (const proxy of ["http://jane:s3cret-word@proxy:3128", "http://s3cret-word@proxy:3128"]) {
+    const origin = ["--origin", "https://localhost:1", "--code-file", join(folder, "none")];
+    const { status, stdout, stderr } = sallyport("enroll", ...origin, "--proxy", proxy);
+    assert.equal(status, 64);
+    assert.match(stderr, /agent\.yaml/);
+    assert.doesNotMatch(stdout + stderr, /s3cret-word/);
+  }
+});

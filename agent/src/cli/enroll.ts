@@ -4,7 +4,8 @@ import { resolve } from "node:path";
 import { ERRORS } from "@sallyport/shared/protocol/errors.ts";
 import type { Command } from "commander";
 import { stringify } from "yaml";
-import { type AgentConfig, ConfigError, defaultStateDir, parseConfig } from "../config.ts";
+import { z } from "zod";
+import { type AgentConfig, agentConfig, ConfigError, defaultStateDir, parseConfig } from "../config.ts";
 import type { Enrolled } from "../enrol.ts";
 import { loadNetwork } from "../origin.ts";
 import { type StatePaths, statePaths, writeFileDurably } from "../state.ts";
@@ -33,7 +34,7 @@ export function addEnroll(program: Command): void {
     .option("--code-file <file>", "file with the code, - for the standard input; asked for, unseen, when it is missing")
     .option("--state <dir>", "the agent's folder", defaultStateDir())
     .option("--ca <file>", "PEM file of authorities to trust beside the usual ones")
-    .option("--proxy <url>", "http://[user:password@]host:port")
+    .option("--proxy <url>", "http://host:port; with a password it belongs into agent.yaml")
     .option("--rendezvous-host <host:port...>", "further relay hosts, for a relay that is not Azure's")
     .option("--json", "one JSON object on the standard output")
     .addHelpText(
@@ -69,6 +70,13 @@ const codeOnCommandLine = (): UsageError =>
   new UsageError("the code is never given on the command line: use --code-file, or type it when asked");
 
 async function enroll(options: EnrollOptions): Promise<void> {
+  const { username = "", password = "" } = URL.parse(options.proxy ?? "") ?? {};
+  if (username !== "" || password !== "") {
+    throw new UsageError(
+      "a proxy's user and password are never given on the command line, where every process sees them: " +
+        "write `proxy: http://user:password@host:port` into agent.yaml, readable by the agent's account only, and enrol",
+    );
+  }
   const { enrol, readCode, readOrigin } = await import("../enrol.ts");
   const paths = statePaths(resolve(options.state));
   if (readStatus(paths, Date.now())?.live) {
@@ -84,7 +92,7 @@ async function enroll(options: EnrollOptions): Promise<void> {
   const code = readCode(typed);
   const ca = options.ca === undefined ? undefined : resolve(options.ca);
   if (ca !== undefined && !existsSync(ca)) throw new UsageError(`${ca} cannot be read`);
-  const network = loadNetwork(ca, options.proxy);
+  const network = loadNetwork(ca, options.proxy ?? configured(paths).proxy);
   const enrolled = await enrol(origin, code, paths, network, AbortSignal.timeout(60_000));
   const config = writeConfig(paths, origin, enrolled, { ...options, ...(ca === undefined ? {} : { ca }) });
   const newPolicy = !existsSync(paths.policy);
@@ -99,9 +107,20 @@ v: 1
 connections: {}
 `;
 
+/** What agent.yaml says so far; it may hold a few lines only that the owner wrote before the first enrolment. */
+function configured(paths: StatePaths): { readonly proxy?: string } {
+  if (!existsSync(paths.config)) return {};
+  const parsed = ownLines.safeParse(parseStrictYaml(readFileSync(paths.config, "utf8")));
+  if (!parsed.success) throw new ConfigError(`${paths.config} is not valid: ${parsed.error.issues[0]?.message}`);
+  const { proxy, ...others } = parsed.data;
+  return { ...others, ...(proxy === undefined ? {} : { proxy }) };
+}
+
+const ownLines = z.looseObject({ proxy: agentConfig.shape.proxy });
+
 /** Writes agent.yaml: what a former one said of this machine stays, who the agent is changes. */
 function writeConfig(paths: StatePaths, origin: string, { answer }: Enrolled, options: EnrollOptions): AgentConfig {
-  const before = existsSync(paths.config) ? (parseStrictYaml(readFileSync(paths.config, "utf8")) as object) : {};
+  const before = configured(paths);
   const { ca, proxy, rendezvousHost } = options;
   const config = {
     ...before,
