@@ -12,8 +12,10 @@ export interface ExecutorCommand {
 }
 
 const MODULE = fileURLToPath(new URL("../executor/main.ts", import.meta.url));
-/** The repository's root: from TypeScript sources an executor reads its modules and their dependencies as it needs them. */
-const READABLE = resolve(dirname(MODULE), "../../..");
+/** From TypeScript sources an executor reads its modules and their dependencies as it needs them. */
+const ROOT = resolve(dirname(MODULE), "../../..");
+/** Not the root itself: an agent's state, with its keys, may lie below it. */
+const READABLE = ["agent", "shared", "node_modules", "package.json"].map((name) => join(ROOT, name));
 
 /**
  * Measured: buffers of sockets and batches live outside the heap, so with V8's own 16 MiB hundreds of them die before
@@ -29,7 +31,7 @@ const YOUNG_MIB = 4;
 export function executorCommand(heapMegabytes: number, platform: NodeJS.Platform = process.platform): ExecutorCommand {
   const node = [
     "--permission",
-    `--allow-fs-read=${READABLE}`,
+    ...READABLE.map((path) => `--allow-fs-read=${path}`),
     "--no-experimental-sqlite",
     "--disable-sigusr1",
     `--max-old-space-size=${heapMegabytes}`,
