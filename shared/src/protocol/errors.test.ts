@@ -26,9 +26,16 @@ describe("the table of errors", () => {
       [],
     );
   });
-  it("says what costs no attempt: an agent that is not there, or a site that is full", () => {
+  it("says what costs no attempt: what is not there or full now", () => {
     const free = rows.filter(([, row]) => row.retry === "free").map(([code]) => code);
-    assert.deepEqual(free.sort(), ["agent.busy", "agent.draining", "agent.locked", "agent.offline", "limit.sessions"]);
+    assert.deepEqual(free.sort(), [
+      "agent.busy",
+      "agent.draining",
+      "agent.locked",
+      "agent.offline",
+      "limit.sessions",
+      "sink.busy",
+    ]);
   });
 });
 

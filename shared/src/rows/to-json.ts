@@ -114,7 +114,7 @@ export function* jsonRows(
   names: readonly string[],
   columns: readonly ColumnView[],
 ): Generator<Record<string, JsonValue>> {
-  const readers = columns.map(columnReader);
+  const readers = columns.map((view) => columnReader(view));
   const rows = columns[0]?.length ?? 0;
   for (let row = 0; row < rows; row++) {
     const object: Record<string, JsonValue> = {};
