@@ -9,6 +9,9 @@ import { CONNECTION, type World } from "./world.ts";
 
 const SALLYPORT = fileURLToPath(new URL("../../agent/src/cli/main.ts", import.meta.url));
 
+/** Characters of an agent's log that an error quotes. */
+const LAST_WORDS = 2000;
+
 export interface InstalledAgent {
   readonly id: string;
   readonly stateDir: string;
@@ -60,8 +63,12 @@ export async function installAgent(
       child = launch(args, options.wrapper ?? [], ["ignore", "ignore", "pipe"]);
       child.stderr?.pipe(createWriteStream(log, { flags: "a", mode: 0o600 }));
       const online = saysOnline(child);
-      exited = once(child, "exit").then(([code]) => code as number | null);
-      const early = exited.then((code) => Promise.reject(new Error(`the agent ended with ${code}; see ${log}`)));
+      let said = "";
+      child.stderr?.on("data", (piece) => {
+        said = `${said}${piece}`.slice(-LAST_WORDS);
+      });
+      exited = once(child, "close").then(([code]) => code as number | null);
+      const early = exited.then((code) => Promise.reject(new Error(`the agent ended with ${code}:\n${said}`)));
       early.catch(() => undefined);
       await Promise.race([Promise.all([online, relay.listening(`a-${id}`)]), early]);
     },
