@@ -14,8 +14,9 @@ export interface ExecutorCommand {
 const MODULE = fileURLToPath(new URL("../executor/main.ts", import.meta.url));
 /** From TypeScript sources an executor reads its modules and their dependencies as it needs them. */
 const ROOT = resolve(dirname(MODULE), "../../..");
+export const PROGRAM_FOLDERS: readonly string[] = ["agent", "shared", "node_modules"].map((name) => join(ROOT, name));
 /** Not the root itself: an agent's state, with its keys, may lie below it. */
-const READABLE = ["agent", "shared", "node_modules", "package.json"].map((name) => join(ROOT, name));
+const READABLE = [...PROGRAM_FOLDERS, join(ROOT, "package.json")];
 
 /**
  * Measured: buffers of sockets and batches live outside the heap, so with V8's own 16 MiB hundreds of them die before

@@ -22,8 +22,9 @@ function refuseOwnFiles(files: readonly string[]): readonly string[] {
   return verdicts.filter(({ changeable }) => changeable === undefined).map(({ file }) => file);
 }
 
-/** Checks who may change policy and program, unless the owner said that it does not matter. @throws ConfigError */
-export function checkFiles(policyFile: string, program: string, insecureFiles: boolean, log: Logger): void {
+/** Checks who may change policy and program (folders and files, with all that lies above them), unless the owner said that it does not matter. @throws ConfigError */
+export function checkFiles(paths: StatePaths, program: readonly string[], insecureFiles: boolean, log: Logger): void {
+  const policyFile = paths.policy;
   if (!existsSync(policyFile))
     throw new ConfigError(
       `${policyFile} is missing: an empty one that denies everything is \`v: 1\` and \`connections: {}\``,
@@ -32,7 +33,13 @@ export function checkFiles(policyFile: string, program: string, insecureFiles: b
     log.warn("--insecure-files: this account may change its own policy and program");
     return;
   }
-  const unchecked = refuseOwnFiles([policyFile, program]);
+  const unchecked = refuseOwnFiles([policyFile, ...program]);
+  if (isChangeable(paths.control) === true) {
+    log.warn(
+      { folder: paths.control },
+      "this account can take the owner's lock away: let another account own the folder",
+    );
+  }
   if (unchecked.length > 0) log.warn({ files: unchecked }, "rights are not checked on this system");
 }
 
