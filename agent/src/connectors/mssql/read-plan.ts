@@ -5,6 +5,7 @@ import { hasName, sameName } from "../../executor/names.ts";
 import { ask } from "./ask.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
 import type { Session } from "./connect.ts";
+import { boundText, type Growing, growingColumn, planGrowing } from "./growing.ts";
 import { rowversionBefore, rowversionText } from "./position.ts";
 
 export interface Read {
@@ -18,9 +19,11 @@ export interface Read {
   /** Ordered by rowversion, not by key: a later run of a rowversion pull. */
   readonly byRowversion: boolean;
   readonly rowversion?: CatalogColumn;
-  /** Rowversions as 16 hex digits: after `from`, up to `to`. */
+  /** Rowversions as 16 hex digits: after `from`, up to `to`. `to` is the plan's bound in every mode that has one. */
   readonly from?: string;
   readonly to?: string;
+  /** In mode `column`: by which column, and between which of its values. */
+  readonly growing?: Growing;
 }
 
 /** @throws SallyportError `sql.not_found`, `policy.denied`, `request.invalid`, `sql.no_key`, `sql.watermark_lost`. */
@@ -34,6 +37,8 @@ export async function planRead(
   const emitted = chooseColumns(table, operation, allowed);
   if (operation.watermark === "none") return withOrder({ table, emitted, byRowversion: false }, table.key, allowed);
 
+  if (operation.watermark === "column") return planByColumn(session, table, operation, emitted, allowed, signal);
+
   const rowversion = table.columns.find(({ declared }) => declared.name === "rowversion");
   if (rowversion === undefined) {
     throw new SallyportError("request.invalid", `${operation.table} has no rowversion column to find changes by.`, {
@@ -41,11 +46,7 @@ export async function planRead(
       field: "operation.watermark",
     });
   }
-  if (table.key.length === 0) {
-    throw new SallyportError("sql.no_key", `${operation.table} has no key to fold changes by.`, {
-      table: operation.table,
-    });
-  }
+  requireKey(table, operation);
   requireAllowed([rowversion], allowed);
   const { from } = operation;
   if (from !== undefined && !isRowversion(from)) {
@@ -61,6 +62,30 @@ export async function planRead(
     ...(from === undefined ? {} : { from }),
   };
   return withOrder(read, from === undefined ? table.key : [rowversion], allowed);
+}
+
+function requireKey(table: CatalogTable, operation: SqlTable): void {
+  if (table.key.length > 0) return;
+  throw new SallyportError("sql.no_key", `${operation.table} has no key to fold changes by.`, {
+    table: operation.table,
+  });
+}
+
+async function planByColumn(
+  session: Session,
+  table: CatalogTable,
+  operation: SqlTable,
+  emitted: readonly CatalogColumn[],
+  allowed: "*" | readonly string[],
+  signal: AbortSignal,
+): Promise<Read> {
+  const column = growingColumn(table, operation);
+  requireKey(table, operation);
+  requireAllowed([column], allowed);
+  const growing = await planGrowing(session, table, column, operation, signal);
+  const order = [column, ...table.key.filter((part) => part !== column)];
+  const to = growing.to === undefined ? {} : { to: boundText(growing.to) };
+  return withOrder({ table, emitted, byRowversion: false, growing, ...to }, order, allowed);
 }
 
 function chooseColumns(
@@ -117,7 +142,8 @@ async function upperBound(session: Session, operation: SqlTable, signal: AbortSi
   const active = rowversionText(row?.active as Uint8Array);
   const latest = rowversionText(row?.latest as Uint8Array);
   const { from, plan } = operation;
-  const planned = plan?.to ?? undefined;
+  // A backfill brings its own.
+  const planned = plan?.to ?? operation.to;
   if (planned !== undefined && !isRowversion(planned)) {
     throw new SallyportError("request.invalid", "The plan's upper bound is no rowversion.", {
       field: "operation.plan",

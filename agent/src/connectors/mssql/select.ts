@@ -1,5 +1,6 @@
 /** The statements that read a table. Names are quoted by us, values are bound, `*` is never sent. */
 import { TYPES } from "tedious";
+import { growingConditions } from "./growing.ts";
 import { keyParameter } from "./key-parameter.ts";
 import type { Position } from "./position.ts";
 import type { Read } from "./read-plan.ts";
@@ -15,9 +16,10 @@ export function sliceStatement(read: Read, after: Position | undefined, rows: nu
     conditions.push(`${quoteName(read.rowversion!.name)} ${operator} @${name}`);
   };
   if (after !== undefined && "key" in after) conditions.push(afterKey(read, after.key, parameters));
+  if (read.growing !== undefined) conditions.push(...growingConditions(read.growing, parameters));
   const from = after !== undefined && "rowversion" in after ? after.rowversion : read.from;
   if (from !== undefined) compareRowversion(">", "from", from);
-  if (read.to !== undefined) compareRowversion("<=", "to", read.to);
+  if (read.rowversion !== undefined && read.to !== undefined) compareRowversion("<=", "to", read.to);
   if (rows !== undefined) parameters.push({ name: "n", type: TYPES.Int, value: rows });
 
   const list = [...emitted, ...unseen].map(({ name }) => quoteName(name)).join(", ");

@@ -73,8 +73,8 @@ interface Reading {
 async function readSlices(reading: Reading, start: Position | undefined): Promise<Outcome> {
   const { session, read, batch, output, pace, signal } = reading;
   const hasPositions = read.order.length > 0;
-  // By key in slices, each a statement that ends by itself. By rowversion in one: each slice would sort the table anew.
-  const sliceRows = hasPositions && !read.byRowversion ? pace.sliceRows : undefined;
+  // By key in slices, each a statement that ends by itself. By a watermark in one: each slice would sort the table anew.
+  const sliceRows = hasPositions && !read.byRowversion && read.growing === undefined ? pace.sliceRows : undefined;
   let position = start;
   let positionOfLast: () => Position | undefined = () => position;
   let rows = 0;

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { pullDefinition } from "./pull.ts";
+
+const table = { connection: "erp", operation: { op: "sql.table", table: "dbo.Orders", columns: "*" } };
+const query = { connection: "erp", operation: { op: "sql.query", statement: "openInvoices" } };
+const fits = (definition: object) => pullDefinition.safeParse(definition).success;
+
+describe("a pull's definition", () => {
+  it("has a watermark column where its mode is column, and nowhere else", () => {
+    assert.ok(fits({ ...table, watermark: "column", watermarkColumn: "ChangedAt" }));
+    assert.ok(fits({ ...table, watermark: "column", watermarkColumn: "ChangedAt", lagSeconds: 60 }));
+    assert.ok(!fits({ ...table, watermark: "column" }));
+    assert.ok(!fits({ ...table, watermark: "rowversion", watermarkColumn: "ChangedAt" }));
+    assert.ok(!fits({ ...table, watermark: "rowversion", lagSeconds: 60 }));
+    assert.ok(!fits({ ...query, watermark: "column", watermarkColumn: "ChangedAt" }));
+  });
+
+  it("does not take what a run adds", () => {
+    for (const more of [{ to: "1" }, { from: "1" }, { position: "1" }, { watermarkColumn: "A" }, { lagSeconds: 1 }]) {
+      assert.ok(!fits({ ...table, operation: { ...table.operation, ...more } }), JSON.stringify(more));
+    }
+  });
+
+  it("has defaults that change nothing: no jitter, no retention, one run after a standstill", () => {
+    const parsed = pullDefinition.parse({ ...table, schedule: { cron: "0 2 * * *" } });
+    assert.deepEqual(parsed.schedule, {
+      ...{ cron: "0 2 * * *", timezone: "UTC", misfire: "once", overlap: "skip", jitterSeconds: 0 },
+    });
+    assert.equal(parsed.retentionDays, undefined);
+    assert.ok(fits({ ...table, schedule: { cron: "0 2 * * *", misfire: "all", jitterSeconds: 3600 } }));
+    assert.ok(!fits({ ...table, schedule: { cron: "0 2 * * *", jitterSeconds: 3601 } }));
+    assert.ok(!fits({ ...table, retentionDays: 0 }));
+  });
+});
