@@ -1,21 +1,17 @@
 import { app } from "@azure/functions";
 import { newRunBody } from "@sallyport/shared/schema/api.ts";
 import { runId } from "@sallyport/shared/schema/ids.ts";
-import { z } from "zod";
 import { guarded } from "../access/guard.ts";
 import { keys, orchestrator } from "../compose.ts";
 import { cancelRun } from "../pulls/cancel.ts";
 import { getParts, getRun, listRuns, startAgain, startRun } from "../pulls/views.ts";
-
-/** Without a body, an ordinary run. */
-const startBody = z.preprocess((body) => body ?? { kind: "manual" }, newRunBody);
 
 app.http("runs-start", {
   route: "v1/tenants/{tenant}/pulls/{pull}/runs",
   methods: ["POST"],
   authLevel: "anonymous",
   handler: guarded(keys, "runs:start", async (call) =>
-    startRun((await orchestrator()).pulls, call.tenant, call.param("pull"), await call.body(startBody)),
+    startRun((await orchestrator()).pulls, call.tenant, call.param("pull"), await call.body(newRunBody)),
   ),
 });
 
