@@ -58,11 +58,20 @@ export const newKey = z.strictObject({
   scopes: z.array(scope).min(1).max(32),
   expiresAt: z.iso.datetime().optional(),
 });
-/** Starts a run by hand. A backfill reads from `from` (the beginning when left out) up to `to` (what was read so far). */
-export const newRunBody = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("manual") }),
-  z.strictObject({ kind: z.literal("backfill"), from: position.optional(), to: position.optional() }),
-]);
+/**
+ * Starts a run by hand; nothing, or nothing in it, is an ordinary one. A backfill reads from `from` (the beginning when left
+ * out) up to `to` (what was read so far).
+ */
+export const newRunBody = z.preprocess(
+  (body) => {
+    const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
+    return isObject || body === undefined ? { kind: "manual", ...(body as object | undefined) } : body;
+  },
+  z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("manual") }),
+    z.strictObject({ kind: z.literal("backfill"), from: position.optional(), to: position.optional() }),
+  ]),
+);
 export type NewRunBody = z.infer<typeof newRunBody>;
 
 export const pullView = z.object({

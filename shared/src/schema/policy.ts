@@ -117,7 +117,7 @@ export const policy = z.strictObject({
 export type Policy = z.infer<typeof policy>;
 export type MssqlConnection = z.infer<typeof mssqlConnection>;
 
-/** What counts where the policy says nothing (POLICY.md section 1, point 12); a session's are in `operations.ts`. */
+/** What counts where the policy says nothing (docs/policy.md, "Other keys, and defaults"); a session's are in `operations.ts`. */
 export const POLICY_DEFAULTS = {
   sessions: 2,
   sessionsPerMinute: 30,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { newRunBody } from "./api.ts";
 import { pullDefinition } from "./pull.ts";
 
 const table = { connection: "erp", operation: { op: "sql.table", table: "dbo.Orders", columns: "*" } };
@@ -31,5 +32,16 @@ describe("a pull's definition", () => {
     assert.ok(fits({ ...table, schedule: { cron: "0 2 * * *", misfire: "all", jitterSeconds: 3600 } }));
     assert.ok(!fits({ ...table, schedule: { cron: "0 2 * * *", jitterSeconds: 3601 } }));
     assert.ok(!fits({ ...table, retentionDays: 0 }));
+  });
+});
+
+describe("what starts a run", () => {
+  it("is nothing at all, or what kind of run", () => {
+    assert.deepEqual(newRunBody.parse(undefined), { kind: "manual" });
+    assert.deepEqual(newRunBody.parse({}), { kind: "manual" });
+    assert.deepEqual(newRunBody.parse({ kind: "backfill", to: "9" }), { kind: "backfill", to: "9" });
+    for (const bad of [null, [], "manual", { kind: "scheduled" }, { from: "1" }, { kind: "backfill", since: "1" }]) {
+      assert.ok(!newRunBody.safeParse(bad).success, JSON.stringify(bad));
+    }
   });
 });
