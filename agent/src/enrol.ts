@@ -1,5 +1,5 @@
 /**
- * Enrolment (PROTOCOL.md section 2): the code authenticates both sides and is never sent. Keys and the exact request are
+ * Enrolment (docs/protocol.md, "Enrolment"): the code authenticates both sides and is never sent. Keys and the exact request are
  * on the disk before anything is sent, so a lost answer costs nothing: the same bytes are sent again.
  */
 import { hostname } from "node:os";

@@ -1,4 +1,4 @@
-/** What goes wrong says so with a stable code and what to do next, loses nothing, and shows nothing (DESIGN.md, invariant 10). */
+/** What goes wrong says so with a stable code and what to do next, loses nothing, and shows nothing (docs/security/claims.md, 10). */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

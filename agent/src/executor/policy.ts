@@ -1,5 +1,5 @@
 /**
- * Whether the owner's policy allows a request, and what it leaves of it (POLICY.md, "How it is decided"). A pure
+ * Whether the owner's policy allows a request, and what it leaves of it (docs/policy.md, "How it is decided"). A pure
  * function of the policy, the request and the time; asked again every minute of a session with a later time.
  */
 import type { ErrorCode } from "@sallyport/shared/protocol/errors.ts";

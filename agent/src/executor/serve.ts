@@ -1,5 +1,5 @@
 /**
- * One session, from the rendezvous to its last frame (PROTOCOL.md section 4): hello, one request, policy, the
+ * One session, from the rendezvous to its last frame (docs/protocol.md, "Session"): hello, one request, policy, the
  * supervisor's go once the journal has its line, the connector, the end.
  */
 import { fromBase64url, toBase64url } from "@sallyport/shared/crypto/bytes.ts";

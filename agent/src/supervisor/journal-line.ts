@@ -1,4 +1,4 @@
-/** One line of the journal: its closed list of fields, and the rule for every string in it (POLICY.md section 2). */
+/** One line of the journal: its closed list of fields, and the rule for every string in it (docs/journal.md). */
 import { sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { type ErrorCode, isErrorCode } from "@sallyport/shared/protocol/errors.ts";
 import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";

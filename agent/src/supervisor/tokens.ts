@@ -1,4 +1,4 @@
-/** Token requests: signed by the agent's identity, one signature a request (PROTOCOL.md section 3). */
+/** Token requests: signed by the agent's identity, one signature a request (docs/protocol.md, "Listen token"). */
 import { randomBytes } from "node:crypto";
 import { sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { type Signer, signJws } from "@sallyport/shared/crypto/jws.ts";
@@ -10,7 +10,7 @@ import { type Answer, type Network, OriginError, postJson } from "../origin.ts";
 
 export const TOKEN_PATH = "/api/agent/token";
 const VALID_SECONDS = 60;
-/** A listen token lives an hour at most (PROTOCOL.md section 3). */
+/** A listen token lives an hour at most (docs/protocol.md, "Listen token"). */
 const LONGEST_LIFE_MS = 3600_000;
 /**
  * The answer's times are not signed. However short a life they claim, the journal's `token` lines must not push older

@@ -1,4 +1,4 @@
-/** What became of a holder's write that was refused or not answered (RUNS.md step 5). Pure. */
+/** What became of a holder's write that was refused or not answered (docs/runs.md step 5). Pure. */
 import type { Run } from "../store/runs.ts";
 
 /** The claim that wrote, and the operation it wrote: the id is the operation's, the same in all its tries. */

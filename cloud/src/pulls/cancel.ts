@@ -1,4 +1,4 @@
-/** Cancelling a run: the canceller leaves a note and never disturbs a living holder's ETag (RUNS.md, "Cancel"). */
+/** Cancelling a run: the canceller leaves a note and never disturbs a living holder's ETag (docs/runs.md, "Cancel"). */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { pullPartition, splitRunId } from "../store/ids.ts";
 import { insertCancel, type PullKey } from "../store/runs.ts";

@@ -1,4 +1,4 @@
-/** Claiming a run: one transaction over run and cursor, so that of two who try one wins (RUNS.md step 3). */
+/** Claiming a run: one transaction over run and cursor, so that of two who try one wins (docs/runs.md step 3). */
 import { pullPartition } from "../store/ids.ts";
 import { RecordError, type Stored } from "../store/record.ts";
 import type { PullKey, Run } from "../store/runs.ts";

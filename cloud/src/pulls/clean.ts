@@ -1,4 +1,4 @@
-/** Deleting what is over: blobs that no slice names, and results older than their pull keeps them (RUNS.md steps 12, 13). */
+/** Deleting what is over: blobs that no slice names, and results older than their pull keeps them (docs/runs.md steps 12, 13). */
 import { manifest } from "@sallyport/shared/schema/pull.ts";
 import { readWhole } from "../sinks/blob.ts";
 import { pullPartition, splitRunId } from "../store/ids.ts";

@@ -1,4 +1,4 @@
-/** Ending a run that is held: the decision, or one of the other ends (RUNS.md steps 8 and 9). */
+/** Ending a run that is held: the decision, or one of the other ends (docs/runs.md steps 8 and 9). */
 import type { ErrorCode, ErrorDetail } from "@sallyport/shared/protocol/errors.ts";
 import { newRunKey } from "../store/ids.ts";
 import type { PullKey } from "../store/runs.ts";

@@ -1,6 +1,6 @@
 /**
  * A claim being held: all writes of the holder go through one queue with one ETag chain, the lease is renewed, and the
- * holder stops itself when it cannot be sure to hold it any more (RUNS.md step 5).
+ * holder stops itself when it cannot be sure to hold it any more (docs/runs.md step 5).
  */
 import { z } from "zod";
 import { pullPartition } from "../store/ids.ts";

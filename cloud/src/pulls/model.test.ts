@@ -1,5 +1,5 @@
 /**
- * RUNS.md's promise under everything that can go wrong: the product's own code in a world where replies get lost, writes
+ * docs/runs.md's promise under everything that can go wrong: the product's own code in a world where replies get lost, writes
  * land late, holders freeze beyond their lease or die, doorbells vanish or come twice, and people cancel and reset.
  */
 import assert from "node:assert/strict";

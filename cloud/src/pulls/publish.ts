@@ -1,5 +1,5 @@
 /**
- * Publishing a decided run: anyone may do it, any number of times, with the same bytes (RUNS.md step 10). The manifest is
+ * Publishing a decided run: anyone may do it, any number of times, with the same bytes (docs/runs.md step 10). The manifest is
  * a pure function of the run and exactly its slices; a part that no slice of a decided run names is never visible.
  */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";

@@ -1,4 +1,4 @@
-/** What may be taken away again, and when. Pure (RUNS.md steps 12 and 13). */
+/** What may be taken away again, and when. Pure (docs/runs.md steps 12 and 13). */
 import { insertRest, type Run, replaceCursor, replaceRun } from "../store/runs.ts";
 import { hasEnded, type Records, type Step } from "./run.ts";
 

@@ -1,5 +1,5 @@
 /**
- * A run's state machine, as RUNS.md has it: given the records and what happened, the run as it becomes and the changes
+ * A run's state machine, as docs/runs.md has it: given the records and what happened, the run as it becomes and the changes
  * that go with it in one transaction, or a reason why not. No I/O and no clock. The holder's ETag chain is in hold.ts.
  */
 import { createHash } from "node:crypto";
@@ -97,7 +97,7 @@ export type ClaimVerdict =
   | ({ readonly do: "claim" } & Step)
   | ({ readonly do: "end" } & Step);
 
-/** RUNS.md step 3. The order of the tests is part of it. */
+/** docs/runs.md step 3. The order of the tests is part of it. */
 export function claim(records: Records, facts: ClaimFacts): ClaimVerdict {
   const { run: stored, cursor, id } = records;
   const run = stored.value;

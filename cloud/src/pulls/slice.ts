@@ -1,6 +1,6 @@
 /**
  * A session's rows on their way into slices: the plan first, then parts, and a commit at a checkpoint when enough time
- * or bytes have passed (RUNS.md steps 4, 6 and 7). Committed rows are not read again; others are dropped with their part.
+ * or bytes have passed (docs/runs.md steps 4, 6 and 7). Committed rows are not read again; others are dropped with their part.
  */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";

@@ -1,4 +1,4 @@
-/** Bringing runs into being, and to their turn (RUNS.md step 1). */
+/** Bringing runs into being, and to their turn (docs/runs.md step 1). */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { NewRunBody } from "@sallyport/shared/schema/api.ts";
 import type { PullDefinition } from "@sallyport/shared/schema/pull.ts";

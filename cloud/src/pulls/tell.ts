@@ -1,6 +1,6 @@
 /**
  * Telling what became of a run: an event for each `out` entity, in the order of their keys, then one transaction that
- * takes it away (RUNS.md step 11). Somebody may hear an event twice, never before its manifest.
+ * takes it away (docs/runs.md step 11). Somebody may hear an event twice, never before its manifest.
  */
 import type { RunState } from "@sallyport/shared/schema/pull.ts";
 import { publicRunId } from "../store/ids.ts";

@@ -1,5 +1,5 @@
 /**
- * The scheduler: what the wake index says is due is looked at, acted on, and entered again (RUNS.md, "Table wake" and
+ * The scheduler: what the wake index says is due is looked at, acted on, and entered again (docs/runs.md, "Records" and
  * step 1). Two ticks at once do no harm: all they do is guarded by ETags, and a doorbell may ring twice.
  */
 import { pullPartition } from "../store/ids.ts";

@@ -1,6 +1,6 @@
 /**
  * Whose turn it is in a pull: at most one run is active, the others queue behind it. Pure: records in, the changes of one
- * transaction out, or undefined where there is nothing to change (RUNS.md steps 1 and 9, "Reset").
+ * transaction out, or undefined where there is nothing to change (docs/runs.md steps 1 and 9, "Reset").
  */
 import type { Stored } from "../store/record.ts";
 import { type Cursor, insertRun, type Run, replaceCursor, replaceRun } from "../store/runs.ts";

@@ -1,6 +1,6 @@
 /**
  * Staging a file as blocks of one blob. Every write that names content carries `If-None-Match: *` and its hash, so that
- * a repeat of the same bytes is a success and other bytes under the same name are an alarm (RUNS.md, "Blobs").
+ * a repeat of the same bytes is a success and other bytes under the same name are an alarm (docs/runs.md step 6).
  */
 import { createHash } from "node:crypto";
 import type { BlockBlobClient, ContainerClient } from "@azure/storage-blob";

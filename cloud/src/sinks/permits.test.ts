@@ -6,8 +6,12 @@ it("gives as many as there are, and then one for each that comes back, in the or
   const acquire = createPermits(2, 10_000);
   const [first, second] = [await acquire(), await acquire()];
   const order: string[] = [];
-  const third = acquire().then((release) => (order.push("third"), release));
-  const fourth = acquire().then((release) => (order.push("fourth"), release));
+  const turn = async (name: string) => {
+    const release = await acquire();
+    order.push(name);
+    return release;
+  };
+  const [third, fourth] = [turn("third"), turn("fourth")];
   first();
   first(); // giving back twice gives nothing away
   const releaseThird = await third;

@@ -1,6 +1,6 @@
 /**
  * Table `codes`: PartitionKey the code's id, RowKey `code`. K is kept encrypted; use is one guarded update that replaces
- * it by the hash of the one request it served and the complete answer (PROTOCOL.md section 2).
+ * it by the hash of the one request it served and the complete answer (docs/protocol.md, "Enrolment").
  */
 import type { TableClient } from "@azure/data-tables";
 import { base64url, nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";

@@ -1,4 +1,4 @@
-/** Table `runs`: everything of one pull in one partition, so that a decision about it fits one transaction (RUNS.md). */
+/** Table `runs`: everything of one pull in one partition, so that a decision about it fits one transaction (docs/runs.md). */
 import type { TableClient } from "@azure/data-tables";
 import { position, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { plan } from "@sallyport/shared/schema/operations.ts";

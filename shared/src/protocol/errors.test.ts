@@ -12,7 +12,7 @@ describe("the table of errors", () => {
       assert.ok(["never", "later", "free"].includes(row.retry));
     });
   }
-  it("has the codes that PROTOCOL.md section 5 names", () => {
+  it("has the codes that docs/errors.md names", () => {
     const named =
       "enrolment.refused agent.offline agent.busy agent.locked agent.draining policy.denied protocol.integrity " +
       "protocol.version connection.unreachable connection.tls connection.login_failed connection.account_locked " +

@@ -1,5 +1,5 @@
 /**
- * Record batches that nobody vouches for. What comes from an agent is a claim (PROTOCOL.md section 4): nothing else
+ * Record batches that nobody vouches for. What comes from an agent is a claim (docs/protocol.md, "Session"): nothing else
  * of ours reads a batch before it has passed here.
  *
  * Traps that were measured, and are the reason for reading everything by hand: one changed int32 can end Node beyond

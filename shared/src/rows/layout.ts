@@ -17,7 +17,7 @@ export interface ColumnView {
   readonly offsetMinutes: Int16Array | undefined;
 }
 
-/** The widest batch, decompressed, unless it is one single row (PROTOCOL.md section 4, frame 0x11). */
+/** The widest batch, decompressed, unless it is one single row (docs/protocol.md, frame 0x11). */
 export const BATCH_BYTES_MAX = 16 * 1024 * 1024;
 /** What validity bitmaps and offsets may add to one row of `rowBytes`. */
 export const ROW_ALLOWANCE_BYTES = 1024 * 1024;

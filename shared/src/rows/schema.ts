@@ -21,14 +21,14 @@ export type Metadata = Readonly<Record<string, string>>;
 
 /** The field metadata that holds the type as its source declares it. */
 export const SOURCE_KEY = "sallyport.source";
-/** The schema metadata that holds a run's plan as JSON (PROTOCOL.md section 4). */
+/** The schema metadata that holds a run's plan as JSON (docs/protocol.md, "Session"). */
 export const PLAN_KEY = "sallyport.plan";
 
 const EXTENSION_NAME = "ARROW:extension:name";
 const EXTENSION_METADATA = "ARROW:extension:metadata";
 const UUID_EXTENSION = "arrow.uuid";
 
-/** A schema frame is at most 4 MiB (PROTOCOL.md section 4). */
+/** A schema frame is at most 4 MiB (docs/protocol.md, "Session"). */
 const SCHEMA_BYTES_MAX = 4 * 1024 * 1024;
 const NAME_BYTES_MAX = 1024;
 const METADATA_ENTRIES_MAX = 16;

@@ -1,6 +1,6 @@
 /**
  * What a column can hold, and the one table from SQL Server's declared types to it.
- * Each kind is one Arrow type that holds every value of its source exactly (SQL.md section 1).
+ * Each kind is one Arrow type that holds every value of its source exactly (docs/connectors/mssql.md, "Types").
  */
 
 export type IntBits = 8 | 16 | 32 | 64;

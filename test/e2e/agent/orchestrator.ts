@@ -1,5 +1,5 @@
 /**
- * A small orchestrator for the agent's tests: enrolment and tokens over HTTPS as PROTOCOL.md says, written from the
+ * A small orchestrator for the agent's tests: enrolment and tokens over HTTPS as docs/protocol.md says, written from the
  * shared building blocks only, with state in memory and faults on demand.
  */
 import { randomBytes } from "node:crypto";

@@ -1,4 +1,4 @@
-/** The rules of journal and executors (POLICY.md section 2, INSTALL.md), shown by the running agent. */
+/** The rules of journal and executors (docs/journal.md, docs/security/claims.md), shown by the running agent. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -159,7 +159,7 @@ async function confinement(check: Check, world: World, agent: InstalledAgent): P
   });
 
   await check(
-    "executors have exactly INSTALL.md's flags, no environment, no core dumps, no new rights, no output",
+    "executors have exactly their flags, no environment, no core dumps, no new rights, no output",
     async () => {
       await agent.start();
       await world.pull("recorded");

@@ -1,4 +1,4 @@
-/** The agent listens nowhere and reaches out to its own systems only (DESIGN.md section 4, invariant 1). */
+/** The agent listens nowhere and reaches out to its own systems only (docs/security/claims.md, 1). */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

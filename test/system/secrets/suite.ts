@@ -1,4 +1,4 @@
-/** No credential and no row stays anywhere but in the executor that serves them (DESIGN.md section 4, invariant 2). */
+/** No credential and no row stays anywhere but in the executor that serves them (docs/security/claims.md, 2). */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 /**
- * Reading by a column whose values grow (SQL.md section 3, "column"): rows with a value in (from, to], in the order of
+ * Reading by a column whose values grow (docs/connectors/mssql.md, "Reading", "column"): rows with a value in (from, to], in the order of
  * that column and then the key, so that rows of one value can be cut between two slices.
  *
  * Guarantee: each row whose value in (from, to] was committed when the run began comes once. Not seen: what is committed

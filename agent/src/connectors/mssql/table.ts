@@ -1,4 +1,4 @@
-/** `sql.table`: a whole table by slices of its key, or what changed since a rowversion (SQL.md section 3). */
+/** `sql.table`: a whole table by slices of its key, or what changed since a rowversion (docs/connectors/mssql.md, "Reading"). */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Limits, Plan, SqlTable } from "@sallyport/shared/schema/operations.ts";
