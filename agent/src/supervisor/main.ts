@@ -1,5 +1,4 @@
 /** The agent's long-lived process: composes the parts, runs until it is told to stop, drains. */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fingerprint } from "@sallyport/shared/crypto/identity.ts";
@@ -19,7 +18,7 @@ import { createExecutorPool } from "./executors.ts";
 import { openJournal } from "./journal.ts";
 import type { JournalFacts } from "./journal-line.ts";
 import { createListener } from "./listener.ts";
-import { watchLock } from "./lock.ts";
+import { isSet, watchLock } from "./lock.ts";
 import { createLoginBreaker } from "./login-breaker.ts";
 import { createPolicySource } from "./policy-source.ts";
 import { createReject } from "./reject.ts";
@@ -91,8 +90,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   endOrphans(journal, past.orphans);
 
   let draining = false;
-  const isDraining = (): boolean => draining || existsSync(join(paths.control, "drain"));
-  const isLocked = (): boolean => existsSync(join(paths.control, "lock"));
+  const isDraining = (): boolean => draining || isSet(join(paths.control, "drain"));
+  const isLocked = (): boolean => isSet(join(paths.control, "lock"));
   const breaker = createLoginBreaker(usage, (state) => storeUsage(paths, state), clock.wallMs);
   const budgets = createConnectionBudgets(breaker, past.sentToday, clock.wallMs);
   const requests = new Set<string>();
