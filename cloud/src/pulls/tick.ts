@@ -91,7 +91,7 @@ async function takeBack(
   nowMs: number,
 ): Promise<number[]> {
   try {
-    const times = [await expireOld(deps, key, retentionDays, nowMs), await clean(deps, key, nowMs)];
+    const times = [await clean(deps, key, nowMs), await expireOld(deps, key, retentionDays, nowMs)];
     return times.filter((time) => time !== undefined);
   } catch (thrown) {
     deps.log("not cleaned", { ...key, error: String(thrown) });
