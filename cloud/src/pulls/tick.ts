@@ -90,13 +90,18 @@ async function takeBack(
   retentionDays: number | undefined,
   nowMs: number,
 ): Promise<number[]> {
-  try {
-    const times = [await clean(deps, key, nowMs), await expireOld(deps, key, retentionDays, nowMs)];
-    return times.filter((time) => time !== undefined);
-  } catch (thrown) {
-    deps.log("not cleaned", { ...key, error: String(thrown) });
-    return [nowMs + (deps.settings.restSeconds * 1000) / 24];
+  const times: number[] = [];
+  // Expiring first, because it leaves something to clean; neither keeps the other from being done.
+  for (const act of [() => expireOld(deps, key, retentionDays, nowMs), () => clean(deps, key, nowMs)]) {
+    try {
+      const again = await act();
+      if (again !== undefined) times.push(again);
+    } catch (thrown) {
+      deps.log("not cleaned", { ...key, error: String(thrown) });
+      times.push(nowMs + (deps.settings.restSeconds * 1000) / 24);
+    }
   }
+  return times;
 }
 
 /** An activeRun that names an ended run is left over from a write that nobody makes: cleared, If-Match. */
