@@ -43,7 +43,7 @@ export async function failHeld(deps: PullDeps, key: PullKey, held: Hold, failure
   const { clock, settings } = deps;
   const nowMs = clock.now();
   const now = isoTime(nowMs);
-  const error = errorOf(failure.code, failure.message, now);
+  const error = errorOf(failure.code, failure.message, now, failure.detail);
   const luck = deps.random(4).readUInt32LE() / 2 ** 32;
   const verdict = afterFailure(held.run, failure.code, settings, nowMs, luck);
   if (verdict.do === "wait") {

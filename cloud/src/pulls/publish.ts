@@ -35,7 +35,7 @@ export function manifestOf(key: PullKey, id: string, run: Run, lists: readonly S
     replaces: run.replaces,
     from: run.from,
     to: run.to,
-    consistency: run.plan?.consistency ?? "exact",
+    consistency: run.plan?.consistency ?? "statement",
     key: run.plan?.key ?? [],
     schema: run.schema ?? "",
     rows: run.rows,

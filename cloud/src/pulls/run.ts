@@ -3,8 +3,7 @@
  * that go with it in one transaction, or a reason why not. No I/O and no clock. The holder's ETag chain is in hold.ts.
  */
 import { createHash } from "node:crypto";
-import type { ErrorCode } from "@sallyport/shared/protocol/errors.ts";
-import { ERRORS } from "@sallyport/shared/protocol/errors.ts";
+import { ERRORS, type ErrorCode, type ErrorDetail } from "@sallyport/shared/protocol/errors.ts";
 import type { Plan } from "@sallyport/shared/schema/operations.ts";
 import type { RunState } from "@sallyport/shared/schema/pull.ts";
 import type { Stored } from "../store/record.ts";
@@ -142,10 +141,11 @@ const withCause = (text: string, last: RunError | null) =>
   last ? `${text}; the last error was ${last.code}: ${last.message}` : `${text}.`;
 
 /** An error as a run keeps it. */
-export const errorOf = (code: ErrorCode, message: string, at: string): RunError => ({
+export const errorOf = (code: ErrorCode, message: string, at: string, facts: ErrorDetail = {}): RunError => ({
   code,
   message: message.slice(0, 2000),
   advice: ERRORS[code].advice,
+  facts: { ...facts },
   at,
 });
 

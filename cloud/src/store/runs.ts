@@ -31,7 +31,14 @@ export const cursorRecord = z.object({
 });
 export type Cursor = z.infer<typeof cursorRecord>;
 
-export const runError = z.object({ code: z.string(), message: z.string(), advice: z.string(), at: z.string() });
+export const runError = z.object({
+  code: z.string(),
+  message: z.string(),
+  advice: z.string(),
+  /** Numbers, states and names that the advice speaks of. */
+  facts: z.record(z.string(), z.unknown()).default({}),
+  at: z.string(),
+});
 export type RunError = z.infer<typeof runError>;
 
 export const runRecord = z.object({

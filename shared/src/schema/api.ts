@@ -105,7 +105,15 @@ export const runView = z.object({
   seq: z.int().nullable(),
   from: z.string().nullable(),
   to: z.string().nullable(),
-  error: z.object({ code: z.string(), message: z.string(), advice: z.string(), at: z.string() }).nullable(),
+  error: z
+    .object({
+      code: z.string(),
+      message: z.string(),
+      advice: z.string(),
+      facts: z.record(z.string(), z.unknown()),
+      at: z.string(),
+    })
+    .nullable(),
   startedAt: z.string(),
   endedAt: z.string().nullable(),
 });

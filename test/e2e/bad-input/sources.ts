@@ -126,6 +126,7 @@ export function badSources(stack: () => Stack, door: () => Door): void {
     const run = await runOnce({ table: "dbo.Late" });
     await assertFailed(stack(), run, "value.not_exact", /Until/);
     assert.doesNotMatch(run.error?.message ?? "", /9999/);
+    assert.equal(run.error?.facts.column, "Until");
     await assertTried(stack(), run, ["value.not_exact"]);
     const [, end] = await linesOf(stack(), run);
     assert.ok(Number(end?.rowsOut) > 0 && Number(end?.rowsOut) < LATE_ROWS, `${end?.rowsOut} rows went out`);
