@@ -23,7 +23,6 @@ export const journalEvent = z.enum([
   "rotate",
   "retention",
 ]);
-export type JournalEvent = z.infer<typeof journalEvent>;
 
 const count = z.int().min(0);
 const errorCode = z.custom<ErrorCode>((value) => typeof value === "string" && isErrorCode(value), "not a code of ours");

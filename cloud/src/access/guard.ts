@@ -16,9 +16,7 @@ export interface Call {
   readonly tenant: string;
   /** A part of the address; a name unless another schema is given. @throws api.not_found for what cannot be one */
   param(name: string, schema?: z.ZodType<string>): string;
-  query(name: string): string | null;
   body<T extends z.ZodType>(schema: T): Promise<z.infer<T>>;
-  readonly context: InvocationContext;
 }
 
 /** Bytes of a request's body at most; bulk never passes through HTTP. */
@@ -44,9 +42,7 @@ export function guarded(
           if (!parsed.success) throw new SallyportError("api.not_found", `There is no such ${name}.`);
           return parsed.data;
         },
-        query: (name) => request.query.get(name),
         body: (schema) => readBody(request, schema),
-        context,
       });
     });
 }

@@ -10,7 +10,6 @@ export function newRunKey(nowMs: number, random: (bytes: number) => Buffer): str
   return `${String(LATEST_MS - nowMs).padStart(13, "0")}-${random(4).toString("hex")}`;
 }
 
-export const startOfRun = (run: string): number => LATEST_MS - Number(run.slice(0, 13));
 export const publicRunId = (pull: string, run: string): string => `${pull}.${run}`;
 
 /** A public run id's pull and key. Throws `api.not_found` for what cannot be one. */

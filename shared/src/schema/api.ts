@@ -1,7 +1,6 @@
 /** Bodies and answers of the orchestrator's HTTP API, for people (`/api/v1`) and for agents (`/api/agent`). */
 import { z } from "zod";
 import { base64url, nameId, position, randomId, runId, sha256Text } from "./ids.ts";
-import { limits, operation } from "./operations.ts";
 import { pullDefinition, runState } from "./pull.ts";
 
 /** RFC 9457 problem details; `type` is `urn:sallyport:` and the code. */
@@ -86,13 +85,6 @@ export const pullView = z.object({
   nextDue: z.string().nullable(),
 });
 export type PullView = z.infer<typeof pullView>;
-
-/** An ad-hoc request: one session, answered inline up to 1 MiB. */
-export const newRequest = z.strictObject({
-  connection: nameId,
-  operation,
-  limits: limits.partial().default({}),
-});
 
 export const runView = z.object({
   id: runId,

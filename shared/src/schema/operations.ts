@@ -28,7 +28,6 @@ export type Plan = z.infer<typeof plan>;
  * column; `column` what has a greater value in a column that grows.
  */
 export const watermarkMode = z.enum(["none", "rowversion", "column"]);
-export type WatermarkMode = z.infer<typeof watermarkMode>;
 
 /** A value bound to a statement's parameter. Decimals, 64-bit integers, times and binary travel as text. */
 export const parameterValue = z.union([z.string().max(65536), z.number(), z.boolean(), z.null()]);

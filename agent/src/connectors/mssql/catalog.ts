@@ -114,7 +114,11 @@ function chooseKey(
 }
 
 /** @throws SallyportError `value.not_exact` for a type that no column type holds. */
-export function arrowColumn({ name, declared, nullable }: CatalogColumn): Column {
+export function arrowColumn({
+  name,
+  declared,
+  nullable,
+}: Pick<CatalogColumn, "name" | "declared" | "nullable">): Column {
   const type = sqlServerType(declared);
   const source = sqlServerTypeText(declared);
   if (type === undefined) {

@@ -1,9 +1,10 @@
 /** `sql.query`: a statement of the owner's, or raw SQL where the owner allows that. One result set, no checkpoints. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { type Column, sqlServerType, sqlServerTypeText } from "@sallyport/shared/rows/types.ts";
+import type { Column } from "@sallyport/shared/rows/types.ts";
 import type { Limits, Plan, SqlQuery } from "@sallyport/shared/schema/operations.ts";
 import { sameName } from "../../executor/names.ts";
 import type { Grant, Outcome, Output } from "../connector.ts";
+import { arrowColumn } from "./catalog.ts";
 import type { Session } from "./connect.ts";
 import { columnSink, createPump, type Pace, type Pump } from "./flow.ts";
 import type { Statement } from "./statement.ts";
@@ -76,18 +77,8 @@ function columnsOf(wire: readonly WireColumn[], grant: QueryGrant): readonly Col
   } else if (names.some((name) => name === "") || new Set(names).size < names.length) {
     throw new SallyportError("request.invalid", "Each column of the result needs a name of its own: use AS.");
   }
-  return wire.map((column, at) => columnOf(column, grant.kind === "statement" ? grant.returns[at]! : names[at]!));
-}
-
-function columnOf(wire: WireColumn, name: string): Column {
-  const declared = declarationOf(wire);
-  const type = sqlServerType(declared);
-  const source = sqlServerTypeText(declared);
-  if (type === undefined) {
-    throw new SallyportError("value.not_exact", `Values of column ${name} (${source}) cannot be carried exactly.`, {
-      column: name,
-      source,
-    });
-  }
-  return { name, type, nullable: true, source };
+  return wire.map((column, at) => {
+    const name = grant.kind === "statement" ? grant.returns[at]! : names[at]!;
+    return arrowColumn({ name, declared: declarationOf(column), nullable: true });
+  });
 }
