@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
-import { parseStrictYaml } from "./strict-yaml.ts";
+import { readStrictYaml, type StrictYaml } from "./strict-yaml.ts";
 
 const UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
 
@@ -64,16 +64,17 @@ export class ConfigError extends Error {
 
 /** Parses the text of agent.yaml. @throws ConfigError that names every wrong field. */
 export function parseConfig(text: string, file: string): AgentConfig {
-  let value: unknown;
+  let yaml: StrictYaml;
   try {
-    value = parseStrictYaml(text);
+    yaml = readStrictYaml(text);
   } catch (error) {
     throw new ConfigError(`${file}: ${(error as Error).message}`);
   }
-  const parsed = agentConfig.safeParse(value);
+  const parsed = agentConfig.safeParse(yaml.value);
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map((issue) => `  ${issue.path.join(".") || "(file)"}: ${issue.message}`);
-  throw new ConfigError(`${file} is not valid:\n${issues.join("\n")}`);
+  const problems = parsed.error.issues.map((issue) => yaml.problemAt(issue.path, issue.message));
+  const lines = problems.map(({ line, path, message }) => `  line ${line}, ${path || "(file)"}: ${message}`);
+  throw new ConfigError(`${file} is not valid:\n${lines.join("\n")}`);
 }
 
 /** Reads agent.yaml and makes its paths absolute, relative ones from the file's own folder. */
