@@ -8,6 +8,7 @@ import { SallyportError, toSallyportError } from "@sallyport/shared/protocol/err
 import { FRAME } from "@sallyport/shared/protocol/frames.ts";
 import { InvalidRequest } from "@sallyport/shared/protocol/request.ts";
 import { systemClock } from "../clock.ts";
+import { dropReading } from "../program.ts";
 import { keysByKid } from "../supervisor/pinning.ts";
 import { errorBodyOf } from "./error-body.ts";
 import { judge, type Work } from "./judge.ts";
@@ -22,6 +23,7 @@ import { type Supervisor, talkToSupervisor } from "./supervisor-link.ts";
 export async function serveOneSession(): Promise<void> {
   const supervisor = talkToSupervisor();
   const connectors = loadConnectors();
+  void Promise.allSettled(Object.values(connectors)).then(dropReading);
   await supervisor.say({ say: "ready" });
   const order = await supervisor.order;
   let report: EndReport;

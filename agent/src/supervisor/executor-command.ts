@@ -1,7 +1,7 @@
 /** The command that starts an executor: which flags confine it, and which of the system's tools wrap it. */
 import { accessSync, constants } from "node:fs";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { EXECUTOR_MODULE, READABLE } from "../program.ts";
 
 export interface ExecutorCommand {
   readonly execPath: string;
@@ -10,13 +10,6 @@ export interface ExecutorCommand {
   /** What this machine lacks, in words for the log. */
   readonly missing: readonly string[];
 }
-
-const MODULE = fileURLToPath(new URL("../executor/main.ts", import.meta.url));
-/** From TypeScript sources an executor reads its modules and their dependencies as it needs them. */
-const ROOT = resolve(dirname(MODULE), "../../..");
-export const PROGRAM_FOLDERS: readonly string[] = ["agent", "shared", "node_modules"].map((name) => join(ROOT, name));
-/** Not the root itself: an agent's state, with its keys, may lie below it. */
-const READABLE = [...PROGRAM_FOLDERS, join(ROOT, "package.json")];
 
 /**
  * Measured: buffers of sockets and batches live outside the heap, so with V8's own 16 MiB hundreds of them die before
@@ -42,7 +35,7 @@ export function executorCommand(heapMegabytes: number, platform: NodeJS.Platform
     return {
       execPath: process.execPath,
       execArgv: node,
-      module: MODULE,
+      module: EXECUTOR_MODULE,
       missing: ["prlimit and setpriv (Linux only)"],
     };
   }
@@ -59,7 +52,7 @@ export function executorCommand(heapMegabytes: number, platform: NodeJS.Platform
   return {
     execPath,
     execArgv,
-    module: MODULE,
+    module: EXECUTOR_MODULE,
     missing: found.filter(({ path }) => path === undefined).map(({ tool }) => tool),
   };
 }

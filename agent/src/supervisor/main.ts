@@ -1,19 +1,18 @@
 /** The agent's long-lived process: composes the parts, runs until it is told to stop, drains. */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { fingerprint } from "@sallyport/shared/crypto/identity.ts";
 import type { Logger } from "pino";
 import { type Clock, systemClock } from "../clock.ts";
 import { type AgentConfig, ConfigError } from "../config.ts";
 import { loadIdentity } from "../keys.ts";
 import { loadNetwork } from "../origin.ts";
+import { programFiles } from "../program.ts";
 import { makeFolders, readPinned, statePaths, writePinned } from "../state.ts";
 import { VERSION } from "../version.ts";
 import { createAccepts } from "./accepts.ts";
 import { createAdmission, createConnectionBudgets } from "./budgets.ts";
 import { openHycoSocket } from "./channel-hyco.ts";
 import { openWsSocket } from "./channel-ws.ts";
-import { PROGRAM_FOLDERS } from "./executor-command.ts";
 import { createExecutorPool } from "./executors.ts";
 import { openJournal } from "./journal.ts";
 import type { JournalFacts } from "./journal-line.ts";
@@ -36,8 +35,6 @@ import { type AgentStatus, keepStatus, readStatus, writeStatus } from "./status.
 import { createTokenKeeper } from "./token-keeper.ts";
 import { requestToken } from "./tokens.ts";
 
-/** What this process and its executors are made of: its own file, and the folders that modules are found in. */
-const PROGRAM = [fileURLToPath(import.meta.url), ...PROGRAM_FOLDERS];
 const WARM_EXECUTORS = 2;
 /** After `drainSeconds`: how long sessions that were told to stop may take to say so. */
 const STOP_WITHIN_MS = 10_000;
@@ -60,7 +57,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   if (readStatus(paths, clock.wallMs())?.live)
     throw new ConfigError(`an agent is already running on ${config.stateDir}`);
   makeFolders(paths);
-  checkFiles(paths, PROGRAM, options.insecureFiles, log);
+  checkFiles(paths, programFiles(), options.insecureFiles, log);
   let pinned = requirePinned(readPinned(paths), config);
   const identity = await loadIdentity(paths);
   const network = loadNetwork(config.tls.ca, config.proxy);

@@ -1,0 +1,16 @@
+/** What the agent's program is made of as a bundle: the files of one folder, which holds nothing else. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+
+const FOLDER = import.meta.dirname;
+
+export const EXECUTOR_MODULE: string = join(FOLDER, "executor.mjs");
+export const READABLE: readonly string[] = [FOLDER];
+export const programFiles = (): readonly string[] => [FOLDER, ...readdirSync(FOLDER).map((name) => join(FOLDER, name))];
+
+/** Everything is loaded: from now on this process opens no file at all. */
+export function dropReading(): void {
+  // The types of Node 24 do not know it yet.
+  (process.permission as { drop?(scope: "fs.read"): void } | undefined)?.drop?.("fs.read");
+}

@@ -1,0 +1,21 @@
+/**
+ * What the agent's program is made of, run from TypeScript sources. In the bundle `program-bundled.ts` takes this
+ * module's place (test/build/agent.ts): the only thing that differs between the two.
+ */
+import { join, resolve } from "node:path";
+
+/** From sources an executor reads its modules and their dependencies as it needs them. */
+const ROOT = resolve(import.meta.dirname, "../..");
+const FOLDERS = ["agent", "shared", "node_modules"].map((name) => join(ROOT, name));
+
+/** What an executor's process starts with. */
+export const EXECUTOR_MODULE: string = join(import.meta.dirname, "executor/main.ts");
+
+/** What an executor may read. Not the root itself: an agent's state, with its keys, may lie below it. */
+export const READABLE: readonly string[] = [...FOLDERS, join(ROOT, "package.json")];
+
+/** Files and folders that the account which runs the agent must not be able to change. */
+export const programFiles = (): readonly string[] => [import.meta.filename, ...FOLDERS];
+
+/** From sources modules are found one by one, also after the warm-up, so the right to read stays. */
+export function dropReading(): void {}
