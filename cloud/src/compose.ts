@@ -148,6 +148,8 @@ function pullDeps({ store, identity, openSession, random }: PullParts): PullDeps
     ...given("claimSeconds", settings.SALLYPORT_CLAIM_SECONDS),
     ...given("claims", settings.SALLYPORT_CLAIMS),
     ...given("backoffSeconds", settings.SALLYPORT_BACKOFF_SECONDS),
+    ...given("waitSeconds", settings.SALLYPORT_WAIT_SECONDS),
+    ...given("sliceSeconds", settings.SALLYPORT_SLICE_SECONDS),
   };
   return {
     store,

@@ -29,9 +29,11 @@ function faultOf(env: NodeJS.ProcessEnv): SallyportError {
 
 describe("the function app's settings", () => {
   it("are read, with defaults, and numbers as numbers", () => {
-    const settings = readSettings({ ...good, SALLYPORT_LEASE_SECONDS: "30", PATH: "/bin" });
+    const given = { SALLYPORT_LEASE_SECONDS: "30", SALLYPORT_BACKOFF_SECONDS: "0.1" };
+    const settings = readSettings({ ...good, ...given, PATH: "/bin" });
     assert.equal(settings.SALLYPORT_CONTAINER, "sallyport");
     assert.equal(settings.SALLYPORT_LEASE_SECONDS, 30);
+    assert.equal(settings.SALLYPORT_BACKOFF_SECONDS, 0.1);
     assert.equal(settings.SALLYPORT_CLAIM_SECONDS, undefined);
     assert.ok(!("PATH" in settings));
   });
@@ -65,6 +67,9 @@ describe("the function app's settings", () => {
     SALLYPORT_WAKE_LEAD_SECONDS: "4711.5",
     SALLYPORT_CLAIM_SECONDS: "4711",
     SALLYPORT_CANARY_SECONDS: "0",
+    SALLYPORT_BACKOFF_SECONDS: "0.01",
+    SALLYPORT_WAIT_SECONDS: "4711",
+    SALLYPORT_SLICE_SECONDS: "mark-4711",
   };
   for (const [name, value] of Object.entries(wrong)) {
     it(`a wrong ${name} is named, its value is not`, () => {

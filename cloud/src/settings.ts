@@ -10,6 +10,8 @@ const resolved = z
   .string()
   .refine((text) => !text.startsWith("@Microsoft.KeyVault("), "the Key Vault reference did not resolve");
 const seconds = (most: number) => z.coerce.number().int().min(1).max(most).optional();
+/** The same where tenths matter. */
+const fraction = (most: number) => z.coerce.number().min(0.1).max(most).optional();
 
 const environment = z.object({
   /** Where agents and people reach this app, where that is not https:// and the host name that the platform sets. */
@@ -44,7 +46,11 @@ const environment = z.object({
   SALLYPORT_CANARY_SECONDS: seconds(3600),
   /** Claims without a committed slice after which a run fails, and the pause after the first, which doubles. */
   SALLYPORT_CLAIMS: z.coerce.number().int().min(1).max(20).optional(),
-  SALLYPORT_BACKOFF_SECONDS: seconds(900),
+  SALLYPORT_BACKOFF_SECONDS: fraction(900),
+  /** The pause for an agent that is offline or busy. */
+  SALLYPORT_WAIT_SECONDS: fraction(900),
+  /** A slice is committed at the first checkpoint after this. */
+  SALLYPORT_SLICE_SECONDS: fraction(600),
 });
 
 export type Settings = z.infer<typeof environment>;
