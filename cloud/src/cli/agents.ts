@@ -1,0 +1,91 @@
+/** `sallyportctl agents list|approve|revoke`. */
+import { type Command, InvalidArgumentError } from "commander";
+import { z } from "zod";
+import { agentView } from "./answers.ts";
+import { CliError, EXIT } from "./exit.ts";
+import { table } from "./print.ts";
+import type { CommonOptions } from "./settings.ts";
+import { agentArgument, asName, type Call, demandYes, does, verb } from "./verb.ts";
+import { when, yesNo } from "./words.ts";
+
+interface SiteOptions extends CommonOptions {
+  readonly site: string;
+}
+interface ApproveOptions extends SiteOptions {
+  readonly fingerprint: string;
+}
+interface RevokeOptions extends SiteOptions {
+  readonly yes?: boolean;
+}
+
+const SITE = ["--site <id>", "the agent's site", asName] as const;
+
+export function addAgents(program: Command): void {
+  const agents = program.command("agents").description("installations at a site");
+  does<SiteOptions>(
+    verb(
+      agents,
+      "list",
+      "all agents of a site, with their fingerprints",
+      "agents list --site oslo --tenant contoso",
+    ).requiredOption(...SITE),
+    async (call, { site }) => {
+      const all = await call.api.get(agentsPath(call, site), z.array(agentView));
+      const heads = ["AGENT", "STATUS", "HOST", "VERSION", "SEEN", "LOCKED", "DRAINING", "FINGERPRINT"];
+      const rows = all.map((agent) => [
+        agent.id,
+        agent.status,
+        agent.host,
+        agent.version,
+        when(agent.seenAt, Date.now()),
+        yesNo(agent.locked),
+        yesNo(agent.draining),
+        agent.fingerprint,
+      ]);
+      const paint = (cell: string, head: string) => (head === "STATUS" ? call.coloured(cell) : cell);
+      const none = [`Site ${site} has no agent. Next: sallyportctl codes create --site ${site}`];
+      call.print(all, all.length === 0 ? none : table(heads, rows, paint));
+    },
+  );
+  does<ApproveOptions>(
+    verb(
+      agents,
+      "approve",
+      "lets a pending agent work, if its fingerprint is the one that its owner sees",
+      "agents approve 5f0c…9a --site oslo --fingerprint SHA256:9fLw…2Zc",
+    )
+      .addArgument(agentArgument())
+      .requiredOption(...SITE)
+      .requiredOption("--fingerprint <text>", "what `sallyport status` shows on the agent's machine", asFingerprint),
+    async (call, { site, fingerprint }, id = "") => {
+      const path = agentsPath(call, site);
+      const found = (await call.api.get(path, z.array(agentView))).find((agent) => agent.id === id);
+      if (found && found.fingerprint !== fingerprint) {
+        const message = `Agent ${id} has another fingerprint: ${found.fingerprint}. It was not approved.`;
+        const next =
+          "Ask its owner to read theirs again. If it stays different, revoke the agent: somebody else enrolled.";
+        throw new CliError(EXIT.refused, message, next);
+      }
+      const agent = await call.api.post(`${path}/${id}/approve`, {}, agentView);
+      call.print(agent, [`Agent ${agent.id} is ${agent.status}.`]);
+    },
+  );
+  does<RevokeOptions>(
+    verb(agents, "revoke", "ends an agent's access for good", "agents revoke 5f0c…9a --site oslo --yes")
+      .addArgument(agentArgument())
+      .requiredOption(...SITE)
+      .option("--yes", "do it"),
+    async (call, options, id = "") => {
+      demandYes(options, `Agent ${id} would lose its access at once, and would have to enrol again.`);
+      const agent = await call.api.post(`${agentsPath(call, options.site)}/${id}/revoke`, {}, agentView);
+      call.print(agent, [`Agent ${agent.id} is ${agent.status}.`]);
+    },
+  );
+}
+
+const agentsPath = (call: Call, site: string): string => `${call.tenantPath()}/sites/${site}/agents`;
+
+function asFingerprint(text: string): string {
+  if (/^SHA256:[A-Za-z0-9_-]{43}$/.test(text)) return text;
+  throw new InvalidArgumentError("a fingerprint is SHA256: and 43 characters");
+}

@@ -1,0 +1,119 @@
+/** Calls to the orchestrator's API: HTTPS only, bounded answers, every answer checked before anything else reads it. */
+import https from "node:https";
+import { getCACertificates } from "node:tls";
+import { problem } from "@sallyport/shared/schema/api.ts";
+import type { z } from "zod";
+import { ApiProblem, CliError, EXIT } from "./exit.ts";
+import type { Settings } from "./settings.ts";
+
+/** Throws ApiProblem for a no of the orchestrator, CliError when there was no answer of its. Paths are below `/api/v1`. */
+export interface Api {
+  get<T extends z.ZodType>(path: string, answer: T): Promise<z.infer<T>>;
+  post<T extends z.ZodType>(path: string, body: unknown, answer: T): Promise<z.infer<T>>;
+  put<T extends z.ZodType>(path: string, body: unknown, answer: T): Promise<z.infer<T>>;
+  /** Closes what is kept open between calls. */
+  close(): void;
+}
+
+const MAX_ANSWER_BYTES = 64 * 2 ** 20;
+const TIMEOUT_MS = 30_000;
+
+export function connectApi({ origin, key, caPem }: Settings): Api {
+  const agent = new https.Agent({
+    keepAlive: true,
+    minVersion: "TLSv1.2",
+    // The default ones hold those of NODE_EXTRA_CA_CERTS.
+    ...(caPem === undefined ? {} : { ca: [...getCACertificates("default"), caPem] }),
+    // HTTPS_PROXY and NO_PROXY, as other tools read them.
+    proxyEnv: process.env,
+  });
+  async function call<T extends z.ZodType>(
+    method: string,
+    path: string,
+    body: unknown,
+    answer: T,
+  ): Promise<z.infer<T>> {
+    const { status, text } = await send(agent, `${origin}/api/v1${path}`, method, key, body);
+    const json = parsed(text);
+    if (status < 200 || status > 299) {
+      const told = problem.safeParse(json);
+      if (told.success) throw new ApiProblem(told.data);
+      const next =
+        "Something between here and the orchestrator answered, or it is starting: check SALLYPORT_URL, then try again.";
+      throw new CliError(
+        EXIT.unreachable,
+        `${origin} answered ${status}, which is no answer of an orchestrator.`,
+        next,
+      );
+    }
+    const understood = answer.safeParse(json);
+    if (understood.success) return understood.data;
+    const field = understood.error.issues[0]?.path.join(".") || "body";
+    const next = "Use the sallyportctl of the orchestrator's version.";
+    throw new CliError(EXIT.internal, `${origin} answered what this version does not understand (${field}).`, next);
+  }
+  return {
+    get: (path, answer) => call("GET", path, undefined, answer),
+    post: (path, body, answer) => call("POST", path, body, answer),
+    put: (path, body, answer) => call("PUT", path, body, answer),
+    close: () => agent.destroy(),
+  };
+}
+
+function send(
+  agent: https.Agent,
+  url: string,
+  method: string,
+  key: string,
+  body: unknown,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+  const headers = {
+    authorization: `Bearer ${key}`,
+    accept: "application/json",
+    ...(bytes === undefined ? {} : { "content-type": "application/json", "content-length": bytes.byteLength }),
+  };
+  const request = https.request(
+    url,
+    { agent, method, headers, signal: AbortSignal.timeout(TIMEOUT_MS) },
+    (response) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      response.on("data", (chunk: Buffer) => {
+        size += chunk.byteLength;
+        if (size > MAX_ANSWER_BYTES) response.destroy(new Error("the answer is larger than 64 MiB"));
+        else chunks.push(chunk);
+      });
+      response.on("error", reject);
+      response.on("end", () =>
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
+      );
+    },
+  );
+  request.on("error", reject);
+  request.end(bytes);
+  return promise.catch((thrown: Error) => {
+    throw unreachable(new URL(url).origin, thrown);
+  });
+}
+
+/** Codes of OpenSSL that mean: nobody whom this machine trusts vouches for that server. */
+const UNTRUSTED = /^(SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(GET_ISSUER|VERIFY)|CERT_)/;
+
+function unreachable(origin: string, thrown: Error): CliError {
+  const { code = "" } = thrown as NodeJS.ErrnoException;
+  const why = thrown.name === "TimeoutError" ? `no answer within ${TIMEOUT_MS / 1000} s` : thrown.message || code;
+  const next = UNTRUSTED.test(code)
+    ? "Its certificate is of an authority unknown here: name its file with --ca, or in NODE_EXTRA_CA_CERTS."
+    : "Check SALLYPORT_URL, the network, and that the function app runs.";
+  return new CliError(EXIT.unreachable, `${origin} did not answer: ${why}`, next);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

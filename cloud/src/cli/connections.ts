@@ -1,0 +1,70 @@
+/** `sallyportctl connections list|create|credential`. */
+import type { Command } from "commander";
+import { z } from "zod";
+import { createdConnection, listedConnection, storedCredential } from "./answers.ts";
+import { CliError, EXIT } from "./exit.ts";
+import { table } from "./print.ts";
+import { askSecret, readSecretFile } from "./secret.ts";
+import type { CommonOptions } from "./settings.ts";
+import { asName, does, nameArgument, verb } from "./verb.ts";
+import { yesNo } from "./words.ts";
+
+interface CreateOptions extends CommonOptions {
+  readonly site: string;
+  readonly kind: string;
+}
+interface CredentialOptions extends CommonOptions {
+  readonly user: string;
+  readonly passwordFile?: string;
+}
+
+export function addConnections(program: Command): void {
+  const connections = program.command("connections").description("systems that a site's policy names");
+  does(
+    verb(connections, "list", "all connections of the tenant", "connections list --tenant contoso"),
+    async (call) => {
+      const all = await call.api.get(`${call.tenantPath()}/connections`, z.array(listedConnection));
+      const rows = all.map(({ id, site, kind, hasCredential }) => [id, site, kind, yesNo(hasCredential)]);
+      const none = [`Tenant ${call.tenant()} has no connection.`];
+      call.print(all, all.length === 0 ? none : table(["CONNECTION", "SITE", "KIND", "CREDENTIAL"], rows));
+    },
+  );
+  does<CreateOptions>(
+    verb(
+      connections,
+      "create",
+      "adds a connection by the name it has in the agent's policy",
+      "connections create erp --site oslo",
+    )
+      .addArgument(nameArgument("<id>", "its name in the policy"))
+      .requiredOption("--site <id>", "whose agents reach it", asName)
+      .option("--kind <kind>", "what it is", "mssql"),
+    async ({ api, print, tenantPath }, { site, kind }, id = "") => {
+      const made = await api.post(`${tenantPath()}/connections`, { id, site, kind }, createdConnection);
+      const next = `Next: sallyportctl connections credential ${made.id} --user LOGIN`;
+      print(made, [`Connection ${made.id} (${made.kind} at ${made.site}) is there.`, next]);
+    },
+  );
+  does<CredentialOptions>(
+    verb(
+      connections,
+      "credential",
+      "stores the login that sessions use; the password is asked for, or piped, and never read back",
+      "connections credential erp --user svc_sallyport --tenant contoso",
+      "connections credential erp --user svc_sallyport --password-file erp.password",
+    )
+      .addArgument(nameArgument("<connection>", "which"))
+      .requiredOption("--user <login>", "the login's name")
+      .option("--password-file <file>", "its password in a file of mode 0600"),
+    async ({ api, print, tenantPath }, { user, passwordFile }, connection = "") => {
+      const path = `${tenantPath()}/connections/${connection}/credential`;
+      const password =
+        passwordFile === undefined
+          ? await askSecret(`Password of ${user} (not shown): `)
+          : readSecretFile(passwordFile, "a password");
+      if (password === "") throw new CliError(EXIT.usage, "The password is empty.", "Nothing was stored.");
+      const stored = await api.put(path, { user, password }, storedCredential);
+      print(stored, [`The credential of ${stored.connection} is stored.`]);
+    },
+  );
+}

@@ -1,0 +1,115 @@
+/** Secrets come from the environment, a file that only its owner reads, or the terminal; never from the command line. */
+import { closeSync, fstatSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { CliError, EXIT } from "./exit.ts";
+
+const KEY = /sp_[a-z0-9-]{1,40}_[A-Za-z0-9_-]{43}/;
+/** Options that people expect on tools like this one, and would follow with a secret. */
+const SECRET_OPTION = /^--?(api-?key|key|password|pass|secret|token|bearer)(=|$)/i;
+
+/**
+ * Looks at the command line before anything else does: what stands there is seen by every user of the machine, and kept
+ * in the shell's history. Nothing of it is repeated. @throws CliError
+ */
+export function refuseSecrets(args: readonly string[], key: string | undefined): void {
+  const holdsKey = args.some((arg) => KEY.test(arg) || (key !== undefined && key.length >= 8 && arg.includes(key)));
+  const holdsUser = args.some((arg) => /^(--url=)?https?:\/\/[^/]*@/i.test(arg));
+  if (holdsKey || holdsUser || args.some((arg) => SECRET_OPTION.test(arg))) {
+    throw new CliError(
+      EXIT.usage,
+      "A key or password on the command line is refused: every user of this machine sees it, and the shell keeps it.",
+      "An API key comes as SALLYPORT_API_KEY or --key-file FILE, a password by --password-file FILE or when asked. What stood here should be replaced.",
+    );
+  }
+}
+
+/**
+ * The first line of a file that nobody but its owner may read. On Windows the folder's rights are all there is to rely on.
+ * @throws CliError that names the file, never what is in it
+ */
+export function readSecretFile(file: string, what: string): string {
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, "r");
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    throw new CliError(EXIT.configuration, `${file} cannot be read (${code}).`, `Name a file with ${what}.`);
+  }
+  try {
+    const { mode } = fstatSync(descriptor);
+    if (process.platform !== "win32" && (mode & 0o077) !== 0) {
+      const shown = (mode & 0o777).toString(8).padStart(4, "0");
+      throw new CliError(
+        EXIT.configuration,
+        `${file} has the mode ${shown}: others may read ${what}.`,
+        `chmod 600 ${file}`,
+      );
+    }
+    return firstLine(readFileSync(descriptor, "utf8"));
+  } catch (thrown) {
+    if (thrown instanceof CliError) throw thrown;
+    throw new CliError(EXIT.configuration, `${file} cannot be read.`, `Name a file with ${what}.`);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** A new file that only its owner reads. @throws CliError when there is one already */
+export function openSecretFile(file: string): { write(secret: string): void; remove(): void } {
+  const put = (text: string, flag: "wx" | "w") => {
+    try {
+      writeFileSync(file, text, { mode: 0o600, flag });
+    } catch (thrown) {
+      const { code } = thrown as NodeJS.ErrnoException;
+      throw new CliError(
+        EXIT.configuration,
+        `${file} cannot be written (${code}).`,
+        "Name a file that is not there yet.",
+      );
+    }
+  };
+  put("", "wx");
+  return { write: (secret) => put(`${secret}\n`, "w"), remove: () => rmSync(file, { force: true }) };
+}
+
+/** One line that is not shown while it is typed, or the first line of what is piped in. @throws CliError */
+export async function askSecret(question: string): Promise<string> {
+  const { stdin } = process;
+  if (!stdin.isTTY) return firstLine(await readAll());
+  process.stderr.write(question);
+  stdin.setRawMode(true);
+  try {
+    return await readTyped();
+  } finally {
+    stdin.setRawMode(false);
+    stdin.pause();
+    process.stderr.write("\n");
+  }
+}
+
+const ENTER = /[\r\n]/;
+const INTERRUPT = "\u0003";
+const ERASE = /[\b\u007f]/;
+
+async function readTyped(): Promise<string> {
+  let typed = "";
+  for await (const chunk of process.stdin) {
+    for (const character of String(chunk)) {
+      if (ENTER.test(character)) return typed;
+      if (character === INTERRUPT) throw new CliError(EXIT.usage, "Interrupted.", "Nothing was stored.");
+      typed = ERASE.test(character) ? typed.slice(0, -1) : typed + character;
+    }
+  }
+  return typed;
+}
+
+async function readAll(): Promise<string> {
+  let text = "";
+  for await (const chunk of process.stdin) {
+    text += String(chunk);
+    if (text.length > 4096)
+      throw new CliError(EXIT.usage, "The standard input is longer than a password.", "Pipe one line.");
+  }
+  return text;
+}
+
+const firstLine = (text: string): string => text.split(/\r?\n/)[0] ?? "";

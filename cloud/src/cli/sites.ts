@@ -1,0 +1,36 @@
+/** `sallyportctl sites list|create`. */
+import type { Command } from "commander";
+import { z } from "zod";
+import { named } from "./answers.ts";
+import { plain, table } from "./print.ts";
+import type { CommonOptions } from "./settings.ts";
+import { namedRow } from "./tenants.ts";
+import { does, nameArgument, verb } from "./verb.ts";
+
+interface CreateOptions extends CommonOptions {
+  readonly name?: string;
+}
+
+export function addSites(program: Command): void {
+  const sites = program.command("sites").description("places of a tenant behind one firewall");
+  does(verb(sites, "list", "all sites of the tenant", "sites list --tenant contoso"), async (call) => {
+    const all = await call.api.get(`${call.tenantPath()}/sites`, z.array(named));
+    const none = [`Tenant ${call.tenant()} has no site.`];
+    call.print(all, all.length === 0 ? none : table(["SITE", "NAME"], all.map(namedRow)));
+  });
+  does<CreateOptions>(
+    verb(
+      sites,
+      "create",
+      "adds a site; the same again changes nothing",
+      "sites create oslo --name Oslo --tenant contoso",
+    )
+      .addArgument(nameArgument("<id>", "1 to 40 of a-z, 0-9 and -"))
+      .option("--name <text>", "as people call it; the id otherwise"),
+    async ({ api, print, tenantPath }, { name }, id = "") => {
+      const made = await api.post(`${tenantPath()}/sites`, { id, name: name ?? id }, named);
+      const next = `Next: sallyportctl codes create --site ${made.id}`;
+      print(made, [`Site ${made.id} (${plain(made.name)}) is there.`, next]);
+    },
+  );
+}
