@@ -2,14 +2,9 @@
  * The whole system on one machine: emulators where Azure and the customer's server would be, the real function app, and an
  * agent that enrols as a customer's would. What `npm start` and the end-to-end tests run.
  */
-import { createHash, generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { TableClient } from "@azure/data-tables";
-import { BlobServiceClient } from "@azure/storage-blob";
-import { createTables } from "@sallyport/cloud/src/store/open.ts";
-import { generateKeyPair } from "@sallyport/shared/crypto/identity.ts";
 import { type Azurite, startAzurite } from "../emulators/azurite/start.ts";
 import { startFunctionsHost } from "../emulators/functions-host/start.ts";
 import { type Relay, startRelay } from "../emulators/relay/start.ts";
@@ -18,6 +13,7 @@ import { type ServiceBus, startServiceBus } from "../emulators/servicebus/start.
 import { makeAuthority } from "../emulators/tls/certificates.ts";
 import { type RunningAgent, startAgent } from "./agent.ts";
 import { type Api, connectApi } from "./api.ts";
+import { APP, appSettings, type Identity, makeIdentity, prepareStorage, QUEUE_CONFIG, rolesOf } from "./app.ts";
 import type { Cleanup } from "./cleanup.ts";
 import type { SampleServer } from "./sample.ts";
 import type { Source } from "./source.ts";
@@ -104,8 +100,7 @@ async function startAround<S extends Source>(
     startSource({ tls, ca: authority.caPem, caFile }),
   ]);
   signal.throwIfAborted();
-  await createTables((name) => tableClient(storage.connectionString, name));
-  await BlobServiceClient.fromConnectionString(storage.connectionString).getContainerClient("sallyport").create();
+  await prepareStorage(storage.connectionString);
 
   onStep("function app");
   const adminKey = `sp_admin_${randomBytes(32).toString("base64url")}`;
@@ -113,19 +108,19 @@ async function startAround<S extends Source>(
   const host = await cleanup.starting(
     startFunctionsHost(
       {
-        app: fileURLToPath(new URL("../../cloud", import.meta.url)),
+        app: APP,
         tls,
         identity: { privateKeyPem: identity.privateKeyPem, principalId: identity.principalId },
         env: {
-          NODE_EXTRA_CA_CERTS: caFile,
-          ...(await writeSecrets(folder)),
-          SALLYPORT_ADMIN_KEY_SHA256: createHash("sha256").update(adminKey).digest("hex"),
-          SALLYPORT_TABLES: storage.connectionString,
-          SALLYPORT_BLOBS: storage.connectionString,
-          SALLYPORT_SERVICEBUS: queue.connectionString,
-          SALLYPORT_RELAY: namespace,
-          SALLYPORT_RELAY_LISTEN: `Endpoint=sb://${namespace}/;SharedAccessKeyName=listen;SharedAccessKey=${relay.listenKey}`,
-          SALLYPORT_RELAY_RESOURCE: `https://${namespace}/subscriptions/${randomUUID()}/resourceGroups/demo/providers/Microsoft.Relay/namespaces/demo`,
+          ...(await appSettings(folder, {
+            caFile,
+            adminKey,
+            storage: storage.connectionString,
+            queue: queue.connectionString,
+            dialAt: namespace,
+            listenAt: namespace,
+            listenKey: relay.listenKey,
+          })),
           ...options.settings,
         },
         onLine: (line) => appendFileSync(inFolder("logs/function-app.log"), `${line}\n`, { mode: 0o600 }),
@@ -185,7 +180,7 @@ async function startAround<S extends Source>(
 }
 
 /** What the owner of the sample's site allows: its two tables, read only. */
-export const samplePolicy = ({ server, schema, reader, tls }: Source): string => `v: 1
+export const samplePolicy = ({ server, schema, reader, tls, ownReader = true }: Source): string => `v: 1
 connections:
   ${CONNECTION}:
     kind: mssql
@@ -193,6 +188,7 @@ connections:
     database: ${JSON.stringify(server.database)}
     tls: ${JSON.stringify(tls)}
     logins: [${JSON.stringify(reader.user)}]
+    refuseOverPrivileged: ${ownReader}
     rules:
       - id: sample
         allow: [table]
@@ -201,66 +197,18 @@ connections:
 `;
 
 const startQueue = (): Promise<ServiceBus> =>
-  startServiceBus({
-    config: {
-      UserConfig: {
-        Namespaces: [
-          {
-            Name: "sallyport",
-            Queues: [{ Name: "slices", Properties: { LockDuration: "PT1M", MaxDeliveryCount: 10 } }],
-          },
-        ],
-        Logging: { Type: "File" },
-      },
-    },
-    keys: [{ name: "app", key: randomBytes(32).toString("base64") }],
-  });
+  startServiceBus({ config: QUEUE_CONFIG, keys: [{ name: "app", key: randomBytes(32).toString("base64") }] });
 
 async function startNamespace(
   tls: { key: string; cert: string },
   identity: Identity,
 ): Promise<Relay & { listenKey: string }> {
   const listenKey = randomBytes(32).toString("base64");
-  // As in Azure: the app's identity holds the roles Azure Relay Sender and, for hybrid connections, Contributor.
-  const roles = {
-    jwk: identity.publicJwk,
-    relay: { [identity.principalId]: ["Send" as const] },
-    management: [identity.principalId],
-  };
   const relay = await startRelay({
     tls,
-    ...(await makeTokenChecks(roles)),
+    ...(await makeTokenChecks(rolesOf(identity))),
     namespaceRules: [{ name: "listen", primaryKey: listenKey, rights: ["Listen"] }],
     entities: [],
   });
   return { ...relay, listenKey };
 }
-
-type Identity = ReturnType<typeof makeIdentity>;
-
-/** The managed identity of the function app: its tokens are signed with this key. */
-function makeIdentity() {
-  const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  return {
-    principalId: randomUUID(),
-    privateKeyPem: privateKey.export({ type: "pkcs8", format: "pem" }) as string,
-    publicJwk: publicKey.export({ format: "jwk" }) as { kty: "EC"; crv: "P-256"; x: string; y: string },
-  };
-}
-
-/** The orchestrator's signing key and secret store, as files only this account reads. */
-async function writeSecrets(folder: string): Promise<Record<string, string>> {
-  const secrets = join(folder, "orchestrator");
-  mkdirSync(secrets, { recursive: true, mode: 0o700 });
-  const { privateJwk } = await generateKeyPair("ES256");
-  writeFileSync(join(secrets, "signing-key.json"), JSON.stringify(privateJwk), { mode: 0o600 });
-  writeFileSync(join(secrets, "secrets.key"), randomBytes(32).toString("base64"), { mode: 0o600 });
-  return {
-    SALLYPORT_SIGNING_KEY: join(secrets, "signing-key.json"),
-    SALLYPORT_SECRETS: join(secrets, "secrets.json"),
-    SALLYPORT_SECRETS_KEY: join(secrets, "secrets.key"),
-  };
-}
-
-const tableClient = (connectionString: string, name: string): TableClient =>
-  TableClient.fromConnectionString(connectionString, name, { allowInsecureConnection: true });

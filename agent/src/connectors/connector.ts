@@ -13,6 +13,8 @@ export interface Target {
   readonly port: number;
   readonly database: string;
   readonly tls: { readonly mode: "required" | "strict" | "trustAnyCertificate"; readonly caPem?: string };
+  /** Refuse a login that could do everything there (`connection.over_privileged`). */
+  readonly refuseOverPrivileged: boolean;
   readonly credential: { readonly user: string; readonly password: string; readonly signIn: string };
   /** Shown to the system's own administrator, so that a session can be found and ended there. */
   readonly requestId: string;

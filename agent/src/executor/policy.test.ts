@@ -225,6 +225,7 @@ test("an allowed request says what the owner's rule leaves of it", () => {
     port: 1433,
     database: "ERP",
     tls: { mode: "required" },
+    refuseOverPrivileged: true,
   });
   assert.equal(decision.allow.object, "dbo.Customers");
 });

@@ -39,6 +39,7 @@ export interface Allowed {
     readonly port: number;
     readonly database: string;
     readonly tls: MssqlConnection["tls"];
+    readonly refuseOverPrivileged: boolean;
   };
   readonly limits: Limits;
   /** For the journal: the table, or the statement's name. */
@@ -83,12 +84,12 @@ export function decide(policy: Policy, request: PolicyRequest, now: Date): Decis
     if (grant === undefined || !isInForce(rule, connection, request.caller, now)) continue;
     const misuse = whyMisused(rule, operation);
     if (misuse !== undefined) return { deny: misuse };
-    const { database, tls } = connection;
+    const { database, tls, refuseOverPrivileged } = connection;
     return {
       allow: {
         rule: rule.id,
         grant,
-        target: { ...splitAddress(connection.address), database, tls },
+        target: { ...splitAddress(connection.address), database, tls, refuseOverPrivileged },
         limits: smallestLimits([policy.limits, connection.limits, (rule as AllowRule).limits], request.limits),
         object: objectOf(operation),
       },

@@ -85,6 +85,29 @@ export const ERRORS = {
   },
   "token.clock_skew": { http: 401, retry: "later", advice: "Set this machine's clock; it is more than 5 minutes off." },
 
+  // The agent's way out: proxy, TLS, the network itself.
+  "network.unreachable": {
+    http: 502,
+    retry: "later",
+    advice: "Check the address, name lookup and firewall of the agent's machine; docs/network.md says what it needs.",
+  },
+  "network.proxy": {
+    http: 502,
+    retry: "later",
+    advice: "Check `proxy` in agent.yaml, and that the proxy lets CONNECT through to the hosts in docs/network.md.",
+  },
+  "network.proxy_login": {
+    http: 502,
+    retry: "later",
+    advice: "Set the proxy's user and password in agent.yaml (`proxy`), then start the agent again.",
+  },
+  "network.tls": {
+    http: 502,
+    retry: "later",
+    advice:
+      "The certificate or TLS version of the other end is refused: name your authority in `tls.ca`, check this machine's clock, look for TLS inspection.",
+  },
+
   // The agent as seen from the orchestrator.
   "agent.offline": {
     http: 503,
@@ -223,6 +246,12 @@ export const ERRORS = {
     http: 502,
     retry: "later",
     advice: "The database is missing, offline, or the login may not open it.",
+  },
+  "connection.over_privileged": {
+    http: 403,
+    retry: "never",
+    advice:
+      "Give it a login with the rights that `sallyport grant-script` prints, or set `refuseOverPrivileged: false` in the policy.",
   },
   "connection.lost": { http: 502, retry: "later", advice: "The server closed the connection: look at its log." },
   "sql.syntax": { http: 400, retry: "never", advice: "Mend the statement; the number in the facts is SQL Server's." },

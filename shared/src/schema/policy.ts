@@ -103,6 +103,8 @@ const mssqlConnection = z.strictObject({
     .min(1)
     .max(2)
     .default(["sql"]),
+  /** Refuses logins that could do everything: members of sysadmin or db_owner, and the database's owner. */
+  refuseOverPrivileged: z.boolean().default(true),
   limits: connectionLimits.optional(),
   hours: hours.optional(),
   rules: z.array(mssqlRule).max(1000),

@@ -5,6 +5,16 @@
 import { z } from "zod";
 import { startTds } from "./start.ts";
 
+const names = z.array(z.string()).default([]);
+const rightsSchema = z.strictObject({
+  select: names,
+  insert: names,
+  update: names,
+  delete: names,
+  execute: names,
+  viewChangeTracking: names,
+  roles: names,
+});
 const optionsSchema = z.strictObject({
   port: z.number().int().min(0).max(65_535).default(0),
   tls: z.strictObject({ key: z.string(), cert: z.string() }),
@@ -12,9 +22,7 @@ const optionsSchema = z.strictObject({
     z.strictObject({
       name: z.string().min(1),
       password: z.string(),
-      rights: z
-        .union([z.enum(["sysadmin", "admin", "owner", "read"]), z.strictObject({ select: z.array(z.string()) })])
-        .default("sysadmin"),
+      rights: z.union([z.enum(["sysadmin", "admin", "owner", "read"]), rightsSchema]).default("sysadmin"),
     }),
   ),
   databases: z.array(z.string().min(1)).min(1),

@@ -68,3 +68,46 @@ test("a schema goes when it is empty", async () => {
   await ask(admin, "DROP SCHEMA empty");
   assert.deepEqual(await ask(admin, "SELECT name FROM sys.schemas WHERE name = 'empty'"), []);
 });
+
+test("permissions by login: each act on each object is granted by itself, and revoked again", async () => {
+  await tds.sql("CREATE TABLE dbo.Held (Id int NOT NULL PRIMARY KEY, N int NULL); INSERT INTO dbo.Held VALUES (1, 1)");
+  await ask(admin, "CREATE LOGIN granted WITH PASSWORD = 'Granted-1'; CREATE USER granted FOR LOGIN granted");
+  const granted = await connect(tds, { login: { name: "granted", password: "Granted-1" } });
+  const acts = [
+    ["SELECT", "SELECT Id FROM dbo.Held"],
+    ["INSERT", "INSERT INTO dbo.Held VALUES (2, 2)"],
+    ["UPDATE", "UPDATE dbo.Held SET N = 3"],
+    ["DELETE", "DELETE FROM dbo.Held WHERE Id = 2"],
+  ] as const;
+  for (const [permission, text] of acts) {
+    assert.equal(await errorNumber(ask(granted, text)), 229, permission);
+    await ask(admin, `GRANT ${permission} ON OBJECT::dbo.Held TO granted`);
+    await ask(granted, text);
+  }
+  assert.equal(await errorNumber(ask(granted, "SELECT Id FROM dbo.Other")), 229);
+  await ask(admin, "GRANT SELECT TO granted");
+  await ask(granted, "SELECT Id FROM dbo.Other");
+  await ask(admin, "REVOKE SELECT ON dbo.Held FROM granted; REVOKE SELECT FROM granted");
+  assert.equal(await errorNumber(ask(granted, "SELECT Id FROM dbo.Held")), 229);
+  assert.equal(await errorNumber(ask(admin, "GRANT SELECT ON dbo.Nothing TO granted")), 15151);
+  assert.equal(await errorNumber(ask(granted, "GRANT SELECT ON dbo.Held TO granted")), 15151);
+  granted.close();
+});
+
+test("roles: what a login is a member of", async () => {
+  const roles =
+    "SELECT IS_SRVROLEMEMBER('sysadmin'), IS_ROLEMEMBER('db_owner'), IS_MEMBER('db_datareader'), IS_MEMBER('none')";
+  assert.deepEqual(await ask(admin, roles), [[1, 1, 0, null]]);
+  const owner = await connect(tds, { login: OWNER });
+  assert.deepEqual(await ask(owner, roles), [[0, 1, 0, null]]);
+  owner.close();
+  await ask(admin, "CREATE LOGIN member WITH PASSWORD = 'Member-1'; CREATE USER member FOR LOGIN member");
+  const member = await connect(tds, { login: { name: "member", password: "Member-1" } });
+  assert.deepEqual(await ask(member, roles), [[0, 0, 0, null]]);
+  await ask(admin, "ALTER ROLE db_datareader ADD MEMBER member; ALTER SERVER ROLE sysadmin ADD MEMBER member");
+  assert.deepEqual(await ask(member, roles), [[1, 0, 1, null]]);
+  await ask(admin, "ALTER SERVER ROLE sysadmin DROP MEMBER member");
+  assert.deepEqual(await ask(member, "SELECT COUNT(*) FROM dbo.Other"), [[0]]);
+  assert.equal(await errorNumber(ask(member, "ALTER ROLE db_owner ADD MEMBER member")), 15151);
+  member.close();
+});

@@ -71,7 +71,7 @@ export async function startTds(options: TdsOptions): Promise<Tds> {
   const sockets = new Set<Socket>();
   const serving = new Set<Promise<void>>();
   let spid = FIRST_SPID;
-  const server: Server = { stores, logins: [...options.logins], sessions: new Set() };
+  const server: Server = { stores, logins: options.logins.map((login) => ({ ...login })), sessions: new Set() };
   const gate = { server, defaultDatabase, nextSpid: () => spid++ };
   const listener = createServer((socket) => {
     if (faults.forConnection("refuse") !== null) {

@@ -4,6 +4,7 @@ import { Connection, type ConnectionConfiguration, Request } from "tedious";
 import type { Target } from "../connector.ts";
 import { connectError, type ServerMessage, statementError } from "./errors.ts";
 import { installHook } from "./hook.ts";
+import { refuseOverPrivileged } from "./privilege.ts";
 
 const CONNECT_TIMEOUT_MS = 15_000;
 /** After this long without an answer to a cancel the connection is destroyed. */
@@ -49,11 +50,13 @@ export async function openSession(target: Target, cellBytes: number, signal: Abo
     await connected(connection, signal);
     target.onLogin?.("accepted");
     await introduce(session, target.requestId);
+    if (target.refuseOverPrivileged) await refuseOverPrivileged(session, signal);
     return session;
   } catch (error) {
     await session.close();
     signal.throwIfAborted();
     if (rerouted) throw new SallyportError("connection.unreachable", "The server redirects to another address.");
+    if (error instanceof SallyportError) throw error;
     const told = connectError(error, messages);
     // The server looks for the database only once it has taken the password.
     if (told.code === "connection.database") target.onLogin?.("accepted");

@@ -189,3 +189,27 @@ test("any certificate is taken only where the owner says so", async () => {
   await readTable(server, "dbo.Heap", output, { target: { tls: { mode: "trustAnyCertificate" } } });
   assert.equal(output.rows.length, 3);
 });
+
+test("a login that could do everything is refused, unless the owner says otherwise", async () => {
+  const { administrator } = server;
+  const told: string[] = [];
+  const target = { credential: administrator, onLogin: (step: string) => told.push(step) };
+  await assert.rejects(readTable(server, "dbo.Heap", createRecorder(), { target }), (error) => {
+    isCode("connection.over_privileged")(error);
+    assert.equal((error as SallyportError).detail.role, "sysadmin");
+    return true;
+  });
+  assert.deepEqual(told, ["sent", "accepted"], "it was the right password");
+  const output = createRecorder();
+  await readTable(server, "dbo.Heap", output, { target: { ...target, refuseOverPrivileged: false } });
+  assert.equal(output.rows.length, 3);
+
+  await server.admin("CREATE LOGIN keeper WITH PASSWORD = 'Keeper-1'; CREATE USER keeper FOR LOGIN keeper");
+  await server.admin("ALTER ROLE db_owner ADD MEMBER keeper");
+  const credential = { user: "keeper", password: "Keeper-1", signIn: "sql" };
+  await assert.rejects(readTable(server, "dbo.Heap", createRecorder(), { target: { credential } }), (error) => {
+    isCode("connection.over_privileged")(error);
+    assert.equal((error as SallyportError).detail.role, "db_owner");
+    return true;
+  });
+});

@@ -13,6 +13,8 @@ const READER = { name: "svc_sallyport", password: "Reader-1" };
 
 export interface TestServer {
   readonly target: Target;
+  /** What an administrator would sign in with. */
+  readonly administrator: Target["credential"];
   readonly authority: Authority;
   readonly server: Awaited<ReturnType<typeof startTds>>;
   /** Runs a batch as administrator. */
@@ -43,11 +45,13 @@ export async function startTestServer(): Promise<TestServer> {
     database: "ERP",
     tls: { mode: "required", caPem: authority.caPem },
     credential: { user: READER.name, password: READER.password, signIn: "sql" },
+    refuseOverPrivileged: true,
     requestId: REQUEST_ID,
   };
   const connection = await openAdmin(server.port, authority.caPem);
   return {
     target,
+    administrator: { user: ADMIN.name, password: ADMIN.password, signIn: "sql" },
     authority,
     server,
     admin: (sql) => server.sql(sql).then(() => undefined),

@@ -1,6 +1,7 @@
 /** What the parser makes of a batch. */
 import type { SqlType, SqlValue } from "../values/type.ts";
 import type { Token } from "./lexer.ts";
+import type { Permission, Securable } from "./rights.ts";
 
 export type Expression =
   | { readonly is: "literal"; readonly value: SqlValue; readonly type: SqlType | null }
@@ -176,12 +177,19 @@ export type StatementBody =
   | { readonly is: "createSchema"; readonly name: string }
   | {
       readonly is: "principal";
-      readonly change: "createLogin" | "dropLogin" | "createUser" | "dropUser" | "grantSelect";
+      readonly change: "createLogin" | "dropLogin" | "createUser" | "dropUser";
       readonly name: string;
       readonly password: string;
       readonly login: string;
-      readonly schema: string;
     }
+  | {
+      readonly is: "grant";
+      readonly granted: boolean;
+      readonly permissions: readonly Permission[];
+      readonly on: Securable;
+      readonly to: string;
+    }
+  | { readonly is: "member"; readonly role: string; readonly add: boolean; readonly member: string }
   | {
       readonly is: "createView";
       readonly view: readonly string[];

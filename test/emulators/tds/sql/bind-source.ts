@@ -4,7 +4,8 @@ import type { Source } from "./ast.ts";
 import { bindCondition, bindValue } from "./bind-expression.ts";
 import { type Binding, type Bound, commonType, converted, INT, type Scope, type ScopeColumn } from "./bound.ts";
 import { isTemporary, quoteName, splitName, type Table, tableKey } from "./catalog.ts";
-import { maySelect, type State } from "./state.ts";
+import { may } from "./rights.ts";
+import type { State } from "./state.ts";
 
 /** The table that parts of a name mean. Throws error 208. */
 export function requireTable(state: State, parts: readonly string[]): Table {
@@ -21,7 +22,7 @@ export function requireTable(state: State, parts: readonly string[]): Table {
 
 /** Throws error 229 when the login may not read the table. */
 export function requireSelect(state: State, table: Table): void {
-  if (maySelect(state.login, table.schema, table.name)) return;
+  if (may(state.login, "SELECT", table.schema, table.name)) return;
   throw sqlError(229, "SELECT", table.name, state.store.database, table.schema);
 }
 

@@ -3,7 +3,7 @@ import { SqlError, type SqlErrorRow, sqlError } from "../values/errors.ts";
 import { MAX, type SqlValue, sqlType } from "../values/type.ts";
 import type { Statement } from "./ast.ts";
 import { requireTable } from "./bind-source.ts";
-import { changePrincipal } from "./principals.ts";
+import { changeMember, changePrincipal, grant } from "./principals.ts";
 import { runProcedure } from "./procedures.ts";
 import { type evaluate, evaluateAs, holds, type OnError, type Run } from "./run.ts";
 import { runDelete, runInsert, runTruncate, runUpdate } from "./run-change.ts";
@@ -74,6 +74,14 @@ async function runStatement(run: Run, statement: Statement, onError: OnError): P
       return runDefinition(run, statement);
     case "principal":
       changePrincipal(serverOf(state), state, statement);
+      sink.done(null, 0);
+      return;
+    case "grant":
+      grant(serverOf(state), state, statement);
+      sink.done(null, 0);
+      return;
+    case "member":
+      changeMember(serverOf(state), state, statement);
       sink.done(null, 0);
       return;
     case "insertBulk":

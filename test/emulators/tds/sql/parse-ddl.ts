@@ -17,7 +17,7 @@ import {
   withCollation,
 } from "./cursor.ts";
 import { parseExpression } from "./parse-expression.ts";
-import { parseCreatePrincipal, parseDropPrincipal } from "./parse-principal.ts";
+import { parseCreatePrincipal, parseDropPrincipal, parseMember } from "./parse-principal.ts";
 import { parseQuery } from "./parse-query.ts";
 
 export function parseCreate(cursor: Cursor): StatementBody {
@@ -142,8 +142,9 @@ export function parseDrop(cursor: Cursor): StatementBody {
   return { is: "drop", kind, names, ifExists, on };
 }
 
-/** `ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (…)`; other changes are refused. */
+/** `ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (…)` and `ALTER ROLE r ADD MEMBER u`; other changes are refused. */
 export function parseAlter(cursor: Cursor): StatementBody {
+  if (take(cursor, "ROLE") || take(cursor, "SERVER", "ROLE")) return parseMember(cursor);
   expect(cursor, "TABLE");
   const table = dottedName(cursor);
   expect(cursor, "ADD");

@@ -1,8 +1,9 @@
-/** CREATE and DROP LOGIN and USER, and GRANT SELECT ON SCHEMA. */
+/** CREATE and DROP LOGIN and USER, GRANT and REVOKE, members of roles. */
 import type { StatementBody } from "./ast.ts";
-import { type Cursor, expect, name, next, syntaxError, take } from "./cursor.ts";
+import { type Cursor, dottedName, expect, list, name, next, peek, syntaxError, take } from "./cursor.ts";
+import { PERMISSIONS, type Permission } from "./rights.ts";
 
-const NOTHING = { is: "principal", password: "", login: "", schema: "" } as const;
+const NOTHING = { is: "principal", password: "", login: "" } as const;
 
 /** After CREATE; null where something else is made. */
 export function parseCreatePrincipal(cursor: Cursor): StatementBody | null {
@@ -25,10 +26,39 @@ export function parseDropPrincipal(cursor: Cursor): StatementBody | null {
   return take(cursor, "USER") ? { ...NOTHING, change: "dropUser", name: name(cursor) } : null;
 }
 
-/** `GRANT SELECT ON SCHEMA::s TO u`; other grants are refused. */
-export function parseGrant(cursor: Cursor): StatementBody {
-  expect(cursor, "SELECT", "ON", "SCHEMA", "::");
-  const schema = name(cursor);
-  expect(cursor, "TO");
-  return { ...NOTHING, change: "grantSelect", name: name(cursor), schema };
+/**
+ * After GRANT or REVOKE: `SELECT, INSERT ON OBJECT::dbo.T TO u`, `SELECT ON SCHEMA::s TO u`, `EXECUTE TO u`. Columns, other
+ * permissions and GRANT OPTION are refused.
+ */
+export function parseGrant(cursor: Cursor, granted: boolean): StatementBody {
+  const permissions = list(cursor, permission);
+  const on = take(cursor, "ON") ? securable(cursor) : "*";
+  if (!take(cursor, "TO")) expect(cursor, granted ? "TO" : "FROM");
+  return { is: "grant", granted, permissions, on, to: name(cursor) };
+}
+
+function permission(cursor: Cursor): Permission {
+  const found = PERMISSIONS.find((one) => take(cursor, ...one.split(" ")));
+  if (found === undefined) throw syntaxError(peek(cursor));
+  return found;
+}
+
+function securable(cursor: Cursor): string {
+  if (take(cursor, "SCHEMA", "::")) return name(cursor);
+  if (take(cursor, "DATABASE", "::")) {
+    name(cursor);
+    return "*";
+  }
+  take(cursor, "OBJECT", "::");
+  const [object = "", schema = "dbo"] = dottedName(cursor).reverse();
+  return `${schema}.${object}`;
+}
+
+/** After ALTER [SERVER] ROLE: `db_owner ADD MEMBER u`. */
+export function parseMember(cursor: Cursor): StatementBody {
+  const role = name(cursor);
+  const add = take(cursor, "ADD");
+  if (!add) expect(cursor, "DROP");
+  expect(cursor, "MEMBER");
+  return { is: "member", role, add, member: name(cursor) };
 }

@@ -1,7 +1,8 @@
-/** Logins of the server and users of its databases: CREATE and DROP of both, and GRANT SELECT ON SCHEMA. */
+/** Logins of the server and users of its databases: CREATE and DROP of both, what they are granted, their roles. */
 import { sqlError } from "../values/errors.ts";
 import type { Statement } from "./ast.ts";
-import { isAdmin, isServerAdmin, type Login, type State } from "./state.ts";
+import { changed, isAdmin, isServerAdmin, withRole } from "./rights.ts";
+import type { Login, State } from "./state.ts";
 import type { Store } from "./store.ts";
 
 /** What all sessions of one server share. */
@@ -17,10 +18,6 @@ const same = (one: string, other: string): boolean => one.toLowerCase() === othe
 /** Throws SQL Server's errors for what is there already, is not there, or is not this login's to change. */
 export function changePrincipal(server: Server, state: State, statement: Statement & { is: "principal" }): void {
   const { name, change } = statement;
-  if (change === "grantSelect") {
-    grantSelect(server, state, name, statement.schema);
-    return;
-  }
   const ofServer = change === "createLogin" || change === "dropLogin";
   if (!(ofServer ? isServerAdmin(state.login) : isAdmin(state.login))) throw sqlError(15247);
   const at = server.logins.findIndex((login) => same(login.name, name));
@@ -28,7 +25,7 @@ export function changePrincipal(server: Server, state: State, statement: Stateme
   switch (change) {
     case "createLogin":
       if (at >= 0) throw sqlError(15025, name);
-      server.logins.push({ name, password: statement.password, rights: { select: [] }, onlyAsUser: true });
+      server.logins.push({ name, password: statement.password, rights: {}, onlyAsUser: true });
       return;
     case "dropLogin":
       if (at < 0) throw sqlError(15151, "drop", "login", name);
@@ -48,12 +45,30 @@ export function changePrincipal(server: Server, state: State, statement: Stateme
   }
 }
 
-function grantSelect(server: Server, state: State, name: string, schema: string): void {
-  const known = state.store.catalog.schemas.has(schema.toLowerCase());
-  if (!known || !isAdmin(state.login)) throw sqlError(15151, "find", "schema", schema);
+/** GRANT and REVOKE. Throws error 15151 for a schema, object or user that is not there, or is not this login's to give. */
+export function grant(server: Server, state: State, statement: Statement & { is: "grant" }): void {
+  const { on, to, permissions, granted } = statement;
+  const { catalog } = state.store;
+  const [schema = "", object] = on.toLowerCase().split(".");
+  const known =
+    on === "*" || (object === undefined ? catalog.schemas.has(schema) : catalog.tables.has(on.toLowerCase()));
+  if (!known || !isAdmin(state.login)) throw sqlError(15151, "find", object === undefined ? "schema" : "object", on);
+  const login = requireUser(server, state, to);
+  login.rights = changed(login.rights, permissions, on, granted);
+}
+
+/** ALTER ROLE … ADD or DROP MEMBER. Throws error 15151. */
+export function changeMember(server: Server, state: State, { role, add, member }: Statement & { is: "member" }): void {
+  const ofServer = !role.toLowerCase().startsWith("db_");
+  if (!(ofServer ? isServerAdmin(state.login) : isAdmin(state.login))) throw sqlError(15151, "alter", "role", role);
+  const login = requireUser(server, state, member);
+  login.rights = withRole(login.rights, role, add);
+}
+
+function requireUser(server: Server, state: State, name: string): Login {
   const login = server.logins.find((each) => same(each.name, name));
   if (login === undefined || !mayEnter(login, state.store)) throw sqlError(15151, "find", "user", name);
-  if (typeof login.rights === "object") login.rights.select.push(schema);
+  return login;
 }
 
 /** Logins that came with the emulator's options get into every database, others where they are a user. */

@@ -8,15 +8,19 @@ import { bindCondition, bindValue } from "./bind-expression.ts";
 import { bindSource, requireTable, tableColumns } from "./bind-source.ts";
 import { type Binding, type Bound, constant, keptAlike, literalSql, type Scope } from "./bound.ts";
 import { type Column, columnOf, isTemporary, primaryKey, quoteName, requireColumn, type Table } from "./catalog.ts";
+import { isAdmin, may } from "./rights.ts";
 import { DELETE_COMMAND, INSERT_COMMAND, newBinding, type Run, SELECT_COMMAND, UPDATE_COMMAND } from "./run.ts";
 import { typeIndex } from "./runtime.ts";
-import { isAdmin, type State } from "./state.ts";
+import type { State } from "./state.ts";
 import { createTableSql } from "./table-sql.ts";
 import { write } from "./transactions.ts";
 
 /** Throws error 229 when the login may not change the table. */
-export function requireChange(state: State, table: Table, act: string): void {
-  if (isAdmin(state.login) || isTemporary(table.name)) return;
+export function requireChange(state: State, table: Table, act: "INSERT" | "UPDATE" | "DELETE" | "ALTER"): void {
+  if (
+    act === "ALTER" ? isAdmin(state.login) || isTemporary(table.name) : may(state.login, act, table.schema, table.name)
+  )
+    return;
   throw sqlError(229, act, table.name, state.store.database, table.schema);
 }
 

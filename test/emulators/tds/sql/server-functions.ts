@@ -6,7 +6,8 @@ import { type Bound, computed, constant, converted, INT } from "./bound.ts";
 import { type Catalog, isTemporary, splitName, type Table, tableKey } from "./catalog.ts";
 import { syntaxError } from "./cursor.ts";
 import { tokenize } from "./lexer.ts";
-import { isAdmin, isServerAdmin, maySelect, type State } from "./state.ts";
+import { isAdmin, isMember, may, PERMISSIONS } from "./rights.ts";
+import type { State } from "./state.ts";
 import { minActiveVersion } from "./store.ts";
 import { catalogTypeName } from "./system-tables.ts";
 
@@ -64,11 +65,17 @@ function property(name: string): SqlValue {
 
 function permission(state: State, [securable, kind, wanted]: readonly SqlValue[]): SqlValue {
   if (isAdmin(state.login)) return 1;
-  if (text(wanted).toUpperCase() !== "SELECT" || text(kind).toUpperCase() !== "OBJECT") return 0;
+  const permission = PERMISSIONS.find((one) => one === text(wanted).toUpperCase());
+  if (permission === undefined || text(kind).toUpperCase() !== "OBJECT") return 0;
   const table = findByName(state, text(securable));
   if (table === null) return null;
-  return maySelect(state.login, table.schema, table.name) ? 1 : 0;
+  return may(state.login, permission, table.schema, table.name) ? 1 : 0;
 }
+
+const membership = (state: State, role: SqlValue | undefined): SqlValue => {
+  const member = isMember(state.login, text(role));
+  return member === null ? null : member ? 1 : 0;
+};
 
 const server: Readonly<Record<string, readonly [SqlType, Body]>> = {
   object_id: [
@@ -117,12 +124,9 @@ const server: Readonly<Record<string, readonly [SqlType, Body]>> = {
   app_name: [NAME, (state) => state.application],
   program_name: [NAME, (state) => state.application],
   host_name: [NAME, (state) => state.host],
-  is_srvrolemember: [
-    INT,
-    (state, [role]) => (text(role).toLowerCase() === "public" || isServerAdmin(state.login) ? 1 : 0),
-  ],
-  is_rolemember: [INT, (state, [role]) => (text(role).toLowerCase() === "public" || isAdmin(state.login) ? 1 : 0)],
-  is_member: [INT, (state, [role]) => (text(role).toLowerCase() === "public" || isAdmin(state.login) ? 1 : 0)],
+  is_srvrolemember: [INT, (state, [role]) => membership(state, role)],
+  is_rolemember: [INT, (state, [role]) => membership(state, role)],
+  is_member: [INT, (state, [role]) => membership(state, role)],
   has_perms_by_name: [INT, permission],
   has_dbaccess: [
     INT,

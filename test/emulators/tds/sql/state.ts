@@ -2,16 +2,17 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { SqlType, SqlValue } from "../values/type.ts";
 import type { Table } from "./catalog.ts";
+import type { Rights } from "./rights.ts";
 import type { Store } from "./store.ts";
 
 export interface Login {
   readonly name: string;
   readonly password: string;
   /**
-   * `sysadmin` (also spelt `admin`, and the default); `read`, which may SELECT everything and change nothing; or what it
-   * may SELECT: schemas (`hr`) and tables or views (`dbo.Flights`). `owner` may do all in its database, and make no logins.
+   * `sysadmin` (also spelt `admin`, and the default); `read`, which may SELECT everything and change nothing (db_datareader);
+   * `owner`, which may do all in its database, and make no logins; or what it may do, on what.
    */
-  readonly rights?: "sysadmin" | "admin" | "owner" | "read" | { readonly select: string[] };
+  rights?: "sysadmin" | "admin" | "owner" | "read" | Rights;
   /** Made by CREATE LOGIN: it gets into the databases that it is a user of. */
   readonly onlyAsUser?: true;
 }
@@ -55,19 +56,4 @@ export interface State {
   reservedVersion: bigint | null;
   /** Names a table whose identity column may be given: SET IDENTITY_INSERT. */
   identityInsert: string | null;
-}
-
-/** Whether it may do everything in a database. */
-export function isAdmin({ rights = "sysadmin" }: Login): boolean {
-  return rights === "sysadmin" || rights === "admin" || rights === "owner";
-}
-
-export const isServerAdmin = (login: Login): boolean => isAdmin(login) && login.rights !== "owner";
-
-/** Whether the login may SELECT from that object. The catalog views are everyone's. */
-export function maySelect(login: Login, schema: string, name: string): boolean {
-  const rights = login.rights ?? "sysadmin";
-  if (typeof rights === "string" || /^(sys|information_schema)$/i.test(schema) || name.startsWith("#")) return true;
-  const wanted = [schema.toLowerCase(), `${schema}.${name}`.toLowerCase()];
-  return rights.select.some((right) => wanted.includes(right.toLowerCase()));
 }
