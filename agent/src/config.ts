@@ -22,10 +22,12 @@ export const originUrl = z.string().refine((text) => {
   return url !== null && url.protocol === "https:" && url.origin === text;
 }, "write it as https://host, without a path; http: is refused");
 
+/** Node decodes the percent-encoded user and password, and throws at each connection where that cannot be done. */
 const proxyUrl = z.string().refine((text) => {
   const url = URL.parse(text);
-  return url !== null && url.protocol === "http:" && url.pathname === "/" && url.search === "";
-}, "write it as http://host:port or http://user:password@host:port");
+  if (url === null || url.protocol !== "http:" || url.pathname !== "/" || url.search !== "") return false;
+  return [url.username, url.password].every((part) => !/%(?![0-9A-Fa-f]{2})/.test(part));
+}, "write it as http://host:port or http://user:password@host:port, with %40 for @ and %3A for : in the password");
 
 /** `host` (port 443) or `host:port`. */
 const hostAndPort = z.string().regex(/^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$/, "write it as host or host:port");

@@ -56,7 +56,7 @@ export interface Enrolled {
 /**
  * Enrols and pins what the answer says, after its MAC was checked.
  * @throws enrolment.refused and other codes of the orchestrator; enrolment.intercepted when the answer was not made by
- *   whoever made the code; OriginError when nobody answered.
+ *   whoever made the code; network.* when nobody answered.
  */
 export async function enrol(
   origin: string,

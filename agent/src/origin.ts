@@ -1,7 +1,11 @@
 /** Calls to the orchestrator's origin: HTTPS by node:https with the configured authorities and proxy, bounded answers. */
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import https from "node:https";
-import { rootCertificates } from "node:tls";
+import { createSecureContext, getCACertificates, rootCertificates, type SecureContext } from "node:tls";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { ConfigError } from "./config.ts";
+import { networkFault } from "./network-fault.ts";
 
 /** How this machine reaches the outside, for origin, control channel and rendezvous alike. */
 export interface Network {
@@ -13,27 +17,75 @@ export interface Network {
 
 const MAX_ANSWER_BYTES = 256 * 1024;
 const TIMEOUT_MS = 30_000;
+/** Shorter than the whole, so that a proxy that never answers is named as what it is. */
+const CONNECT_WITHIN_MS = 20_000;
 
-/** Reads the configured authorities' file once. @throws Error that names the file. */
+/**
+ * Reads once what this machine trusts beside Node's own list: the system's store and the configured file.
+ * @throws ConfigError that names the file.
+ */
 export function loadNetwork(caFile: string | undefined, proxy: string | undefined): Network {
+  const known = new Set(rootCertificates.map(bodyOf));
+  const added = new Map<string, string>();
+  for (const pem of [...new Set(getCACertificates("system")), ...(caFile === undefined ? [] : authoritiesIn(caFile))]) {
+    // One of the system's that cannot be read is the system's matter.
+    if (!known.has(bodyOf(pem)) && !added.has(bodyOf(pem)) && isCertificate(pem)) added.set(bodyOf(pem), pem);
+  }
   return {
-    ...(caFile === undefined ? {} : { caPem: readFileSync(caFile, "utf8") }),
+    ...(added.size === 0 ? {} : { caPem: [...added.values()].join("\n") }),
     ...(proxy === undefined ? {} : { proxy }),
   };
 }
+
+function authoritiesIn(file: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    throw new ConfigError(`${file} (tls.ca) cannot be read`);
+  }
+  const found = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  if (found.length === 0 || !found.every(isCertificate)) {
+    throw new ConfigError(`${file} (tls.ca) must hold certificates in PEM, and each must be readable`);
+  }
+  return found;
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.byteLength > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Parsing each of several hundred takes a quarter of a second; the same certificate has the same base64. */
+const bodyOf = (pem: string): string => pem.replace(/-----[A-Z ]+-----|\s/g, "");
 
 /**
  * A fresh agent for one connection. An explicit one is needed even without a proxy: without an agent `ws` ignores proxy
  * settings. The time-out is also what ends a proxy that never answers.
  */
-export function createAgent(network: Network, timeoutMs: number = TIMEOUT_MS): https.Agent {
+export function createAgent(network: Network, timeoutMs: number = CONNECT_WITHIN_MS): https.Agent {
   return new https.Agent({
-    ...(network.caPem === undefined ? {} : { ca: [...rootCertificates, network.caPem] }),
-    minVersion: "TLSv1.2",
+    secureContext: secureContextOf(network.caPem),
     keepAlive: false,
     timeout: timeoutMs,
     ...(network.proxy === undefined ? {} : { proxyEnv: { HTTPS_PROXY: network.proxy } }),
   });
+}
+
+const contexts = new Map<string | undefined, SecureContext>();
+
+/** Made once: reading the list of authorities takes longer than a handshake. TLS 1.2 is the least that is spoken. */
+function secureContextOf(caPem: string | undefined): SecureContext {
+  let context = contexts.get(caPem);
+  if (context === undefined) {
+    const ca = caPem === undefined ? {} : { ca: [...rootCertificates, caPem] };
+    context = createSecureContext({ ...ca, minVersion: "TLSv1.2" });
+    contexts.set(caPem, context);
+  }
+  return context;
 }
 
 export interface Answer {
@@ -42,14 +94,9 @@ export interface Answer {
   readonly body: unknown;
 }
 
-/** The origin could not be reached, or answered what is no answer. */
-export class OriginError extends Error {
-  override readonly name = "OriginError";
-}
-
 /**
  * POSTs a body that is already encoded, so that a repeat sends the same bytes.
- * @throws OriginError when no complete answer of at most 256 KiB came within 30 s.
+ * @throws network.* when no complete answer of at most 256 KiB came within 30 s.
  */
 export function postJson(
   origin: string,
@@ -60,7 +107,7 @@ export function postJson(
   signal: AbortSignal,
 ): Promise<Answer> {
   const url = new URL(path, origin);
-  if (url.protocol !== "https:") throw new OriginError(`${url.origin} is refused: only https: is used`);
+  if (url.protocol !== "https:") throw new SallyportError("settings.invalid", `${url.origin} is refused: not https:.`);
   const agent = createAgent(network);
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const options = {
@@ -83,8 +130,9 @@ export function postJson(
   request.on("error", reject);
   request.end(body);
   return promise
-    .catch((error: Error) => {
-      throw new OriginError(`${url.origin} did not answer: ${error.message}`);
+    .catch((error: unknown) => {
+      const { code, why } = networkFault(error);
+      throw new SallyportError(code, `${url.origin} did not answer: ${why}.`);
     })
     .finally(() => agent.destroy());
 }

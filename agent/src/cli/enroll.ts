@@ -92,7 +92,8 @@ async function enroll(options: EnrollOptions): Promise<void> {
   const code = readCode(typed);
   const ca = options.ca === undefined ? undefined : resolve(options.ca);
   if (ca !== undefined && !existsSync(ca)) throw new UsageError(`${ca} cannot be read`);
-  const network = loadNetwork(ca, options.proxy ?? configured(paths).proxy);
+  const before = configured(paths);
+  const network = loadNetwork(ca ?? before.ca, options.proxy ?? before.proxy);
   const enrolled = await enrol(origin, code, paths, network, AbortSignal.timeout(60_000));
   const config = writeConfig(paths, origin, enrolled, { ...options, ...(ca === undefined ? {} : { ca }) });
   const newPolicy = !existsSync(paths.policy);
@@ -108,22 +109,25 @@ connections: {}
 `;
 
 /** What agent.yaml says so far; it may hold a few lines only that the owner wrote before the first enrolment. */
-function configured(paths: StatePaths): { readonly proxy?: string } {
-  if (!existsSync(paths.config)) return {};
+function configured(paths: StatePaths): { readonly lines: object; readonly proxy?: string; readonly ca?: string } {
+  if (!existsSync(paths.config)) return { lines: {} };
   const parsed = ownLines.safeParse(parseStrictYaml(readFileSync(paths.config, "utf8")));
   if (!parsed.success) throw new ConfigError(`${paths.config} is not valid: ${parsed.error.issues[0]?.message}`);
-  const { proxy, ...others } = parsed.data;
-  return { ...others, ...(proxy === undefined ? {} : { proxy }) };
+  const { proxy, tls } = parsed.data;
+  return {
+    lines: parsed.data,
+    ...(proxy === undefined ? {} : { proxy }),
+    ...(tls?.ca === undefined ? {} : { ca: resolve(paths.root, tls.ca) }),
+  };
 }
 
-const ownLines = z.looseObject({ proxy: agentConfig.shape.proxy });
+const ownLines = z.looseObject({ proxy: agentConfig.shape.proxy, tls: agentConfig.shape.tls.optional() });
 
 /** Writes agent.yaml: what a former one said of this machine stays, who the agent is changes. */
 function writeConfig(paths: StatePaths, origin: string, { answer }: Enrolled, options: EnrollOptions): AgentConfig {
-  const before = configured(paths);
   const { ca, proxy, rendezvousHost } = options;
   const config = {
-    ...before,
+    ...configured(paths).lines,
     v: 1,
     origin,
     agent: answer.agent,

@@ -1,7 +1,6 @@
 /** Exit codes of every verb (after BSD's sysexits), and which error ends with which. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { ConfigError } from "../config.ts";
-import { OriginError } from "../origin.ts";
 
 export const EXIT = {
   ok: 0,
@@ -24,7 +23,6 @@ export class UsageError extends Error {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof ConfigError) return EXIT.configuration;
-  if (error instanceof OriginError) return EXIT.unreachable;
   if (!(error instanceof SallyportError)) return EXIT.internal;
   switch (error.code) {
     case "enrolment.mistyped":
@@ -34,6 +32,11 @@ export function exitCodeOf(error: unknown): number {
     case "settings.invalid":
     case "agent.journal_unwritable":
       return EXIT.configuration;
+    case "network.unreachable":
+    case "network.proxy":
+    case "network.proxy_login":
+    case "network.tls":
+      return EXIT.unreachable;
     case "enrolment.too_many_tries":
     case "api.internal":
       return EXIT.tryAgain;

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import HycoWebSocket from "hyco-ws";
+import { networkFault } from "../network-fault.ts";
 import { type OpenSocket, trackingIdOf } from "./channel.ts";
 import { MAX_CONTROL_BYTES } from "./control-message.ts";
 
@@ -38,9 +39,7 @@ export const openHycoSocket: OpenSocket = (url, headers, agent, events) => {
   socket.on("close", (code: number, reason: unknown) => {
     events.down({ kind: "closed", code, reason: String(reason ?? "").slice(0, 200) });
   });
-  socket.on("error", (error: unknown) => {
-    events.down({ kind: "failed", why: error instanceof Error ? error.message : String(error) });
-  });
+  socket.on("error", (error: unknown) => events.down({ kind: "failed", ...networkFault(error) }));
   socket.on("unexpected-response", (_request: unknown, response: IncomingMessage) => {
     const status = response.statusCode ?? 0;
     response.destroy();

@@ -1,5 +1,6 @@
 /** The control channel on `ws` 8, for whoever would rather not run hyco-ws: `channel: ws` in agent.yaml. */
 import { WebSocket } from "ws";
+import { networkFault } from "../network-fault.ts";
 import { HANDSHAKE_TIMEOUT_MS, type OpenSocket, trackingIdOf } from "./channel.ts";
 import { MAX_CONTROL_BYTES } from "./control-message.ts";
 
@@ -22,7 +23,7 @@ export const openWsSocket: OpenSocket = (url, headers, agent, events) => {
   socket.on("close", (code, reason) => {
     events.down({ kind: "closed", code, reason: reason.toString("utf8").slice(0, 200) });
   });
-  socket.on("error", (error) => events.down({ kind: "failed", why: error.message }));
+  socket.on("error", (error) => events.down({ kind: "failed", ...networkFault(error) }));
   socket.on("unexpected-response", (_request, response) => {
     const status = response.statusCode ?? 0;
     response.destroy();

@@ -4,6 +4,7 @@
  */
 import type { Agent } from "node:https";
 import type { Clock } from "../clock.ts";
+import type { NetworkCode } from "../network-fault.ts";
 import { createAgent, type Network } from "../origin.ts";
 
 export const HANDSHAKE_TIMEOUT_MS = 20_000;
@@ -15,7 +16,7 @@ export const PONG_WITHIN_MS = 10_000;
 export type Down =
   | { readonly kind: "refused"; readonly status: number; readonly trackingId?: string }
   | { readonly kind: "closed"; readonly code: number; readonly reason: string }
-  | { readonly kind: "failed"; readonly why: string };
+  | { readonly kind: "failed"; readonly why: string; readonly code?: NetworkCode };
 
 export interface SocketEvents {
   open(): void;

@@ -41,19 +41,38 @@ export interface KeeperDeps {
 
 export function createTokenKeeper(deps: KeeperDeps): TokenKeeper {
   const backoff = createBackoff(1_000, 60_000, deps.random);
+  const loginBackoff = createBackoff(60_000, 900_000, deps.random);
   let token: ListenToken | undefined;
   let arrived = Promise.withResolvers<void>();
   let wake = new AbortController();
   let state: TokenState = { state: "none", why: "not asked yet" };
   let lastRefusal: string | undefined;
+  let clockOffsetMs = 0;
 
-  const refused = (code: ErrorCode | "unreachable", why: string): void => {
+  const refused = (code: ErrorCode, why: string): void => {
     state = { state: "none", why: code };
     if (code !== lastRefusal) {
       deps.log.warn({ code, why }, "no listen token");
-      if (code !== "unreachable") deps.note(code);
+      if (!code.startsWith("network.")) deps.note(code);
     }
     lastRefusal = code;
+  };
+
+  /** A proxy's login may be an account of the domain, which too many tries would lock. */
+  const waitMs = (code: ErrorCode): number =>
+    code === "network.proxy_login" ? 60_000 + loginBackoff.nextMs() : backoff.nextMs();
+
+  /** Told once each way: the agent works on, but the machine's clock decides `until` and `hours` of the policy. */
+  const noteClock = (offsetMs: number): void => {
+    if ((offsetMs === 0) === (clockOffsetMs === 0)) return;
+    clockOffsetMs = offsetMs;
+    if (offsetMs === 0) deps.log.info("this machine's clock agrees with the orchestrator's again");
+    else {
+      deps.log.error(
+        { code: "token.clock_skew", offsetSeconds: Math.round(offsetMs / 1000) },
+        "this machine's clock is off by more than 5 minutes: set it (signatures are corrected meanwhile)",
+      );
+    }
   };
 
   /** One request; answers the milliseconds to wait before the next one. */
@@ -61,7 +80,7 @@ export function createTokenKeeper(deps: KeeperDeps): TokenKeeper {
     const result = await deps.request(signal);
     if (!result.ok) {
       refused(result.code, result.why);
-      return backoff.nextMs();
+      return waitMs(result.code);
     }
     const accepted = await acceptAnswer(deps.pinned(), result.answer);
     if (!accepted.ok) {
@@ -74,6 +93,8 @@ export function createTokenKeeper(deps: KeeperDeps): TokenKeeper {
     state = { state: "valid", renewedAt: new Date(deps.clock.wallMs()).toISOString(), expiresAt };
     lastRefusal = undefined;
     backoff.reset();
+    loginBackoff.reset();
+    noteClock(result.offsetMs);
     deps.note(undefined);
     arrived.resolve();
     deps.renewed(token);

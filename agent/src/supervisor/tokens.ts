@@ -2,11 +2,11 @@
 import { randomBytes } from "node:crypto";
 import { sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { type Signer, signJws } from "@sallyport/shared/crypto/jws.ts";
-import { type ErrorCode, isErrorCode } from "@sallyport/shared/protocol/errors.ts";
+import { type ErrorCode, isErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type TokenAnswer, tokenAnswer, tokenBody } from "@sallyport/shared/schema/api.ts";
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
-import { type Answer, type Network, OriginError, postJson } from "../origin.ts";
+import { type Answer, type Network, postJson } from "../origin.ts";
 
 export const TOKEN_PATH = "/api/agent/token";
 const VALID_SECONDS = 60;
@@ -31,10 +31,10 @@ export interface TokenDeps {
   readonly clock: Clock;
 }
 
-/** A refusal is a value: `unreachable` is a network that may come back, a code is the orchestrator's word. */
+/** A refusal is a value: `network.*` is a way out that may come back, another code is the orchestrator's word. */
 export type TokenResult =
   | { readonly ok: true; readonly answer: TokenAnswer; readonly offsetMs: number }
-  | { readonly ok: false; readonly code: ErrorCode | "unreachable"; readonly why: string };
+  | { readonly ok: false; readonly code: ErrorCode; readonly why: string };
 
 const refusal = z.object({
   code: z.string(),
@@ -72,8 +72,8 @@ export async function requestToken(deps: TokenDeps, report: TokenReport, signal:
     const offsetMs = clockOffset(first, deps.clock.wallMs());
     return offsetMs === undefined ? readAnswer(first, 0) : readAnswer(await ask(offsetMs), offsetMs);
   } catch (error) {
-    if (!(error instanceof OriginError)) throw error;
-    return { ok: false, code: "unreachable", why: error.message };
+    if (!(error instanceof SallyportError)) throw error;
+    return { ok: false, code: error.code, why: error.message };
   }
 }
 
@@ -95,7 +95,7 @@ function readAnswer({ status, body }: Answer, offsetMs: number): TokenResult {
     if (parsed.success) return { ok: true, answer: parsed.data, offsetMs };
     return {
       ok: false,
-      code: "unreachable",
+      code: "network.unreachable",
       why: "the origin answered 200 with what is no token: is it the right address?",
     };
   }
@@ -103,7 +103,7 @@ function readAnswer({ status, body }: Answer, offsetMs: number): TokenResult {
   if (parsed.success && isErrorCode(parsed.data.code)) {
     return { ok: false, code: parsed.data.code, why: printable(parsed.data.detail ?? "") };
   }
-  return { ok: false, code: "unreachable", why: `the origin answered ${status}` };
+  return { ok: false, code: "network.unreachable", why: `the origin answered ${status}` };
 }
 
 const printable = (text: string): string => text.replace(/\p{Cc}/gu, " ").slice(0, 300);
