@@ -75,7 +75,11 @@ const claims = z.object({
   body: z.string(),
 });
 
-export async function startOrchestrator(certificate: Certificate, relay: RelayPlace): Promise<TestOrchestrator> {
+export async function startOrchestrator(
+  certificate: Certificate,
+  name: string,
+  relay: RelayPlace,
+): Promise<TestOrchestrator> {
   const signing = await generateKeyPair("ES256");
   const signer = signerOf("ES256", signing);
   const agents = new Map<string, RegisteredAgent>();
@@ -194,7 +198,7 @@ export async function startOrchestrator(certificate: Certificate, relay: RelayPl
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const origin = `https://localhost:${(server.address() as AddressInfo).port}`;
+  const origin = `https://${name}:${(server.address() as AddressInfo).port}`;
 
   return {
     origin,

@@ -49,7 +49,7 @@ export async function dial(site: Site, options: DialOptions = {}): Promise<Diall
   const host = `localhost:${site.relay.controlPort}`;
   const path = pathOf(site.agentId());
   const challenge = randomBytes(32).toString("base64url");
-  const rule = { host, keyName: "send", key: site.sendKey };
+  const rule = { host: site.names.relay, keyName: "send", key: site.sendKey };
   const agent = new Agent({ ca: site.authority.caPem, keepAlive: false });
   const socket = new WebSocket(connectUrl(host, path, randomBytes(8).toString("hex")), [WEBSOCKET_PROTOCOL], {
     agent,

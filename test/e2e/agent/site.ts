@@ -4,12 +4,12 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Relay, startRelay } from "../../emulators/relay/start.ts";
 import { type Authority, makeAuthority } from "../../emulators/tls/certificates.ts";
+import { agentEntry } from "./entry.ts";
 import { startOrchestrator, type TestOrchestrator } from "./orchestrator.ts";
 
-const CLI = fileURLToPath(new URL("../../../agent/src/cli/main.ts", import.meta.url));
+const CLI = agentEntry();
 
 export interface CliResult {
   readonly code: number | null;
@@ -17,7 +17,17 @@ export interface CliResult {
   readonly stderr: string;
 }
 
+/** What the parts are called in addresses. Other names than `localhost` lead somewhere only where a proxy knows them. */
+export interface SiteNames {
+  readonly orchestrator: string;
+  /** The relay's namespace. */
+  readonly relay: string;
+  /** Its gateway, where a rendezvous takes place. */
+  readonly rendezvous: string;
+}
+
 export interface Site {
+  readonly names: SiteNames;
   readonly authority: Authority;
   readonly relay: Relay;
   readonly orchestrator: TestOrchestrator;
@@ -27,9 +37,11 @@ export interface Site {
   readonly sendKey: string;
   /** Runs the command line to its end. */
   cli(args: readonly string[], stdin?: string, environment?: Readonly<Record<string, string>>): Promise<CliResult>;
-  enroll(code: string): Promise<CliResult>;
+  enroll(code: string, more?: readonly string[]): Promise<CliResult>;
   /** Starts `sallyport run` and waits until it listens. */
-  start(): Promise<RunningAgent>;
+  start(environment?: Readonly<Record<string, string>>): Promise<RunningAgent>;
+  /** The same without waiting, for an agent that will not get that far. */
+  launch(environment?: Readonly<Record<string, string>>): RunningAgent;
   agentId(): string;
   setPolicy(text: string): void;
   /** Merges lines into agent.yaml. */
@@ -44,6 +56,8 @@ export interface Site {
 export interface RunningAgent {
   readonly process: ChildProcess;
   readonly log: () => string;
+  /** Settles when its log has this text, and when it has ended. */
+  logged(text: string): Promise<void>;
   /** Sends the signal and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -51,24 +65,31 @@ export interface RunningAgent {
 const LISTEN_KEY = "listen-key-of-the-test";
 const SEND_KEY = "send-key-of-the-test";
 
-export async function startSite(): Promise<Site> {
+const LOCAL: SiteNames = { orchestrator: "localhost", relay: "localhost", rendezvous: "localhost" };
+
+export async function startSite(names: SiteNames = LOCAL): Promise<Site> {
   const authority = await makeAuthority();
   const folder = mkdtempSync(join(tmpdir(), "sallyport-agent-"));
   const state = join(folder, "agent");
   const caFile = join(folder, "ca.pem");
   writeFileSync(caFile, authority.caPem);
-  const certificate = await authority.issue({ names: ["localhost"], addresses: ["127.0.0.1"] });
+  const certificate = await authority.issue({
+    names: [...new Set(["localhost", ...Object.values(names)])],
+    addresses: ["127.0.0.1"],
+  });
   const relay = await startRelay({
     tls: certificate,
     entities: [],
+    namespace: names.relay,
+    rendezvousHost: names.rendezvous,
     closeCodes: "relayed",
     namespaceRules: [
       { name: "listen", primaryKey: LISTEN_KEY, rights: ["Listen"] },
       { name: "send", primaryKey: SEND_KEY, rights: ["Send"] },
     ],
   });
-  const orchestrator = await startOrchestrator(certificate, {
-    host: `localhost:${relay.controlPort}`,
+  const orchestrator = await startOrchestrator(certificate, names.orchestrator, {
+    host: `${names.relay}:${relay.controlPort}`,
     keyName: "listen",
     key: LISTEN_KEY,
     createPath: (path) => relay.putEntity({ path }),
@@ -92,6 +113,49 @@ export async function startSite(): Promise<Site> {
     const [code] = (await once(child, "close")) as [number | null];
     return { code, stdout, stderr };
   };
+  const launch = (
+    environment: Readonly<Record<string, string>> = {},
+  ): RunningAgent & { exited: Promise<number | null> } => {
+    const args = ["--disable-warning=ExperimentalWarning", CLI, "run", "--config", join(state, "agent.yaml")];
+    const child = spawn(process.execPath, [...args, "--insecure-files"], {
+      env: { PATH: process.env.PATH, ...environment },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    agents.add(child);
+    let log = "";
+    const awaited = new Set<() => void>();
+    const look = (): void => {
+      for (const each of [...awaited]) each();
+    };
+    child.stderr.on("data", (chunk) => {
+      log += chunk;
+      look();
+    });
+    const exited = once(child, "close").then(([code]) => {
+      agents.delete(child);
+      return code as number | null;
+    });
+    void exited.then(look);
+    return {
+      process: child,
+      exited,
+      log: () => log,
+      logged: (text) =>
+        new Promise((resolve) => {
+          const each = (): void => {
+            if (!log.includes(text) && agents.has(child)) return;
+            awaited.delete(each);
+            resolve();
+          };
+          awaited.add(each);
+          each();
+        }),
+      stop: (signal = "SIGTERM") => {
+        child.kill(signal);
+        return exited;
+      },
+    };
+  };
   const journalFolder = join(state, "journal");
   const journal = (): Record<string, unknown>[] =>
     existsSync(journalFolder)
@@ -104,6 +168,7 @@ export async function startSite(): Promise<Site> {
     (JSON.parse(readFileSync(join(state, "pinned.json"), "utf8")) as { agent: string }).agent;
 
   return {
+    names,
     authority,
     relay,
     orchestrator,
@@ -113,7 +178,7 @@ export async function startSite(): Promise<Site> {
     cli,
     journal,
     agentId,
-    enroll: (code) =>
+    enroll: (code, more = []) =>
       cli(
         [
           ...[
@@ -128,43 +193,21 @@ export async function startSite(): Promise<Site> {
             "--ca",
             caFile,
           ],
-          ...["--rendezvous-host", `localhost:${relay.rendezvousPort}`],
+          ...["--rendezvous-host", `${names.rendezvous}:${relay.rendezvousPort}`, ...more],
         ],
         code,
       ),
-    async start() {
-      const args = ["--disable-warning=ExperimentalWarning", CLI, "run", "--config", join(state, "agent.yaml")];
-      const child = spawn(process.execPath, [...args, "--insecure-files"], {
-        env: { PATH: process.env.PATH },
-        stdio: ["ignore", "ignore", "pipe"],
-      });
-      agents.add(child);
-      let log = "";
-      // Its own word: the relay may still hold the listener of an agent that has just ended.
-      const online = new Promise<void>((resolve) => {
-        child.stderr.on("data", (chunk) => {
-          log += chunk;
-          if (log.includes("control channel online")) resolve();
-        });
-      });
-      const exited = once(child, "close").then(([code]) => {
-        agents.delete(child);
-        return code as number | null;
-      });
-      const failed = exited.then((code) => {
-        throw new Error(`the agent ended with ${code}:\n${log}`);
+    async start(environment) {
+      const agent = launch(environment);
+      const failed = agent.exited.then((code) => {
+        throw new Error(`the agent ended with ${code}:\n${agent.log()}`);
       });
       failed.catch(() => {});
-      await Promise.race([online, failed]);
-      return {
-        process: child,
-        log: () => log,
-        stop: (signal = "SIGTERM") => {
-          child.kill(signal);
-          return exited;
-        },
-      };
+      // Its own word: the relay may still hold the listener of an agent that has just ended.
+      await Promise.race([agent.logged("control channel online"), failed]);
+      return agent;
     },
+    launch,
     setPolicy: (text) => writeFileSync(join(state, "policy.yaml"), text),
     addConfig: (lines) => writeFileSync(join(state, "agent.yaml"), lines, { flag: "a" }),
     async journaled(fits) {
