@@ -5,6 +5,7 @@
  * The bound: one row group of 32 MiB and one batch (16 MiB, or a single row) decompressed, twice as Arrow, once encoded:
  * below 256 MiB for a thread. At most two threads write at a time in this process; others wait their turn.
  */
+import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { BlobSinkOptions } from "./arrow.ts";
@@ -12,6 +13,9 @@ import { stageFile } from "./blob.ts";
 import type { FromWorker, ToWorker } from "./parquet-worker.ts";
 import { createPermits } from "./permits.ts";
 import type { Part, Sink } from "./sink.ts";
+
+/** Beside this module, and like it a source or bundled. */
+const WORKER = join(import.meta.dirname, `parquet-worker${extname(import.meta.filename)}`);
 
 const GROUP_ROWS = 65_536;
 const GROUP_BYTES = 32 * 2 ** 20;
@@ -75,7 +79,7 @@ interface Thread {
 }
 
 function startThread(): Thread {
-  const worker = new Worker(new URL("./parquet-worker.ts", import.meta.url), {
+  const worker = new Worker(WORKER, {
     resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
     execArgv: ["--disable-warning=ExperimentalWarning"],
     stdout: true,
