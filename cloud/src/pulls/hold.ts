@@ -33,7 +33,8 @@ export type Written =
   | { readonly ok: true; readonly run: Run }
   | { readonly ok: false; readonly why: "lost" | "refused" };
 
-export type StopReason = "lost" | "cancelled";
+/** `revoked`: the agent that serves the session may no longer do so. */
+export type StopReason = "lost" | "cancelled" | "revoked";
 
 export interface Hold {
   /** The run as last confirmed. */
@@ -43,6 +44,10 @@ export interface Hold {
   write(operation: Operation, wake?: Wake): Promise<Written>;
   /** Looks for a cancel entity; aborts the signal when there is one. */
   isCancelled(): Promise<boolean>;
+  /** Whom the rows come from: `mayServe` is asked wherever a cancel is looked for while the session runs. */
+  servedBy(mayServe: () => Promise<boolean>): void;
+  /** Looks for a cancel, and asks whether the agent may still serve; aborts the signal where the session must end. */
+  mustStop(): Promise<boolean>;
   /** Ends renewing; waits for what is being written. */
   release(): Promise<void>;
 }
@@ -72,6 +77,7 @@ export function hold(deps: PullDeps, claimed: Claimed): Hold {
   let queue: Promise<unknown> = Promise.resolve();
   let stopFuse = () => {};
   let stopRenewing = () => {};
+  let mayServe = async () => true;
 
   const lost = () => gone.signal.aborted;
   const lose = () => {
@@ -173,10 +179,17 @@ export function hold(deps: PullDeps, claimed: Claimed): Hold {
     return found;
   };
 
+  const mustStop = async () => {
+    if (await isCancelled()) return true;
+    const may = await mayServe();
+    if (!may) stop.abort("revoked" satisfies StopReason);
+    return !may;
+  };
+
   const renewLater = () => {
     stopRenewing = clock.after(leaseMs / 3, () => {
       if (released || lost()) return;
-      const renewed = enqueue({ on: "run", step: (now) => now }).then(isCancelled);
+      const renewed = enqueue({ on: "run", step: (now) => now }).then(mustStop);
       // A look that failed is repeated at the next renewal.
       void renewed.catch((thrown: unknown) => deps.log("renewal failed", { ...key, run: id, error: String(thrown) }));
       void renewed.catch(() => undefined).then(renewLater);
@@ -192,6 +205,10 @@ export function hold(deps: PullDeps, claimed: Claimed): Hold {
     signal: stop.signal,
     write: enqueue,
     isCancelled,
+    servedBy(asked) {
+      mayServe = asked;
+    },
+    mustStop,
     async release() {
       released = true;
       stopRenewing();

@@ -9,6 +9,9 @@ export type RetryVerdict =
   | { readonly do: "supersede" }
   | { readonly do: "wait"; readonly notBeforeMs: number; readonly costsClaim: boolean };
 
+/** What is for good to the agent that meets it is not to the run: another agent of the site serves, or will. */
+const MATTER_OF_ONE_AGENT: ReadonlySet<ErrorCode> = new Set(["agent.revoked"]);
+
 /**
  * `luck`: 0 to 1, drawn for each call; full jitter over the upper half of the pause, so that runs that failed together
  * do not come back together. Never later than the deadline, at which the next claim ends the run.
@@ -21,7 +24,7 @@ export function afterFailure(
   luck: number,
 ): RetryVerdict {
   if (code === "request.plan_changed") return { do: "supersede" };
-  const { retry } = ERRORS[code];
+  const retry = MATTER_OF_ONE_AGENT.has(code) ? "free" : ERRORS[code].retry;
   if (retry === "never") return { do: "fail" };
   const costsClaim = retry === "later";
   if (costsClaim && run.claims >= settings.claims) return { do: "fail" };

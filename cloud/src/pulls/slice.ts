@@ -31,7 +31,7 @@ export interface Stager {
   /** Rows that this session has given so far. */
   readonly rows: number;
   readonly hasSchema: boolean;
-  /** Commits what is staged as a slice. Throws when the claim is over, was cancelled, or the sink fails. */
+  /** Commits what is staged as a slice. Throws when the claim is over, was cancelled, the agent revoked, or the sink fails. */
   commit(position: string | null, complete: boolean): Promise<void>;
   /** Drops what is staged. Never throws. */
   abandon(): Promise<void>;
@@ -78,7 +78,7 @@ export function stage({ deps, key, id, held, definition, session, mustFinish }: 
   }
 
   async function commit(position: string | null, complete: boolean): Promise<void> {
-    if (await held.isCancelled()) throw over();
+    if (await held.mustStop()) throw over();
     if (part) await commitPart(part, position, complete);
     else if (complete) demand(await held.write({ on: "run", step: (now) => completeRun(now, position) }));
     sliceBytes = 0;
@@ -86,6 +86,7 @@ export function stage({ deps, key, id, held, definition, session, mustFinish }: 
   }
 
   const consumer: Consumer = {
+    servedBy: held.servedBy,
     async schema({ bytes, columns, plan, policy }) {
       const fixed = { plan, policy, schema: digestOf(columns), asked: askedOf(definition) };
       if (held.run.kind === "backfill" && plan.to !== held.run.to) {

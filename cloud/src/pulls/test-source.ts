@@ -13,6 +13,8 @@ export interface TestSource {
   /** What the agent says of itself and its table. */
   policy: string;
   plan: Partial<Plan>;
+  /** Whether its agent is not revoked. */
+  mayServe: () => Promise<boolean>;
   /** Before each batch of a session; an outcome ends it. */
   onBatch: (batch: number, request: SessionRequest, signal: AbortSignal) => Promise<SessionOutcome | undefined>;
   readonly requests: SessionRequest[];
@@ -30,6 +32,7 @@ export function testSource(count: number): TestSource {
     positions: true,
     policy: POLICY,
     plan: {},
+    mayServe: async () => true,
     onBatch: async () => undefined,
     requests,
     openSession: (request, consumer, signal) => serve(source, request, consumer, signal),
@@ -48,6 +51,7 @@ async function serve(
   if (operation.op !== "sql.table") throw new TypeError("the test's source has only tables");
   const plan = planOf(source, operation);
   const bytes = encodeSchema(EXACT_COLUMNS, { "sallyport.plan": JSON.stringify(plan) });
+  consumer.servedBy?.(source.mayServe);
   await consumer.schema({ bytes, columns: EXACT_COLUMNS, plan, policy: source.policy, agent: "a".repeat(32) });
   const after = BigInt(operation.position ?? operation.from ?? "0");
   const rows = source.rows.filter(({ id }) => id > after && (plan.to === null || id <= BigInt(plan.to)));

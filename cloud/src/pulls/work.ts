@@ -59,6 +59,8 @@ async function read(deps: PullDeps, claimed: Claimed, held: Hold, drain: AbortSi
     const request = requestOf(deps, key, id, definition, held.run);
     const outcome = await deps.openSession(request, stager.consumer, limit.signal);
     const failure = outcome.ok ? await commitRest(stager, outcome) : outcome;
+    // Revoking cuts the connection too: which of the two is noticed first is chance, and this is what the run should say.
+    if (!outcome.ok) await held.mustStop().catch(() => false);
     if (failure) return await afterSession(deps, key, held, limit.why() ?? failure);
     if (outcome.ok && outcome.complete) return undefined;
     return await giveBack(deps, key, held);
@@ -93,6 +95,10 @@ async function afterSession(
   if (stopped === "cancelled") {
     await cancelHeld(deps, key, held);
     return DONE;
+  }
+  if (stopped === "revoked") {
+    const message = "The agent was revoked while it served the session.";
+    return failHeld(deps, key, held, { code: "agent.revoked", message, detail: {} });
   }
   if (why === "drain") return giveBack(deps, key, held);
   return failHeld(deps, key, held, why);

@@ -22,6 +22,11 @@ export interface SessionRequest {
  * Everything given here was opened and checked: schema and batches are well-formed Arrow IPC messages.
  */
 export interface Consumer {
+  /**
+   * Called by whoever opens the session, before the request is sealed: asks whether its agent may serve now, for somebody may
+   * revoke it while it does. The question throws when the registry does not answer.
+   */
+  servedBy?(mayServe: () => Promise<boolean>): void;
   schema(schema: {
     /** The encapsulated Arrow IPC schema message as the agent encoded it. */
     readonly bytes: Uint8Array;
@@ -45,6 +50,8 @@ export interface Consumer {
     readonly bytes: number;
     readonly position: string;
   }): Promise<"continue" | "finish">;
+  /** What an operation gives beside rows, as JSON; left out where none is expected. */
+  result?(bytes: Uint8Array): Promise<void>;
 }
 
 /** How a session ended. A normal refusal is a value, not a throw. */
