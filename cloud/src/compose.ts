@@ -10,6 +10,8 @@ import { ServiceBusClient } from "@azure/service-bus";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { KeyDeps } from "./access/api-keys.ts";
+import { type CanaryDeps, noteReached } from "./agents/canary.ts";
+import { createLoad } from "./agents/choice.ts";
 import { agentDirectory } from "./agents/directory.ts";
 import type { EnrolmentDeps } from "./agents/enrolment.ts";
 import { createHybridConnections, type HybridConnections } from "./agents/hybrid-connections.ts";
@@ -24,6 +26,7 @@ import { getCredential } from "./secrets/credentials.ts";
 import { localSecrets } from "./secrets/local.ts";
 import type { SecretStore } from "./secrets/secrets.ts";
 import { createOpenSession } from "./sessions/open.ts";
+import { createPing } from "./sessions/ping.ts";
 import { originOf, readSettings, type Settings } from "./settings.ts";
 import { blobLinks } from "./sinks/links.ts";
 import { openSinks } from "./sinks/open.ts";
@@ -39,6 +42,7 @@ export interface Orchestrator {
   readonly enrolment: EnrolmentDeps;
   readonly tokens: TokenDeps;
   readonly tries: Tries;
+  readonly canaries: CanaryDeps;
   readonly pulls: PullDeps;
   now(): Date;
   random(bytes: number): Buffer;
@@ -76,13 +80,15 @@ async function build(): Promise<Orchestrator> {
   const store = openStore((name) => tableClient(settings.SALLYPORT_TABLES, name, identity), random);
   const secrets = localSecrets(settings.SALLYPORT_SECRETS, await readSecretsKey(), random);
   const signing = await loadSigningKey(settings.SALLYPORT_SIGNING_KEY);
-  const directory = agentDirectory({ store, secrets, alert, now, random });
+  const load = createLoad();
+  const directory = agentDirectory({ store, secrets, alert, load, now, random });
   const listenRule = requireConnectionString(settings.SALLYPORT_RELAY_LISTEN, "SALLYPORT_RELAY_LISTEN");
   const hybridConnections = createHybridConnections({
     resource: settings.SALLYPORT_RELAY_RESOURCE,
     token: () => tokenFor(MANAGEMENT_SCOPE),
   });
   const canarySeconds = settings.SALLYPORT_CANARY_SECONDS ?? 300;
+  const sender = relaySender(settings.SALLYPORT_RELAY, () => tokenFor(RELAY_SCOPE));
   return {
     store,
     secrets,
@@ -117,16 +123,27 @@ async function build(): Promise<Orchestrator> {
       useJti: (agent, jti) => store.jtis.use(agent, jti, new Date(Date.now() + JTI_MINUTES * 60_000).toISOString()),
       now,
     },
+    canaries: {
+      store,
+      ping: createPing({ ...sender, signer: signing.signer, alert }),
+      canarySeconds,
+      now,
+      random,
+      log: (what, facts) => logLine("agent", what, facts),
+    },
     pulls: pullDeps({
       store,
       identity,
       random,
       openSession: createOpenSession({
-        ...relaySender(settings.SALLYPORT_RELAY, () => tokenFor(RELAY_SCOPE)),
+        ...sender,
         signer: signing.signer,
         siteOf: async (tenant, connection) => (await requireConnection(store, tenant, connection)).value.site,
         candidates: directory.candidates,
         isCurrent: directory.isCurrent,
+        began: load.began,
+        reached: (tenant, site, agent, hello) =>
+          noteReached({ store, canarySeconds, now }, { tenant, site, agent }, hello),
         credentialOf: (tenant, connection) => getCredential(secrets, tenant, connection),
         alert,
       }),
@@ -211,7 +228,11 @@ async function readSecretsKey(): Promise<Buffer> {
 const alert = (what: string, facts: Readonly<Record<string, unknown>>): void => logLine("alert", what, facts);
 
 /** One JSON line, which Application Insights and the host's log keep: ids, codes and numbers, never values. */
-function logLine(kind: "alert" | "event" | "pull", what: string, facts: Readonly<Record<string, unknown>>): void {
+function logLine(
+  kind: "agent" | "alert" | "event" | "pull",
+  what: string,
+  facts: Readonly<Record<string, unknown>>,
+): void {
   const line = JSON.stringify({ kind, what, ...facts });
   if (kind === "alert") console.error(line);
   else console.log(line);

@@ -43,7 +43,8 @@ const environment = z.object({
   SALLYPORT_LEASE_SECONDS: seconds(600),
   SALLYPORT_WAKE_LEAD_SECONDS: seconds(3600),
   SALLYPORT_CLAIM_SECONDS: seconds(780),
-  SALLYPORT_CANARY_SECONDS: seconds(3600),
+  /** How long an agent may go unproven before it is pinged; agents take no shorter time from anybody. */
+  SALLYPORT_CANARY_SECONDS: z.coerce.number().int().min(30).max(3600).optional(),
   /** Claims without a committed slice after which a run fails, and the pause after the first, which doubles. */
   SALLYPORT_CLAIMS: z.coerce.number().int().min(1).max(20).optional(),
   SALLYPORT_BACKOFF_SECONDS: fraction(900),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { createLoad } from "@sallyport/cloud/src/agents/choice.ts";
 import { agentDirectory } from "@sallyport/cloud/src/agents/directory.ts";
 import { createCode, type EnrolmentDeps, enrol, type NewAgent } from "@sallyport/cloud/src/agents/enrolment.ts";
 import { approveAgent, listAgents, revokeAgent } from "@sallyport/cloud/src/agents/registry.ts";
@@ -14,7 +15,8 @@ const cloud = await openCloudStore();
 const { store, now, random, clock } = cloud;
 const alerts: (readonly [string, unknown])[] = [];
 const alert = (what: string, facts: unknown) => void alerts.push([what, facts]);
-const directory = agentDirectory({ ...cloud, alert });
+const load = createLoad();
+const directory = agentDirectory({ ...cloud, load, alert });
 const orchestrator = await generateKeyPair("ES256");
 const createdAt = now().toISOString();
 await store.tenants.insert("contoso", { name: "Contoso", createdAt });
@@ -167,7 +169,7 @@ describe("the directory", () => {
     await say("locked", { locked: true });
     await say("draining", { draining: true });
     await say("fresh");
-    const fixed = agentDirectory({ ...cloud, alert, random: (bytes) => Buffer.alloc(bytes) });
+    const fixed = agentDirectory({ ...cloud, load, alert, random: (bytes) => Buffer.alloc(bytes) });
     const order = (await fixed.candidates("contoso", "ranked")).map(
       ({ id }) => [...agents].find(([, agent]) => agent.id === id)?.[0],
     );
@@ -189,10 +191,23 @@ describe("the directory", () => {
     const firsts = new Set<string>();
     for (let tie = 0; tie < 2; tie++) {
       const ties = [tie, 1 - tie].map((value) => Buffer.from([0, 0, 0, value]));
-      const fixed = agentDirectory({ ...cloud, alert, random: () => ties.shift()! });
+      const fixed = agentDirectory({ ...cloud, load, alert, random: () => ties.shift()! });
       firsts.add((await fixed.candidates("contoso", "equal"))[0]!.id);
     }
     assert.deepEqual([...firsts].sort(), [one.id, two.id].sort());
+  });
+
+  it("of equally healthy ones the least loaded first, by what each takes", async () => {
+    const [small, large] = [await newAgent("loaded"), await newAgent("loaded")];
+    await directory.report(registered(small), { ...report, maxSessions: 2 });
+    await directory.report(registered(large), { ...report, maxSessions: 8 });
+    const over = [small, large, large].map(({ id }) => load.began(id));
+    const order = async () => (await directory.candidates("contoso", "loaded")).map(({ id }) => id);
+    assert.deepEqual(await order(), [large.id, small.id]);
+    over[0]?.();
+    assert.deepEqual(await order(), [small.id, large.id]);
+    for (const end of over) end();
+    assert.deepEqual([load.of(small.id), load.of(large.id)], [0, 0]);
   });
 
   it("tells when a journal went back, and keeps the furthest head", async () => {
@@ -243,6 +258,7 @@ const registered = ({ id, tenant, site, status, identity, kid }: NewAgent) => ({
   status,
   identity,
   kid,
+  canary: null,
 });
 
 describe("the registry", () => {

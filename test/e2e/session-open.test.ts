@@ -56,6 +56,8 @@ async function makeSessions(t: TestContext, over: Partial<SessionDeps> = {}) {
     candidates: async () => [candidate(first), candidate(second)],
     isCurrent: async () => true,
     credentialOf: async () => ({ user: "svc", password: "geheim", signIn: "sql" }),
+    began: () => () => undefined,
+    reached: async () => undefined,
     alert: (what, facts) => void seen.alerts.push([what, facts]),
     ...over,
   });
@@ -109,6 +111,22 @@ describe("a session through the relay", () => {
       await served;
     });
   }
+
+  it("goes to the next agent when the first one dies before its hello: nothing was sealed", async (t) => {
+    const reached: string[] = [];
+    const { bench, seen, run } = await makeSessions(t, {
+      reached: async (_tenant, _site, agent, hello) => void reached.push(agent, String(hello.maxSessions)),
+    });
+    const dying = serveOnce(bench, first, async (end) => end.socket.terminate());
+    const { listening, served } = serveOnce(bench, second, async (end) => {
+      (await begin(end, second, orchestrator.publicJwk)).say(FRAME.end, emptyEnd());
+    });
+    await Promise.all([dying.listening, listening]);
+    assert.equal((await run()).ok, true);
+    await Promise.all([dying.served, served]);
+    assert.equal(seen.signed, 1);
+    assert.deepEqual(reached, [second.id, "4"]);
+  });
 
   it("is refused with the last agent's word when none takes it", async (t) => {
     const { bench, run } = await makeSessions(t);

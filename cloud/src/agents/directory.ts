@@ -6,13 +6,11 @@ import type { Candidate } from "../sessions/open.ts";
 import type { Agent } from "../store/agents.ts";
 import type { Store } from "../store/open.ts";
 import type { Stored } from "../store/record.ts";
+import { inOrder, type Load } from "./choice.ts";
 import { openCodeKey, sealCodeKey } from "./code-keys.ts";
 import type { EnrolmentDeps } from "./enrolment.ts";
 import { pathOf } from "./hybrid-connections.ts";
 import type { RegisteredAgent, TokenDeps } from "./tokens.ts";
-
-/** An agent that asked for no token for this long has lost its listener: its tokens live half an hour. */
-const TOKEN_SILENCE_MS = 35 * 60_000;
 
 type Directory = Pick<EnrolmentDeps, "insertCode" | "findCode" | "namesOf" | "isRegistered" | "insertAgent"> &
   Pick<TokenDeps, "findByKid" | "report"> & {
@@ -27,11 +25,13 @@ export interface DirectoryDeps {
   readonly secrets: SecretStore;
   /** Somebody should look at this. */
   alert(what: string, facts: Readonly<Record<string, unknown>>): void;
+  /** Sessions that this process has open. */
+  readonly load: Load;
   now(): Date;
   random(bytes: number): Buffer;
 }
 
-export function agentDirectory({ store, secrets, alert, now, random }: DirectoryDeps): Directory {
+export function agentDirectory({ store, secrets, alert, load, now, random }: DirectoryDeps): Directory {
   return {
     insertCode: async (code, key, by) => {
       const { codeId, ...rest } = code;
@@ -75,8 +75,11 @@ export function agentDirectory({ store, secrets, alert, now, random }: Directory
         policy: null,
         locked: false,
         draining: false,
+        maxSessions: null,
         reachedAt: null,
         canaryAt: null,
+        canary: null,
+        canaryCode: null,
       });
     },
     findByKid: async (kid) => {
@@ -99,6 +102,7 @@ export function agentDirectory({ store, secrets, alert, now, random }: Directory
       await store.agents.update(stored, {
         ...stored.value,
         ...report,
+        maxSessions: report.maxSessions ?? stored.value.maxSessions,
         // The furthest head that was ever told stays, so that a shortened journal is told of each time.
         journal: wentBack ? journal : report.journal,
         seenAt: now().toISOString(),
@@ -106,15 +110,7 @@ export function agentDirectory({ store, secrets, alert, now, random }: Directory
     },
     candidates: async (tenant, site) => {
       const agents = (await store.agents.list(tenant, site)).filter((agent) => agent.value.status === "active");
-      return agents
-        .map((agent) => ({ agent, rank: rankOf(agent.value, now().getTime()), tie: random(4).readUInt32BE() }))
-        .sort((a, b) => a.rank - b.rank || a.tie - b.tie)
-        .map(({ agent }) => ({
-          id: agent.row.row,
-          path: agent.value.hybridConnection,
-          identity: agent.value.identity as JWK,
-          kid: agent.value.kid,
-        }));
+      return inOrder(agents, now().getTime(), load.of, () => random(4).readUInt32BE()).map(candidateOf);
     },
     isCurrent: async (tenant, site, { id, kid }) => {
       const agent = (await store.agents.get(tenant, site, id))?.value;
@@ -129,11 +125,13 @@ function isStepBack(known: Agent["journal"], told: Agent["journal"]): boolean {
   return told === null || told.seq < known.seq || (told.seq === known.seq && told.hash !== known.hash);
 }
 
-/** 0 likely serves, 1 says that it does not, 2 was not seen lately. All are tried: these are hints. */
-function rankOf(agent: Agent, nowMs: number): number {
-  if (agent.seenAt === null || nowMs - Date.parse(agent.seenAt) > TOKEN_SILENCE_MS) return 2;
-  return agent.locked || agent.draining ? 1 : 0;
-}
+/** An agent's record as somebody who dials it wants it. */
+export const candidateOf = ({ row, value }: Stored<Agent>): Candidate => ({
+  id: row.row,
+  path: value.hybridConnection,
+  identity: value.identity as JWK,
+  kid: value.kid,
+});
 
 const registered = (stored: Stored<Agent>): RegisteredAgent => ({
   id: stored.row.row,
@@ -142,4 +140,5 @@ const registered = (stored: Stored<Agent>): RegisteredAgent => ({
   status: stored.value.status,
   identity: stored.value.identity as JWK,
   kid: stored.value.kid,
+  canary: stored.value.canary,
 });

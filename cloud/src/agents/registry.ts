@@ -22,6 +22,13 @@ export interface AgentView {
   readonly seenAt: string | null;
   readonly locked: boolean;
   readonly draining: boolean;
+  /** Sessions that it serves at once; null while it has not said. */
+  readonly maxSessions: number | null;
+  /** When a session or a canary last succeeded, and when a canary did. */
+  readonly reachedAt: string | null;
+  readonly canaryAt: string | null;
+  /** Why the newest canary was not answered; null when it was, or is under way. */
+  readonly canaryCode: string | null;
 }
 
 export async function listAgents({ store }: RegistryDeps, tenant: string, site: string): Promise<AgentView[]> {
@@ -35,9 +42,12 @@ export async function approveAgent(
   site: string,
   agent: string,
 ): Promise<AgentView> {
-  const stored = await requireAgent(deps.store, tenant, site, agent);
-  if (stored.value.status === "revoked") throw new SallyportError("agent.revoked", "A revoked agent enrols again.");
-  return view(await change(deps, stored, { status: "active" }));
+  return view(
+    await change(deps.store, { tenant, site, agent }, ({ status }) => {
+      if (status === "revoked") throw new SallyportError("agent.revoked", "A revoked agent enrols again.");
+      return { status: "active" };
+    }),
+  );
 }
 
 /**
@@ -45,25 +55,37 @@ export async function approveAgent(
  * listener loses its channel. @throws api.not_found, api.changed, storage.failed
  */
 export async function revokeAgent(deps: RegistryDeps, tenant: string, site: string, agent: string): Promise<AgentView> {
-  const stored = await requireAgent(deps.store, tenant, site, agent);
-  const revoked = await change(deps, stored, { status: "revoked", revokedAt: deps.now().toISOString() });
-  await deps.hybridConnections.remove(stored.value.hybridConnection);
+  const revokedAt = deps.now().toISOString();
+  const revoked = await change(deps.store, { tenant, site, agent }, () => ({ status: "revoked", revokedAt }));
+  await deps.hybridConnections.remove(revoked.value.hybridConnection);
   return view(revoked);
 }
 
-async function requireAgent(store: Store, tenant: string, site: string, agent: string): Promise<Stored<Agent>> {
-  const stored = await store.agents.get(tenant, site, agent);
-  if (stored === undefined) throw new SallyportError("api.not_found", `There is no agent ${agent} at site ${site}.`);
-  return stored;
+interface At {
+  readonly tenant: string;
+  readonly site: string;
+  readonly agent: string;
 }
 
-async function change({ store }: RegistryDeps, stored: Stored<Agent>, part: Partial<Agent>): Promise<Stored<Agent>> {
-  const updated = await store.agents.update(stored, { ...stored.value, ...part });
-  if (updated === undefined) throw new SallyportError("api.changed", "The agent's record was changed meanwhile.");
-  return updated;
+/** Canaries and token requests write to the same record, so a person's change is tried again a few times. */
+const TRIES = 5;
+
+async function change(store: Store, at: At, part: (value: Agent) => Partial<Agent>): Promise<Stored<Agent>> {
+  const { tenant, site, agent } = at;
+  for (let tried = 0; tried < TRIES; tried++) {
+    const stored = await store.agents.get(tenant, site, agent);
+    if (stored === undefined) throw new SallyportError("api.not_found", `There is no agent ${agent} at site ${site}.`);
+    const updated = await store.agents.update(stored, { ...stored.value, ...part(stored.value) });
+    if (updated !== undefined) return updated;
+  }
+  throw new SallyportError("api.changed", "The agent's record was changed meanwhile.");
 }
 
 function view({ row, value }: Stored<Agent>): AgentView {
   const { status, kid, host, version, enrolledAt, seenAt, locked, draining } = value;
-  return { id: row.row, status, fingerprint: `SHA256:${kid}`, host, version, enrolledAt, seenAt, locked, draining };
+  const { maxSessions, reachedAt, canaryAt, canaryCode } = value;
+  return {
+    ...{ id: row.row, status, fingerprint: `SHA256:${kid}`, host, version, enrolledAt, seenAt, locked, draining },
+    ...{ maxSessions, reachedAt, canaryAt, canaryCode },
+  };
 }

@@ -18,6 +18,7 @@ const agent: RegisteredAgent = {
   status: "active",
   identity: pair.publicJwk,
   kid: pair.kid,
+  canary: null,
 };
 const report = { journal: null, policy: toBase64url(sha256()), locked: false, draining: true, version: "0.1.0" };
 const body = utf8(JSON.stringify(report));

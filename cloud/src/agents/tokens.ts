@@ -6,6 +6,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { parseJson } from "@sallyport/shared/protocol/hello.ts";
 import { type TokenAnswer, tokenBody } from "@sallyport/shared/schema/api.ts";
 import { randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
+import type { AgentHealth, SentCanary } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
 import { listenUrl, type SharedAccessRule, sharedAccessSignature } from "../relay.ts";
 import { pathOf } from "./hybrid-connections.ts";
@@ -40,6 +41,8 @@ export interface RegisteredAgent {
   readonly status: "active" | "pending" | "revoked";
   readonly identity: JWK;
   readonly kid: string;
+  /** The newest canary sent to it. */
+  readonly canary: SentCanary | null;
 }
 
 export type AgentReport = z.infer<typeof tokenBody>;
@@ -119,6 +122,12 @@ export async function issueToken(deps: TokenDeps, agent: RegisteredAgent, body: 
     keys: await deps.keysStatement(),
   };
 }
+
+/** What an agent that has heard nothing for a while is told: whether anything was sent. */
+export const answerHealth = (agent: RegisteredAgent, now: Date): AgentHealth => ({
+  serverTime: now.toISOString(),
+  canary: agent.canary,
+});
 
 function headerKid(compact: string): string | undefined {
   const header = z

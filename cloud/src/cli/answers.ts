@@ -22,6 +22,10 @@ export const agentView = z.object({
   seenAt: time.nullable(),
   locked: z.boolean(),
   draining: z.boolean(),
+  maxSessions: z.int().nullable(),
+  reachedAt: time.nullable(),
+  canaryAt: time.nullable(),
+  canaryCode: z.string().nullable(),
 }) satisfies z.ZodType<AgentView>;
 
 export const createdCode = z.object({ code: z.string(), expiresAt: time });

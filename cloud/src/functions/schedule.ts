@@ -1,6 +1,7 @@
 import { app } from "@azure/functions";
 import { guarded } from "../access/guard.ts";
-import { keys, orchestrator } from "../compose.ts";
+import { sendCanaries } from "../agents/canary.ts";
+import { keys, orchestrator, stopping } from "../compose.ts";
 import { reindex } from "../pulls/reindex.ts";
 import { tick } from "../pulls/tick.ts";
 
@@ -19,8 +20,8 @@ app.http("schedule-tick", {
   methods: ["POST"],
   authLevel: "anonymous",
   handler: guarded(keys, "schedule:tick", async () => {
-    const { pulls } = await orchestrator();
+    const { pulls, canaries } = await orchestrator();
     const report = await tick(pulls, Date.now());
-    return { ...report, reindexed: await reindex(pulls) };
+    return { ...report, reindexed: await reindex(pulls), canaries: await sendCanaries(canaries, stopping) };
   }),
 });

@@ -3,13 +3,14 @@ import { randomBytes } from "node:crypto";
 import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import type { JWK, Signer } from "@sallyport/shared/crypto/jws.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { type HelloRecord, verifyHello } from "@sallyport/shared/protocol/hello.ts";
-import { DEFAULT_WINDOW_BYTES, sealRequest } from "@sallyport/shared/protocol/request.ts";
+import type { Hello, HelloRecord } from "@sallyport/shared/protocol/hello.ts";
+import { DEFAULT_WINDOW_BYTES, type SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import type { Credential } from "@sallyport/shared/schema/api.ts";
 import type { WebSocket } from "ws";
 import { dial } from "./dial.ts";
-import { receive } from "./receive.ts";
-import type { OpenSession, SessionOutcome, SessionRequest } from "./session.ts";
+import { exchange } from "./exchange.ts";
+import { awaitHello } from "./hello.ts";
+import type { Consumer, OpenSession, SessionOutcome, SessionRequest } from "./session.ts";
 
 /** An active agent as the registry gives it, best first. */
 export interface Candidate {
@@ -29,36 +30,35 @@ export interface SessionDeps {
   /** Whether the agent is active and the key still its own: it may have been revoked while it was dialled. */
   isCurrent(tenant: string, site: string, candidate: Candidate): Promise<boolean>;
   credentialOf(tenant: string, connection: string): Promise<Credential>;
+  /** Counts a session with this agent until the answer is called. */
+  began(agent: string): () => void;
+  /** The agent answered a request, sealed: it is reached, and this is what its hello announces. */
+  reached(tenant: string, site: string, agent: string, hello: Hello): Promise<void>;
   /** A hello that was not the dialled agent's: somebody should look at it. */
   alert(what: string, facts: Readonly<Record<string, unknown>>): void;
 }
 
-const HELLO_MS = 20_000;
+type Refused = Extract<SessionOutcome, { ok: false }>;
 
 export function createOpenSession(deps: SessionDeps): OpenSession {
   return async (request, consumer, signal) => {
     const site = await deps.siteOf(request.tenant, request.connection);
-    const candidates = await deps.candidates(request.tenant, site);
-    let refusal: SessionOutcome = refused("agent.offline", `No agent of site ${site} is connected.`);
-    for (const candidate of candidates) {
-      const challenge = toBase64url(randomBytes(32));
-      const authorization = await deps.authorization(candidate.path);
-      const dialled = await dial(
-        { host: deps.relayHost, path: candidate.path, authorization, challenge, requestId: request.requestId },
-        signal,
-      );
-      if (dialled.ok) {
-        const session = { deps, request, site, candidate, challenge };
-        return await converse(session, dialled.socket, consumer, signal);
+    let refusal = refused("agent.offline", `No agent of site ${site} is connected.`, { status: 0 });
+    let broken: Refused | undefined;
+    for (const candidate of await deps.candidates(request.tenant, site)) {
+      const over = deps.began(candidate.id);
+      try {
+        const met = await meet({ deps, request, site, candidate }, signal);
+        if (met.ok) return await converse({ deps, request, site, candidate }, met, consumer, signal);
+        if (signal.aborted) return refused("request.cancelled", "The session was stopped before it began.", {});
+        if (met.connected) broken ??= met.refusal;
+        else refusal = met.refusal;
+      } finally {
+        over();
       }
-      if (signal.aborted) return refused("request.cancelled", "The session was stopped before it began.");
-      refusal = refused(
-        dialled.code,
-        `Agent ${candidate.id} of site ${site} did not take the session.`,
-        dialled.status,
-      );
     }
-    return refusal;
+    // One that came and was no good says more than one that did not come.
+    return broken ?? refusal;
   };
 }
 
@@ -67,75 +67,71 @@ interface Session {
   readonly request: SessionRequest;
   readonly site: string;
   readonly candidate: Candidate;
-  readonly challenge: string;
+}
+
+type Met =
+  | { readonly ok: true; readonly socket: WebSocket; readonly hello: HelloRecord }
+  | { readonly ok: false; readonly connected: boolean; readonly refusal: Refused };
+
+/** Dials an agent and takes its hello. Nothing was sealed where it is refused, so the next agent may be asked the same. */
+async function meet({ deps, request, site, candidate }: Session, signal: AbortSignal): Promise<Met> {
+  const { id, path, identity, kid } = candidate;
+  const challenge = toBase64url(randomBytes(32));
+  const authorization = await deps.authorization(path);
+  const { requestId } = request;
+  const dialled = await dial({ host: deps.relayHost, path, authorization, challenge, requestId }, signal);
+  if (!dialled.ok) {
+    const { code, status } = dialled;
+    const refusal = refused(code, `Agent ${id} of site ${site} did not take the session.`, { status });
+    return { ok: false, connected: false, refusal };
+  }
+  const { socket } = dialled;
+  try {
+    const hello = await awaitHello(socket, { agent: id, site, challenge, identity, kid }, signal);
+    if (!(await deps.isCurrent(request.tenant, site, candidate))) {
+      throw new SallyportError("agent.revoked", `Agent ${id} was revoked while it was dialled.`);
+    }
+    const { op } = request.operation;
+    if (!hello.hello.operations.includes(op)) {
+      throw new SallyportError("agent.version", `Agent ${id} does not offer ${op}.`, { operation: op });
+    }
+    return { ok: true, socket, hello };
+  } catch (thrown) {
+    socket.terminate();
+    if (!(thrown instanceof SallyportError)) throw thrown;
+    if (thrown.code === "protocol.hello") deps.alert("hello refused", { agent: id, site, ...thrown.detail });
+    return { ok: false, connected: true, refusal: refused(thrown.code, thrown.message, thrown.detail) };
+  }
 }
 
 async function converse(
   session: Session,
-  socket: WebSocket,
-  consumer: Parameters<OpenSession>[1],
+  { socket, hello }: Extract<Met, { ok: true }>,
+  consumer: Consumer,
   signal: AbortSignal,
 ): Promise<SessionOutcome> {
-  const { deps, request, site, candidate, challenge } = session;
-  let hello: HelloRecord;
-  try {
-    const message = await firstMessage(socket, signal);
-    hello = await verifyHello(message, {
-      agent: candidate.id,
-      site,
-      challenge,
-      identity: candidate.identity,
-      kid: candidate.kid,
-    });
-    if (!(await deps.isCurrent(request.tenant, site, candidate))) {
-      throw new SallyportError("agent.revoked", `Agent ${candidate.id} was revoked while it was dialled.`);
-    }
-    if (!hello.hello.operations.includes(request.operation.op)) {
-      throw new SallyportError("agent.version", `Agent ${candidate.id} does not offer ${request.operation.op}.`, {
-        operation: request.operation.op,
-      });
-    }
-  } catch (thrown) {
-    socket.terminate();
-    if (!(thrown instanceof SallyportError)) throw thrown;
-    if (thrown.code === "protocol.hello") deps.alert("hello refused", { agent: candidate.id, site, ...thrown.detail });
-    return { ok: false, code: thrown.code, message: thrown.message, detail: thrown.detail };
-  }
-  let sealed: Awaited<ReturnType<typeof sealRequest>>;
-  try {
-    sealed = await sealRequest(await payloadOf(session, hello), hello, deps.signer);
-  } catch (thrown) {
-    socket.terminate(); // an agent that waits for its request is busy with it
-    throw thrown;
-  }
-  const receiving = receive(
-    { send: (bytes) => socket.send(bytes), close: (code, reason) => socket.close(code, reason) },
+  const { deps, request, site, candidate } = session;
+  consumer.servedBy?.(() => deps.isCurrent(request.tenant, site, candidate));
+  const outcome = await exchange(
+    { socket, hello, signer: deps.signer },
+    () => payloadOf(session, hello),
     consumer,
-    {
-      keys: sealed.keys,
-      limits: request.limits,
-      windowBytes: DEFAULT_WINDOW_BYTES,
-      agent: candidate.id,
-      policy: hello.hello.policy,
-    },
     signal,
   );
-  socket.on("message", (data: Buffer, isBinary) => receiving.message(isBinary ? data : Buffer.of(0)));
-  socket.on("close", () => receiving.closed());
-  if (socket.readyState === socket.OPEN) socket.send(sealed.record);
-  else receiving.closed(); // while the request was sealed
-  try {
-    return await receiving.outcome;
-  } finally {
-    // A peer that does not answer the close must not keep the socket.
-    setTimeout(() => socket.terminate(), 2_000).unref();
+  // An error of the agent's own is an answer; what the protocol makes of silence is none.
+  if (outcome.ok || !outcome.code.startsWith("protocol.")) {
+    await deps.reached(request.tenant, site, candidate.id, hello.hello).catch(() => undefined);
   }
+  return outcome;
 }
 
-async function payloadOf({ deps, request, site, candidate }: Session, hello: HelloRecord) {
+async function payloadOf(
+  { deps, request, site, candidate }: Session,
+  hello: HelloRecord,
+): Promise<SessionRequestPayload> {
   const stored = await deps.credentialOf(request.tenant, request.connection);
   return {
-    v: 1 as const,
+    v: 1,
     id: request.requestId,
     hello: toBase64url(hello.hash),
     agent: candidate.id,
@@ -147,40 +143,15 @@ async function payloadOf({ deps, request, site, candidate }: Session, hello: Hel
     ...(request.run === undefined ? {} : { run: request.run }),
     iat: Math.floor(Date.now() / 1000),
     operation: request.operation,
-    credential: { form: "plain" as const, user: stored.user, password: stored.password, signIn: stored.signIn },
+    credential: { form: "plain", user: stored.user, password: stored.password, signIn: stored.signIn },
     limits: request.limits,
     window: DEFAULT_WINDOW_BYTES,
   };
 }
 
-/** The agent speaks first; anything but one binary message within the time is no hello. */
-function firstMessage(socket: WebSocket, signal: AbortSignal): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const settle = (act: () => void) => {
-      clearTimeout(timer);
-      socket.off("message", onMessage);
-      socket.off("close", onClose);
-      signal.removeEventListener("abort", onAbort);
-      act();
-    };
-    const onMessage = (data: Buffer, isBinary: boolean) =>
-      settle(() => (isBinary ? resolve(data) : reject(new SallyportError("protocol.order", "The agent sent text."))));
-    const onClose = () =>
-      settle(() => reject(new SallyportError("protocol.truncated", "The session closed before the hello.")));
-    const onAbort = () =>
-      settle(() => reject(new SallyportError("request.cancelled", "The session was stopped before it began.")));
-    const timer = setTimeout(
-      () => settle(() => reject(new SallyportError("protocol.silent", "No hello came in time."))),
-      HELLO_MS,
-    );
-    socket.on("message", onMessage);
-    socket.on("close", onClose);
-    socket.resume();
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
-  });
-}
-
-function refused(code: Extract<SessionOutcome, { ok: false }>["code"], message: string, status = 0): SessionOutcome {
-  return { ok: false, code, message, detail: { status } };
-}
+const refused = (code: Refused["code"], message: string, detail: Refused["detail"]): Refused => ({
+  ok: false,
+  code,
+  message,
+  detail,
+});

@@ -170,6 +170,7 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
         return end(() => resolve({ ok: true, ...message.body }));
       }
       case "result":
+        if (consumer.result !== undefined) return consumer.result(message.bytes);
         throw new SallyportError("protocol.order", "A result came for an operation that gives none.");
       case "progress":
       case "credit":

@@ -5,6 +5,7 @@
  */
 import type { TableClient } from "@azure/data-tables";
 import { base64url, nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
+import { sentCanary } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
 import { keyed } from "./keyed.ts";
 import type { Stored } from "./record.ts";
@@ -31,9 +32,14 @@ export const agentRecord = z.object({
   policy: sha256Text.nullable(),
   locked: z.boolean(),
   draining: z.boolean(),
-  /** When a session or a canary last succeeded. */
+  /** What it announced last, by a token request, a hello or a canary; null until then. */
+  maxSessions: z.int().min(1).max(1000).nullable(),
+  /** When a session or a canary last succeeded, and when a canary did. */
   reachedAt: z.iso.datetime().nullable(),
   canaryAt: z.iso.datetime().nullable(),
+  /** The newest canary sent, and what became of it: null while it is under way and when it was answered. */
+  canary: sentCanary.nullable(),
+  canaryCode: z.string().max(64).nullable(),
 });
 export type Agent = z.infer<typeof agentRecord>;
 
@@ -50,6 +56,8 @@ export interface AgentStore {
   update(stored: Stored<Agent>, value: Agent): Promise<Stored<Agent> | undefined>;
   /** The id is each record's `row.row`. */
   list(tenant: string, site: string): Promise<Stored<Agent>[]>;
+  /** The active agents of all tenants, by a scan of the table: a storage operation for each thousand rows of it. */
+  active(): Promise<Stored<Agent>[]>;
 }
 
 export function agentStore(table: TableClient): AgentStore {
@@ -76,5 +84,7 @@ export function agentStore(table: TableClient): AgentStore {
     },
     update: records.update,
     list: (tenant, site) => records.list(partition(tenant, site)),
+    // Places have no status, so the filter leaves them out.
+    active: () => records.scan("status eq 'active'"),
   };
 }

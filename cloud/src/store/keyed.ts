@@ -2,7 +2,7 @@
 import type { TableClient } from "@azure/data-tables";
 import type { z } from "zod";
 import { fromRow, type Stored, toProperties } from "./record.ts";
-import { type Change, commit, range, read, removeUnchanged } from "./tables.ts";
+import { type Change, commit, range, read, removeUnchanged, scan } from "./tables.ts";
 
 export interface Keyed<T> {
   readonly table: TableClient;
@@ -15,6 +15,8 @@ export interface Keyed<T> {
   remove(stored: Stored<T>): Promise<boolean>;
   /** A partition in the order of its row keys; `most` is 1,000 by default. */
   list(partition: string, most?: number): Promise<Stored<T>[]>;
+  /** All partitions, by an OData filter. */
+  scan(filter: string): Promise<Stored<T>[]>;
 }
 
 export function keyed<S extends z.ZodObject>(table: TableClient, schema: S): Keyed<z.infer<S>> {
@@ -47,5 +49,6 @@ export function keyed<S extends z.ZodObject>(table: TableClient, schema: S): Key
       }
       return found;
     },
+    scan: async (filter) => (await Array.fromAsync(scan(table, filter))).map((row) => fromRow(schema, row)),
   };
 }

@@ -110,6 +110,9 @@ test("an agent is found by its id alone, and of two changes one wins", async () 
     draining: false,
     reachedAt: null,
     canaryAt: null,
+    maxSessions: null,
+    canary: null,
+    canaryCode: null,
   };
   assert.equal(await store.agents.insert(`${id}1`, agent), true);
   assert.equal(await store.agents.insert(`${id}1`, { ...agent, site: "other" }), false);

@@ -122,6 +122,12 @@ export async function* range(
   for await (const entity of list) yield toRow(entity, undefined);
 }
 
+/** Reads the entities of all partitions that a filter takes: the whole table is scanned, a thousand rows an operation. */
+export async function* scan(table: TableClient, filter: string): AsyncGenerator<Row> {
+  const list = table.listEntities<Record<string, unknown>>({ queryOptions: { filter } });
+  for await (const entity of list) yield toRow(entity, undefined);
+}
+
 /** Deletes one entity if nobody changed it since it was read; false when somebody did or it is gone. */
 export async function removeUnchanged(table: TableClient, row: Row, signal?: AbortSignal): Promise<boolean> {
   const options = { etag: row.etag, ...(signal ? { abortSignal: signal } : {}) };

@@ -178,6 +178,8 @@ export const tokenBody = z.object({
   locked: z.boolean(),
   draining: z.boolean(),
   version: z.string().max(64),
+  /** Sessions that the agent serves at once, by its owner's configuration. */
+  maxSessions: z.int().min(1).max(1000).optional(),
 });
 
 export const tokenAnswer = z.object({

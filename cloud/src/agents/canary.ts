@@ -1,0 +1,130 @@
+/**
+ * The canary: the orchestrator pings every approved agent from end to end, so that one that looks connected and receives
+ * nothing is noticed on both sides. An agent that served a session since needs none: a listener costs money, and so does a
+ * sender. Storage operations: one for each thousand rows of table `agents` (three an agent) a tick, and two for each canary.
+ */
+import type { ErrorCode } from "@sallyport/shared/protocol/errors.ts";
+import type { Hello } from "@sallyport/shared/protocol/hello.ts";
+import type { Ping } from "../sessions/ping.ts";
+import type { Agent } from "../store/agents.ts";
+import type { Store } from "../store/open.ts";
+import type { Stored } from "../store/record.ts";
+import { candidateOf } from "./directory.ts";
+
+export interface CanaryDeps {
+  readonly store: Pick<Store, "agents">;
+  readonly ping: Ping;
+  /** How long an agent may go unproven. */
+  readonly canarySeconds: number;
+  now(): Date;
+  random(bytes: number): Buffer;
+  log(what: string, facts: Readonly<Record<string, unknown>>): void;
+}
+
+export interface CanaryReport {
+  readonly agents: number;
+  readonly sent: number;
+  readonly answered: number;
+}
+
+/** Canaries under way at a time: an agent that hangs holds one of them for a minute at most. */
+const AT_ONCE = 8;
+/** The timer's period; what one tick does not get to, the next one does. */
+const TICK_SECONDS = 60;
+const FEWEST = 16;
+
+/**
+ * Pings the agents that are due, the longest unproven first, and no more than their share of a period: so that a thousand
+ * that came back together are dialled over five minutes, now and ever after.
+ */
+export async function sendCanaries(deps: CanaryDeps, signal: AbortSignal): Promise<CanaryReport> {
+  const agents = await deps.store.agents.active();
+  const due = chooseDue(agents, deps.canarySeconds, deps.now().getTime());
+  let sent = 0;
+  let answered = 0;
+  const next = due.values();
+  const worker = async (): Promise<void> => {
+    for (const agent of next) {
+      if (signal.aborted) return;
+      const code = await sendOne(deps, agent, signal);
+      if (code !== "changed") sent += 1;
+      if (code === null) answered += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return { agents: agents.length, sent, answered };
+}
+
+/** Those whose last proof, or canary, is as old as the period; the oldest first, a tick's share of them. */
+export function chooseDue(agents: readonly Stored<Agent>[], canarySeconds: number, nowMs: number): Stored<Agent>[] {
+  const share = Math.max(FEWEST, Math.ceil((agents.length * TICK_SECONDS * 1.25) / canarySeconds));
+  return agents
+    .map((agent) => ({ agent, lastMs: lastProofMs(agent.value) }))
+    .filter(({ lastMs }) => nowMs - lastMs >= canarySeconds * 1000)
+    .sort((a, b) => a.lastMs - b.lastMs)
+    .slice(0, share)
+    .map(({ agent }) => agent);
+}
+
+const lastProofMs = ({ reachedAt, canary }: Agent): number =>
+  Math.max(...[reachedAt, canary?.sentAt].map((at) => (at ? Date.parse(at) : Number.NEGATIVE_INFINITY)));
+
+/** Null when it was answered; `changed` when somebody else was at the record, and nothing was sent. */
+async function sendOne(
+  deps: CanaryDeps,
+  agent: Stored<Agent>,
+  signal: AbortSignal,
+): Promise<ErrorCode | "changed" | null> {
+  const { agents } = deps.store;
+  const id = deps.random(16).toString("hex");
+  const { tenant, site } = agent.value;
+  // Before it is dialled: an agent that hears nothing asks what was sent.
+  const canary = { id, sentAt: deps.now().toISOString() };
+  const noted = await agents.update(agent, { ...agent.value, canary, canaryCode: null });
+  if (noted === undefined) return "changed";
+  const outcome = await deps
+    .ping({ ...candidateOf(noted), tenant, site }, id, signal)
+    .catch((thrown: unknown) => ({ ok: false as const, code: "api.internal" as const, thrown }));
+  if (!outcome.ok) deps.log("canary not answered", { agent: agent.row.row, ...outcome, ok: undefined });
+  const code = outcome.ok ? null : outcome.code;
+  const at = deps.now().toISOString();
+  const found = outcome.ok ? { ...announced(outcome.state), reachedAt: at, canaryAt: at } : {};
+  await change(agents, noted, (value) => (value.canary?.id === id ? { ...found, canaryCode: code } : {}));
+  return code;
+}
+
+/** What a session shows of its agent. Written at most twice in a canary's period: a busy agent must not cost a write each. */
+export async function noteReached(
+  deps: Pick<CanaryDeps, "store" | "canarySeconds" | "now">,
+  at: { readonly tenant: string; readonly site: string; readonly agent: string },
+  hello: Pick<Hello, "version" | "policy" | "maxSessions">,
+): Promise<void> {
+  const { agents } = deps.store;
+  const stored = await agents.get(at.tenant, at.site, at.agent);
+  if (stored === undefined) return;
+  const { reachedAt, maxSessions, policy } = stored.value;
+  const isRecent = reachedAt !== null && deps.now().getTime() - Date.parse(reachedAt) < (deps.canarySeconds * 1000) / 2;
+  if (isRecent && maxSessions === hello.maxSessions && policy === hello.policy) return;
+  await change(agents, stored, () => ({ ...announced(hello), reachedAt: deps.now().toISOString() }));
+}
+
+const announced = <T extends Pick<Agent, "version"> & { readonly policy: string; readonly maxSessions: number }>(
+  said: T & Partial<Pick<Agent, "locked" | "draining">>,
+): Partial<Agent> => ({
+  version: said.version,
+  policy: said.policy,
+  maxSessions: said.maxSessions,
+  ...(said.locked === undefined ? {} : { locked: said.locked }),
+  ...(said.draining === undefined ? {} : { draining: said.draining }),
+});
+
+/** Once more on the newest record when somebody else was there first; what then loses again is told by the next canary. */
+async function change(
+  agents: Store["agents"],
+  stored: Stored<Agent>,
+  part: (value: Agent) => Partial<Agent>,
+): Promise<void> {
+  if ((await agents.update(stored, { ...stored.value, ...part(stored.value) })) !== undefined) return;
+  const now = await agents.get(stored.value.tenant, stored.value.site, stored.row.row);
+  if (now !== undefined) await agents.update(now, { ...now.value, ...part(now.value) });
+}

@@ -1,0 +1,52 @@
+/** The one request out, and what comes back for it, over a session whose hello was checked. */
+import type { Signer } from "@sallyport/shared/crypto/jws.ts";
+import type { HelloRecord } from "@sallyport/shared/protocol/hello.ts";
+import { type SessionRequestPayload, sealRequest } from "@sallyport/shared/protocol/request.ts";
+import type { WebSocket } from "ws";
+import { receive } from "./receive.ts";
+import type { Consumer, SessionOutcome } from "./session.ts";
+
+/** A peer that does not answer the close must not keep the socket. */
+const CLOSE_MS = 2_000;
+
+/**
+ * Seals the request to the hello's key and receives until the last frame. The socket is ended whatever happens.
+ * @throws what making the payload, signing it, or the consumer throws
+ */
+export async function exchange(
+  { socket, hello, signer }: { readonly socket: WebSocket; readonly hello: HelloRecord; readonly signer: Signer },
+  payloadOf: () => Promise<SessionRequestPayload>,
+  consumer: Consumer,
+  signal: AbortSignal,
+): Promise<SessionOutcome> {
+  let payload: SessionRequestPayload;
+  let sealed: Awaited<ReturnType<typeof sealRequest>>;
+  try {
+    payload = await payloadOf();
+    sealed = await sealRequest(payload, hello, signer);
+  } catch (thrown) {
+    socket.terminate(); // an agent that waits for its request is busy with it
+    throw thrown;
+  }
+  const receiving = receive(
+    { send: (bytes) => socket.send(bytes), close: (code, reason) => socket.close(code, reason) },
+    consumer,
+    {
+      keys: sealed.keys,
+      limits: payload.limits,
+      windowBytes: payload.window,
+      agent: payload.agent,
+      policy: hello.hello.policy,
+    },
+    signal,
+  );
+  socket.on("message", (data: Buffer, isBinary) => receiving.message(isBinary ? data : Buffer.of(0)));
+  socket.on("close", () => receiving.closed());
+  if (socket.readyState === socket.OPEN) socket.send(sealed.record);
+  else receiving.closed(); // while the request was sealed
+  try {
+    return await receiving.outcome;
+  } finally {
+    setTimeout(() => socket.terminate(), CLOSE_MS).unref();
+  }
+}
