@@ -146,3 +146,14 @@ test("bulk load stamps rowversions, refuses duplicates whole, and obeys transact
   await ask(one, "ROLLBACK");
   assert.deepEqual(await ask(one, "SELECT COUNT(*) FROM dbo.B"), [[2]]);
 });
+
+test("a snapshot is refused where the database allows none", async () => {
+  await tds.sql("ALTER DATABASE ERP SET ALLOW_SNAPSHOT_ISOLATION OFF");
+  const state = "SELECT snapshot_isolation_state FROM sys.databases WHERE name = DB_NAME()";
+  assert.deepEqual(await ask(two, state), [[0]]);
+  await ask(two, "SET TRANSACTION ISOLATION LEVEL SNAPSHOT; BEGIN TRAN");
+  assert.equal(await errorNumber(ask(two, "SELECT COUNT(*) FROM dbo.T")), 3952);
+  assert.deepEqual(await ask(two, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; SELECT @@TRANCOUNT"), [[0]]);
+  await tds.sql("ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON");
+  assert.deepEqual(await ask(two, state), [[1]]);
+});

@@ -22,6 +22,8 @@ export type ConnectionFault =
   | { readonly kind: "refuse" }
   /** Waits before LOGIN7 is answered. */
   | { readonly kind: "loginDelay"; readonly delayMs: number }
+  /** Refuses the login with this error, for example 18486, whoever it is. */
+  | { readonly kind: "loginError"; readonly number: SqlErrorNumber }
   /** Shows another certificate. */
   | { readonly kind: "certificate"; readonly key: string; readonly cert: string };
 
@@ -49,8 +51,13 @@ interface Entry {
   left: number;
 }
 
-const isRowFault = (fault: Fault): fault is RowFault =>
-  fault.kind !== "refuse" && fault.kind !== "loginDelay" && fault.kind !== "certificate";
+const CONNECTION_FAULTS: ReadonlySet<string> = new Set<ConnectionFault["kind"]>([
+  "refuse",
+  "loginDelay",
+  "loginError",
+  "certificate",
+]);
+const isRowFault = (fault: Fault): fault is RowFault => !CONNECTION_FAULTS.has(fault.kind);
 
 export function createFaults(): Faults {
   let entries: Entry[] = [];

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type DirectResult, runDirectly } from "./direct.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import type { LogEntry } from "./log.ts";
+import { cleanUp } from "./sql/change-tracking.ts";
 import type { Server } from "./sql/principals.ts";
 import { closeSession, openSession } from "./sql/sessions.ts";
 import type { Login, State } from "./sql/state.ts";
@@ -49,6 +50,8 @@ export interface Tds {
     commit(text: string): Promise<void>;
     rollback(): void;
   };
+  /** What retention does in time: Change Tracking forgets the changes up to that version. */
+  cleanUpChanges(version: bigint, database?: string): void;
   /** Closes the listener and every connection, and removes what it made. */
   close(): Promise<void>;
 }
@@ -132,6 +135,13 @@ export async function startTds(options: TdsOptions): Promise<Tds> {
         },
         rollback: () => void store.activeVersions.delete(holder),
       };
+    },
+    cleanUpChanges(version, database = defaultDatabase) {
+      const store = stores.get(database.toLowerCase());
+      if (store === undefined) throw new RangeError(`no database ${database}`);
+      const sqlite = store.connect();
+      cleanUp(sqlite, version);
+      sqlite.close();
     },
     async close() {
       const closed = new Promise((done) => listener.close(done));

@@ -74,6 +74,13 @@ export type Source =
       readonly columns: readonly string[];
     }
   | {
+      /** CHANGETABLE(CHANGES t, since). */
+      readonly is: "changes";
+      readonly name: readonly string[];
+      readonly since: Expression;
+      readonly alias: string;
+    }
+  | {
       readonly is: "join";
       readonly kind: "INNER" | "LEFT" | "RIGHT" | "FULL" | "CROSS";
       readonly left: Source;
@@ -174,6 +181,16 @@ export type StatementBody =
       readonly ifExists: boolean;
       readonly on: readonly string[] | null;
     }
+  | { readonly is: "trackTable"; readonly table: readonly string[]; readonly on: boolean }
+  | {
+      readonly is: "trackDatabase";
+      readonly database: string | null;
+      readonly on: boolean;
+      readonly retention: number;
+      /** 1 minutes, 2 hours, 3 days. */
+      readonly units: number;
+    }
+  | { readonly is: "allowSnapshot"; readonly database: string | null; readonly on: boolean }
   | { readonly is: "createSchema"; readonly name: string }
   | {
       readonly is: "principal";

@@ -1,6 +1,8 @@
 /** FROM: tables, views, derived tables, VALUES and joins. */
 import { sqlError } from "../values/errors.ts";
+import { sqlType } from "../values/type.ts";
 import type { Source } from "./ast.ts";
+import { bindChanges } from "./bind-changes.ts";
 import { bindCondition, bindValue } from "./bind-expression.ts";
 import { type Binding, type Bound, commonType, converted, INT, type Scope, type ScopeColumn } from "./bound.ts";
 import { isTemporary, quoteName, splitName, type Table, tableKey } from "./catalog.ts";
@@ -38,6 +40,14 @@ export function bindSource(binding: Binding, scope: Scope, source: Source): stri
     }
     case "values":
       return bindValues(binding, scope, source);
+    case "changes":
+      return bindChanges(
+        binding,
+        scope,
+        requireTable(binding.state, source.name),
+        converted(binding, bindValue(binding, scope.parent, source.since), sqlType("bigint")).sql,
+        source.alias,
+      );
     case "join": {
       const left = bindSource(binding, scope, source.left);
       const right = bindSource(binding, scope, source.right);

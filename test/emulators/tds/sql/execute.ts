@@ -9,6 +9,7 @@ import { type evaluate, evaluateAs, holds, type OnError, type Run } from "./run.
 import { runDelete, runInsert, runTruncate, runUpdate } from "./run-change.ts";
 import { runDefinition } from "./run-define.ts";
 import { runQuery } from "./run-query.ts";
+import { requireOwner, trackDatabase, trackTable } from "./run-tracking.ts";
 import { openDatabase, serverOf } from "./sessions.ts";
 import { setOption } from "./set-option.ts";
 import { begin, commit, rollback } from "./transactions.ts";
@@ -72,6 +73,15 @@ async function runStatement(run: Run, statement: Statement, onError: OnError): P
     case "addKey":
     case "drop":
       return runDefinition(run, statement);
+    case "trackTable":
+      return trackTable(run, statement);
+    case "trackDatabase":
+      return trackDatabase(run, statement);
+    case "allowSnapshot":
+      requireOwner(state, statement.database);
+      state.store.allowSnapshot(statement.on);
+      sink.done(null, 0);
+      return;
     case "principal":
       changePrincipal(serverOf(state), state, statement);
       sink.done(null, 0);

@@ -1,4 +1,4 @@
-/** CREATE, ALTER, DROP and INSERT BULK. */
+/** CREATE, DROP and INSERT BULK. */
 import { sqlType } from "../values/type.ts";
 import type { ColumnDefinition, Expression, KeyDefinition, StatementBody } from "./ast.ts";
 import {
@@ -17,7 +17,7 @@ import {
   withCollation,
 } from "./cursor.ts";
 import { parseExpression } from "./parse-expression.ts";
-import { parseCreatePrincipal, parseDropPrincipal, parseMember } from "./parse-principal.ts";
+import { parseCreatePrincipal, parseDropPrincipal } from "./parse-principal.ts";
 import { parseQuery } from "./parse-query.ts";
 
 export function parseCreate(cursor: Cursor): StatementBody {
@@ -64,7 +64,8 @@ function createTable(cursor: Cursor): StatementBody {
   return { is: "createTable", table, columns, keys };
 }
 
-function tableKey(cursor: Cursor): KeyDefinition | null {
+/** A key of a table, where one is next. */
+export function tableKey(cursor: Cursor): KeyDefinition | null {
   const called = take(cursor, "CONSTRAINT") ? name(cursor) : null;
   const primary = take(cursor, "PRIMARY", "KEY");
   if (!primary && !take(cursor, "UNIQUE")) {
@@ -140,17 +141,6 @@ export function parseDrop(cursor: Cursor): StatementBody {
   const names = list(cursor, dottedName);
   const on = kind === "INDEX" && take(cursor, "ON") ? dottedName(cursor) : null;
   return { is: "drop", kind, names, ifExists, on };
-}
-
-/** `ALTER TABLE t ADD CONSTRAINT k PRIMARY KEY (…)` and `ALTER ROLE r ADD MEMBER u`; other changes are refused. */
-export function parseAlter(cursor: Cursor): StatementBody {
-  if (take(cursor, "ROLE") || take(cursor, "SERVER", "ROLE")) return parseMember(cursor);
-  expect(cursor, "TABLE");
-  const table = dottedName(cursor);
-  expect(cursor, "ADD");
-  const key = tableKey(cursor);
-  if (key === null) throw syntaxError(peek(cursor));
-  return { is: "addKey", table, key };
 }
 
 /** `INSERT BULK t ([a] int, …) WITH (…)`, as drivers announce a bulk load [MS-TDS 2.2.6.1]. */

@@ -144,10 +144,19 @@ function joinKind(cursor: Cursor): "INNER" | "LEFT" | "RIGHT" | "FULL" | "CROSS"
 function parseSource(cursor: Cursor): Source {
   const token = peek(cursor);
   if (take(cursor, "(")) return parenthesisedSource(cursor);
+  if (take(cursor, "CHANGETABLE", "(", "CHANGES")) return changesOf(cursor);
   const table = dottedName(cursor);
   const alias = optionalAlias(cursor);
   tableHints(cursor);
   return { is: "table", name: table, alias, token };
+}
+
+function changesOf(cursor: Cursor): Source {
+  const table = dottedName(cursor);
+  expect(cursor, ",");
+  const since = parseExpression(cursor);
+  expect(cursor, ")");
+  return { is: "changes", name: table, since, alias: requiredAlias(cursor) };
 }
 
 function parenthesisedSource(cursor: Cursor): Source {

@@ -16,7 +16,8 @@ import {
   take,
 } from "./cursor.ts";
 import { tokenize } from "./lexer.ts";
-import { parseAlter, parseCreate, parseDrop, parseInsertBulk } from "./parse-ddl.ts";
+import { parseAlter } from "./parse-alter.ts";
+import { parseCreate, parseDrop, parseInsertBulk } from "./parse-ddl.ts";
 import { parseExpression } from "./parse-expression.ts";
 import { parseGrant } from "./parse-principal.ts";
 import { parseFrom, parseQuery, parseTop, selectItem, tableHints } from "./parse-query.ts";

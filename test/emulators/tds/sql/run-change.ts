@@ -8,6 +8,7 @@ import { bindCondition, bindValue } from "./bind-expression.ts";
 import { bindSource, requireTable, tableColumns } from "./bind-source.ts";
 import { type Binding, type Bound, constant, keptAlike, literalSql, type Scope } from "./bound.ts";
 import { type Column, columnOf, isTemporary, primaryKey, quoteName, requireColumn, type Table } from "./catalog.ts";
+import { truncated } from "./change-tracking.ts";
 import { isAdmin, may } from "./rights.ts";
 import { DELETE_COMMAND, INSERT_COMMAND, newBinding, type Run, SELECT_COMMAND, UPDATE_COMMAND } from "./run.ts";
 import { typeIndex } from "./runtime.ts";
@@ -255,7 +256,10 @@ export async function runTruncate(run: Run, parts: readonly string[]): Promise<v
   const { state } = run;
   const table = requireTable(state, parts);
   requireChange(state, table, "ALTER");
-  await write(state, run.signal, () => state.sqlite.exec(`DELETE FROM ${table.sqlite}`));
+  await write(state, run.signal, () => {
+    state.sqlite.exec(`DELETE FROM ${table.sqlite}`);
+    truncated(state.sqlite, table);
+  });
   const [identity] = table.columns.flatMap((column) => column.identity ?? []);
   if (identity !== undefined) state.store.identities.set(table.objectId, identity.seed);
   run.sink.done(null, 0);

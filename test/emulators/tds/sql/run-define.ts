@@ -4,6 +4,7 @@ import { describe, isString, type SqlType } from "../values/type.ts";
 import type { Statement } from "./ast.ts";
 import { requireTable } from "./bind-source.ts";
 import { type Column, isTemporary, quoteName, splitName, type Table, tableKey } from "./catalog.ts";
+import { forgetTable } from "./change-tracking.ts";
 import { applyToCatalog, tableOf } from "./define.ts";
 import { isAdmin } from "./rights.ts";
 import { queryOf, type Run } from "./run.ts";
@@ -186,6 +187,7 @@ function drop(state: State, statement: Statement & { is: "drop" }): void {
       state.sqlite.exec(`DROP INDEX ${quoteName(`${table.objectId}.${name[0]}`)}`);
     } else if (statement.kind !== "SCHEMA") {
       const table = requireTable(state, name);
+      forgetTable(state.sqlite, table);
       if (table.view === null) state.sqlite.exec(`DROP TABLE ${table.sqlite}`);
       state.store.identities.delete(table.objectId);
       if (isTemporary(table.name)) {

@@ -177,8 +177,6 @@ const server: Readonly<Record<string, readonly [SqlType, Body]>> = {
   scope_identity: [sqlType("numeric", { precision: 38, scale: 0 }), () => null],
   context_info: [sqlType("varbinary", { length: 128 }), (state) => state.contextInfo],
   xact_state: [sqlType("smallint"), (state) => (state.transaction === null ? 0 : state.transaction.doomed ? -1 : 1)],
-  change_tracking_current_version: [sqlType("bigint"), () => null],
-  change_tracking_min_valid_version: [sqlType("bigint"), () => null],
 };
 
 // These differ from one call to the next, or are no plain answer of their arguments: never folded into the text.
@@ -186,9 +184,25 @@ const SESSION_VALUES: Readonly<Record<string, (state: State) => SqlValue>> = {
   scope_identity: (state) => state.identity,
 };
 
+// What the session's connection sees of it, so that a snapshot has its own version.
+const TRACKED: Readonly<Record<string, (state: State, args: readonly Bound[]) => string | null>> = {
+  change_tracking_current_version: () =>
+    '(SELECT version FROM "#tracking" WHERE EXISTS (SELECT 1 FROM "sys.change_tracking_databases"))',
+  change_tracking_min_valid_version: (state, [of]) => {
+    const table = byId(state.store.catalog, of?.constant);
+    if (table === undefined || !may(state.login, "VIEW CHANGE TRACKING", table.schema, table.name)) return null;
+    return `(SELECT min_valid_version FROM "sys.change_tracking_tables" WHERE object_id = ${table.objectId})`;
+  },
+};
+
 /** Throws error 195 for a name that is no function here. */
 export function serverFunction(context: CallContext, args: readonly Bound[]): Bound {
   const { binding, expression } = context;
+  const tracked = TRACKED[expression.name];
+  if (tracked !== undefined) {
+    const sql = tracked(binding.state, args);
+    return sql === null ? constant(binding, null, sqlType("bigint")) : computed(sql, sqlType("bigint"));
+  }
   const found = server[expression.name];
   if (found === undefined) {
     const error = expression.name.includes(".") ? syntaxError(expression.token) : sqlError(195, expression.name);

@@ -1,6 +1,7 @@
 /** One database of the emulated server: its SQLite file, its catalog, its write lock and its rowversions. */
 import { DatabaseSync } from "node:sqlite";
 import { type Catalog, emptyCatalog, quoteName } from "./catalog.ts";
+import { TRACKING_TABLE } from "./change-tracking.ts";
 import { applyToCatalog } from "./define.ts";
 import { parseBatch } from "./parse.ts";
 import { fillDatabases, fillSystemTables, SYSTEM_TABLES } from "./system-tables.ts";
@@ -20,14 +21,19 @@ export interface Store {
   readonly identities: Map<number, bigint>;
   /** Lower-case names of users that CREATE USER made. */
   readonly users: Set<string>;
+  /** ALLOW_SNAPSHOT_ISOLATION: on until it is switched off. */
+  readonly snapshotAllowed: boolean;
+  allowSnapshot(on: boolean): void;
   /** A connection of its own for each session, so that readers see committed data only. */
   connect(): DatabaseSync;
   /** Builds the catalog again from the statements that SQLite remembers: after a rollback. */
   reload(sqlite: DatabaseSync): void;
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 export function openStore(path: string, database: string, databases: readonly string[]): Store {
-  const store: Store = {
+  const store: Writable<Store> = {
     database,
     databases,
     lock: createWriteLock(),
@@ -36,6 +42,17 @@ export function openStore(path: string, database: string, databases: readonly st
     activeVersions: new Map(),
     identities: new Map(),
     users: new Set(),
+    snapshotAllowed: true,
+    allowSnapshot(on) {
+      store.snapshotAllowed = on;
+      const sqlite = store.connect();
+      sqlite
+        .prepare(
+          'UPDATE "sys.databases" SET snapshot_isolation_state = ?, snapshot_isolation_state_desc = ? WHERE name = ?',
+        )
+        .run(on ? 1 : 0, on ? "ON" : "OFF", database);
+      sqlite.close();
+    },
     connect() {
       const sqlite = new DatabaseSync(path);
       sqlite.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY;");
@@ -54,7 +71,7 @@ export function openStore(path: string, database: string, databases: readonly st
   const known = sqlite.prepare("SELECT 1 FROM sqlite_master WHERE name = '#ddl'").get() !== undefined;
   if (!known) {
     sqlite.exec('CREATE TABLE "#ddl" (seq INTEGER PRIMARY KEY, text TEXT); CREATE TABLE "#version" (last INTEGER);');
-    sqlite.exec('INSERT INTO "#version" VALUES (2000)');
+    sqlite.exec(`INSERT INTO "#version" VALUES (2000); ${TRACKING_TABLE}`);
   }
   store.reload(sqlite);
   for (const table of store.catalog.tables.values()) {

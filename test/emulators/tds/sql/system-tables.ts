@@ -33,7 +33,8 @@ CREATE TABLE sys.databases (name sysname NOT NULL, database_id int NOT NULL, com
   collation_name sysname NULL, state tinyint NULL, state_desc nvarchar(60) NULL, is_read_only bit NULL,
   snapshot_isolation_state tinyint NULL, snapshot_isolation_state_desc nvarchar(60) NULL,
   is_read_committed_snapshot_on bit NULL, recovery_model_desc nvarchar(60) NULL, is_cdc_enabled bit NOT NULL);
-CREATE TABLE sys.change_tracking_databases (database_id int NOT NULL, is_auto_cleanup_on tinyint NULL, retention_period int NULL);
+CREATE TABLE sys.change_tracking_databases (database_id int NOT NULL, is_auto_cleanup_on tinyint NULL, retention_period int NULL,
+  retention_period_units tinyint NULL);
 CREATE TABLE sys.change_tracking_tables (object_id int NOT NULL, is_track_columns_updated_on bit NOT NULL,
   min_valid_version bigint NULL, begin_version bigint NULL, cleanup_version bigint NULL);
 CREATE VIEW INFORMATION_SCHEMA.TABLES AS SELECT DB_NAME() AS TABLE_CATALOG, s.name AS TABLE_SCHEMA, o.name AS TABLE_NAME,

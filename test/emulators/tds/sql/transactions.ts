@@ -3,6 +3,7 @@
  * SQLite's transaction starts at the first write; the stricter levels start it at the first read.
  */
 import { sqlError } from "../values/errors.ts";
+import { COMMIT_VERSION } from "./change-tracking.ts";
 import { fromSqlite } from "./sqlite-errors.ts";
 import type { State, Transaction } from "./state.ts";
 
@@ -30,10 +31,17 @@ const PINNED = new Set(["SNAPSHOT", "SERIALIZABLE", "REPEATABLE READ"]);
 /** Called before a read: pins the state of the database where the isolation level asks for it. */
 export function beginRead(state: State): void {
   const { transaction, sqlite } = state;
+  requireSnapshot(state);
   if (transaction === null || transaction.begun || !PINNED.has(transaction.isolation)) return;
   sqlite.exec("BEGIN");
   sqlite.prepare('SELECT last FROM "#version"').get();
   transaction.begun = true;
+}
+
+/** Throws error 3952 where a snapshot is wanted and the database allows none. */
+function requireSnapshot({ transaction, isolation, store }: State): void {
+  if ((transaction?.isolation ?? isolation) !== "SNAPSHOT" || store.snapshotAllowed) return;
+  throw sqlError(3952, store.database);
 }
 
 /** Waits for the right to write. Throws errors 1222, 3930 and 3960. */
@@ -41,6 +49,7 @@ export async function beginWrite(state: State, signal: AbortSignal): Promise<voi
   const { transaction, sqlite, store } = state;
   if (transaction?.doomed) throw sqlError(3930);
   if (transaction?.writing) return;
+  requireSnapshot(state);
   await store.lock.acquire(state.lockTimeoutMs, signal);
   try {
     if (transaction === null || !transaction.begun) sqlite.exec("BEGIN IMMEDIATE");
@@ -81,7 +90,7 @@ function commitSqlite(state: State): void {
   state.sqlite
     .prepare('UPDATE "#version" SET last = ? WHERE last < ?')
     .run(state.store.lastVersion, state.store.lastVersion);
-  state.sqlite.exec("COMMIT");
+  state.sqlite.exec(`${COMMIT_VERSION}; COMMIT`);
 }
 
 function endWrite(state: State): void {

@@ -60,7 +60,9 @@ export async function serveConnection(server: Server, socket: Socket): Promise<v
   const login7 = readLogin7(login.payload);
   const delay = server.faults.forConnection("loginDelay");
   if (delay !== null) await Promise.race([new Promise((r) => setTimeout(r, delay.delayMs).unref()), wired.closed]);
-  const admission = admit(server.gate, login7);
+  const refusal = server.faults.forConnection("loginError");
+  const admission =
+    refusal === null ? admit(server.gate, login7) : { errors: [sqlError(refusal.number, login7.user)], trueState: 1 };
   if ("state" in admission) session = admission.state.spid;
   const { user, database, application, host } = login7;
   const result =
