@@ -110,11 +110,14 @@ export function postJson(
   if (url.protocol !== "https:") throw new SallyportError("settings.invalid", `${url.origin} is refused: not https:.`);
   const agent = createAgent(network);
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const until = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+  // A request that still waits for its proxy hears nothing of its own signal.
+  until.addEventListener("abort", () => reject(until.reason), { once: true });
   const options = {
     method: "POST",
     agent,
     headers: { ...headers, "content-type": "application/json", "content-length": Buffer.byteLength(body) },
-    signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    signal: until,
   };
   const request = https.request(url, options, (response) => {
     const chunks: Buffer[] = [];
