@@ -1,5 +1,6 @@
 /** `sallyportctl connections list|create|credential`. */
-import type { Command } from "commander";
+import { newConnection } from "@sallyport/shared/schema/api.ts";
+import { type Command, createOption } from "commander";
 import { z } from "zod";
 import { createdConnection, listedConnection, storedCredential } from "./answers.ts";
 import { CliError, EXIT } from "./exit.ts";
@@ -38,7 +39,9 @@ export function addConnections(program: Command): void {
     )
       .addArgument(nameArgument("<id>", "its name in the policy"))
       .requiredOption("--site <id>", "whose agents reach it", asName)
-      .option("--kind <kind>", "what it is", "mssql"),
+      .addOption(
+        createOption("--kind <kind>", "what it is").choices(newConnection.shape.kind.options).default("mssql"),
+      ),
     async ({ api, print, tenantPath }, { site, kind }, id = "") => {
       const made = await api.post(`${tenantPath()}/connections`, { id, site, kind }, createdConnection);
       const next = `Next: sallyportctl connections credential ${made.id} --user LOGIN`;

@@ -14,6 +14,8 @@ const ENDED: ReadonlySet<RunState> = new Set([
 /** Nothing follows: `decided` is not there yet, its manifest may still be missing. */
 export const isFinal = ({ state }: RunView): boolean => ENDED.has(state);
 
+const slices = (run: RunView): string => (run.slices === 1 ? "1 slice" : `${count(run.slices)} slices`);
+
 /** From its start to its end, or to now. */
 const tookMs = (run: RunView, nowMs: number): number =>
   (run.endedAt === null ? nowMs : Date.parse(run.endedAt)) - Date.parse(run.startedAt);
@@ -43,7 +45,7 @@ export function describeRun(run: RunView, { coloured }: Output, nowMs: number): 
     ["RUN", run.id],
     ["STATE", run.state],
     ["KIND", run.kind],
-    ["ROWS", `${count(run.rows)}, ${bytes(run.bytes)}, ${count(run.slices)} slices`],
+    ["ROWS", `${count(run.rows)}, ${bytes(run.bytes)}, ${slices(run)}`],
     ["FROM", run.from ?? "the beginning"],
     ["TO", run.to ?? "-"],
     ["MANIFEST", run.seq === null ? "none" : count(run.seq)],
@@ -62,7 +64,7 @@ export function describeRun(run: RunView, { coloured }: Output, nowMs: number): 
 export function progressLine(run: RunView, { coloured }: Output, nowMs: number): string {
   const parts = [
     coloured(run.state),
-    `${count(run.slices)} slices`,
+    slices(run),
     `${count(run.rows)} rows`,
     bytes(run.bytes),
     rate(run.rows, tookMs(run, nowMs)),

@@ -33,7 +33,8 @@ export const ERRORS = {
   "api.conflict": {
     http: 409,
     retry: "never",
-    advice: "It exists already with another content: read it, then send the change with its `revision`.",
+    advice:
+      "It is there already, or in another state than this needs: read it first. A pull's change goes with its `revision`.",
   },
   "api.too_large": { http: 413, retry: "never", advice: "Send a smaller body; the limit is in the facts." },
   "api.changed": { http: 412, retry: "later", advice: "Somebody changed it meanwhile: read it again and repeat." },
