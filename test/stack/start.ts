@@ -15,6 +15,7 @@ import { type RunningAgent, startAgent } from "./agent.ts";
 import { type Api, connectApi } from "./api.ts";
 import { APP, appSettings, type Identity, makeIdentity, prepareStorage, QUEUE_CONFIG, rolesOf } from "./app.ts";
 import type { Cleanup } from "./cleanup.ts";
+import { type Program, SOURCES } from "./program.ts";
 import type { SampleServer } from "./sample.ts";
 import type { Source } from "./source.ts";
 import { type SqlServer, type SqlServerOptions, startSqlServer } from "./sql-server.ts";
@@ -53,6 +54,8 @@ export interface Stack extends StackOn {
 export interface StackOptions {
   readonly folder: string;
   readonly cleanup: Cleanup;
+  /** What agent and function app are run from; the sources by default. */
+  readonly program?: Program;
   /** Settings of the function app beside those that say where things are. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly onStep?: (step: string) => void;
@@ -82,7 +85,7 @@ async function startAround<S extends Source>(
   options: StackOptions,
   startSource: (certificates: Certificates) => Promise<S>,
 ): Promise<{ stack: StackOn; source: S }> {
-  const { folder, cleanup, onStep = () => undefined } = options;
+  const { folder, cleanup, program = SOURCES, onStep = () => undefined } = options;
   const { signal } = cleanup;
   const inFolder = (name: string) => join(folder, name);
   mkdirSync(inFolder("logs"), { recursive: true });
@@ -148,6 +151,7 @@ async function startAround<S extends Source>(
         rendezvousHost: `localhost:${relay.rendezvousPort}`,
         policy: itsPolicy,
         logFile: inFolder(`logs/${name}.log`),
+        program,
       },
       signal,
     );
@@ -160,6 +164,7 @@ async function startAround<S extends Source>(
   await api.put(`/tenants/${TENANT}/connections/${CONNECTION}/credential`, source.reader);
   const access = inFolder("access.json");
   writeFileSync(access, JSON.stringify({ origin, adminKey, caFile }, null, 2), { mode: 0o600 });
+  writeFileSync(inFolder("admin.key"), `${adminKey}\n`, { mode: 0o600 });
   const hostEnded = host.exited.then(() => Promise.reject(new Error("the function app ended; see its log")));
   const broken = Promise.race([agent.ended, hostEnded]);
   broken.catch(() => undefined); // reported where it is awaited, and expected at the end

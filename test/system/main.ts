@@ -1,20 +1,22 @@
 /** `npm run test:system`: invariants that only the running system can show. See `--help`. */
 import { parseArgs } from "node:util";
+import { crash } from "./crash/suite.ts";
 import { journal } from "./journal/suite.ts";
 import { network } from "./network/suite.ts";
 import { secrets } from "./secrets/suite.ts";
 import { servicebus } from "./servicebus/suite.ts";
 import { stack } from "./stack/suite.ts";
-import { runSuites, type Suite } from "./suite.ts";
+import { runSuites, type Suite, type SuiteOptions } from "./suite.ts";
 import { tds } from "./tds/suite.ts";
 
-const SUITES: readonly Suite[] = [stack, secrets, network, journal, tds, servicebus];
+const SUITES: readonly Suite[] = [stack, secrets, network, journal, tds, servicebus, crash];
 
 const HELP = `Checks invariants of the running system on this machine: the whole stack on loopback, looked at from outside through
 /proc and strace. Linux only; needs strace, prlimit, setpriv and FreeTDS (freetds-bin), and the right to trace its own processes.
 
   npm run test:system                       all suites, one after the other
   npm run test:system -- secrets network    the named ones
+  npm run test:system -- crash --seed 7     with kills drawn from this seed; --kills N draws as many
 
 ${SUITES.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join("\n")}
 
@@ -22,7 +24,7 @@ It prints one line for each check and ends with "N passed, N failed"; the exit c
 `;
 
 const { values, positionals } = parseArgs({
-  options: { help: { type: "boolean", short: "h" } },
+  options: { help: { type: "boolean", short: "h" }, seed: { type: "string" }, kills: { type: "string" } },
   allowPositionals: true,
 });
 if (values.help) {
@@ -35,6 +37,16 @@ if (unknown.length > 0) {
   process.exit(64);
 }
 const chosen = SUITES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
-const { passed, failed } = await runSuites(chosen, (line) => console.log(line));
+const { passed, failed } = await runSuites(chosen, (line) => console.log(line), {
+  ...wholeNumber("seed", values.seed),
+  ...wholeNumber("kills", values.kills),
+});
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
+
+function wholeNumber(name: "seed" | "kills", text: string | undefined): SuiteOptions {
+  if (text === undefined) return {};
+  if (/^\d{1,10}$/.test(text)) return { [name]: Number(text) };
+  console.error(`--${name} takes a whole number, not ${text}`);
+  return process.exit(64);
+}

@@ -3,11 +3,17 @@
 /** Runs one check, says how it went, and goes on either way. Answers whether it passed. */
 export type Check = (name: string, act: () => Promise<void> | void) => Promise<boolean>;
 
+/** What the command line says to suites that draw. */
+export interface SuiteOptions {
+  readonly seed?: number;
+  readonly kills?: number;
+}
+
 export interface Suite {
   readonly name: string;
   /** One line for `--help`. */
   readonly about: string;
-  run(check: Check): Promise<void>;
+  run(check: Check, options?: SuiteOptions): Promise<void>;
 }
 
 export interface Tally {
@@ -16,7 +22,11 @@ export interface Tally {
 }
 
 /** Runs the suites in turn. A suite that throws outside its checks counts as one more failed check. */
-export async function runSuites(suites: readonly Suite[], say: (line: string) => void): Promise<Tally> {
+export async function runSuites(
+  suites: readonly Suite[],
+  say: (line: string) => void,
+  options: SuiteOptions = {},
+): Promise<Tally> {
   const tally = { passed: 0, failed: 0 };
   const check: Check = async (name, act) => {
     const startedMs = performance.now();
@@ -35,7 +45,7 @@ export async function runSuites(suites: readonly Suite[], say: (line: string) =>
   for (const suite of suites) {
     say(`\n${suite.name}: ${suite.about}`);
     try {
-      await suite.run(check);
+      await suite.run(check, options);
     } catch (thrown) {
       await check("the suite runs to its end", () => {
         throw thrown;

@@ -1,0 +1,77 @@
+/**
+ * Where a proxy asks, for each request of the function host, whether it may go on, and for each reply whether it may reach
+ * the host. A trap is what answers no: it is sprung by one request, before it is forwarded or after it was applied.
+ */
+import type { Seen } from "./seen.ts";
+
+export type When = "before" | "after";
+/** `withhold`: forward the request, and ask `after` before its reply goes anywhere. */
+export type Fate = "go" | "drop" | "withhold";
+
+export interface Trap {
+  readonly when: When;
+  /** `nth` counts the requests since the trap was set, looks into the wake index left out. */
+  matches(seen: Seen, nth: number): boolean;
+  /** What happens then; `drop` where whoever sent the request is no more. */
+  spring(seen: Seen): Promise<"go" | "drop">;
+}
+
+export interface Gate {
+  before(seen: Seen): Promise<Fate>;
+  /** Also when no reply came, because a connection broke. */
+  after(seen: Seen): Promise<"go" | "drop">;
+  /** Sets a trap in place of the last one. Resolves when it was sprung, with what sprung it. */
+  set(trap: Trap): Promise<Seen>;
+  clear(): void;
+  /** How many of each step have passed. */
+  readonly passed: ReadonlyMap<string, number>;
+}
+
+interface Set {
+  readonly trap: Trap;
+  readonly sprung: PromiseWithResolvers<Seen>;
+  nth: number;
+}
+
+export function createGate(): Gate {
+  const passed = new Map<string, number>();
+  /** Requests that sprang a trap whose time is after their reply. */
+  const withheld = new Map<Seen, Set>();
+  let current: Set | undefined;
+
+  async function spring({ trap, sprung }: Set, seen: Seen): Promise<"go" | "drop"> {
+    try {
+      return await trap.spring(seen);
+    } finally {
+      sprung.resolve(seen);
+    }
+  }
+
+  return {
+    passed,
+    async before(seen) {
+      passed.set(seen.step, (passed.get(seen.step) ?? 0) + 1);
+      const set = current;
+      if (!set || seen.step === "wake list") return "go";
+      set.nth += 1;
+      if (!set.trap.matches(seen, set.nth)) return "go";
+      current = undefined;
+      if (set.trap.when === "before") return spring(set, seen);
+      withheld.set(seen, set);
+      return "withhold";
+    },
+    async after(seen) {
+      const set = withheld.get(seen);
+      withheld.delete(seen);
+      return set ? spring(set, seen) : "go";
+    },
+    set(trap) {
+      const sprung = Promise.withResolvers<Seen>();
+      current = { trap, sprung, nth: 0 };
+      return sprung.promise;
+    },
+    clear() {
+      current = undefined;
+    },
+  };
+}

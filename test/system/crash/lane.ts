@@ -1,0 +1,232 @@
+/**
+ * One whole system of its own: storage, queue, relay, agent and function host, with the host behind proxies, and a pull of a
+ * table that changes. Several lanes work at the same time, so that one waits for a lease while another works.
+ */
+import { randomBytes } from "node:crypto";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openStore, type Store } from "@sallyport/cloud/src/store/open.ts";
+import type { PullKey } from "@sallyport/cloud/src/store/runs.ts";
+import { startAzurite } from "../../emulators/azurite/start.ts";
+import type { FunctionsHostOptions } from "../../emulators/functions-host/start.ts";
+import { startTds, type Tds } from "../../emulators/tds/start.ts";
+import { makeAuthority } from "../../emulators/tls/certificates.ts";
+import { runAgent, sallyport } from "../../stack/agent.ts";
+import { connectApi } from "../../stack/api.ts";
+import { APP, appSettings, makeIdentity, prepareStorage, rolesOf, tableClient } from "../../stack/app.ts";
+import type { Cleanup } from "../../stack/cleanup.ts";
+import { TENANT } from "../../stack/start.ts";
+import { childrenOf, until } from "../processes.ts";
+import { createGate } from "./gate.ts";
+import { type Host, openProxies, startHost } from "./host.ts";
+import { createOrders, type Orders, TABLE } from "./orders.ts";
+import { type Part, restartable, startQueue, startRelay } from "./parts.ts";
+import type { OnReply } from "./proxies/http.ts";
+import type { Random } from "./random.ts";
+
+export const LOGIN = "svc_crash";
+const SITE = "oslo";
+const PULL = "orders";
+const DATABASE = "ERP";
+
+export type Victim = "host" | "executor" | "supervisor" | "relay" | "queue";
+
+export interface Lane {
+  readonly name: string;
+  readonly folder: string;
+  readonly tds: Tds;
+  readonly orders: Orders;
+  readonly key: PullKey;
+  /** Around the proxies. */
+  readonly store: Store;
+  readonly storage: string;
+  readonly host: Host;
+  /** SIGKILL; what runs again by itself afterwards is started again, but not waited for. */
+  kill(victim: Victim): Promise<void>;
+  /** Another host on the same tables and queue, behind proxies of its own. */
+  addHost(onReply?: OnReply): Promise<Host>;
+}
+
+export interface LaneOptions {
+  readonly name: string;
+  readonly folder: string;
+  readonly cleanup: Cleanup;
+  readonly random: Random;
+  /** Of the pull: five-part cron. */
+  readonly cron?: string;
+  readonly onReply?: OnReply;
+}
+
+/** Short, so that much can happen in little time; a tick comes every second (drive.ts). */
+const SETTINGS: Readonly<Record<string, string>> = {
+  SALLYPORT_LEASE_SECONDS: "3",
+  SALLYPORT_WAKE_LEAD_SECONDS: "1",
+  SALLYPORT_CLAIM_SECONDS: "3",
+  SALLYPORT_SLICE_SECONDS: "1",
+  SALLYPORT_BACKOFF_SECONDS: "0.1",
+  SALLYPORT_WAIT_SECONDS: "0.5",
+  SALLYPORT_CLAIMS: "20",
+};
+const FIRST_ROWS = 300;
+
+export async function startLane(options: LaneOptions): Promise<Lane> {
+  const { name, cleanup, random } = options;
+  const folder = join(options.folder, name);
+  mkdirSync(join(folder, "logs"), { recursive: true });
+  const log = (part: string) => join(folder, "logs", `${part}.log`);
+  const authority = await makeAuthority();
+  const tls = await authority.issue({ names: ["localhost"], addresses: ["127.0.0.1"] });
+  const caFile = join(folder, "ca.pem");
+  writeFileSync(caFile, authority.caPem);
+  const identity = makeIdentity();
+  const listenKey = randomBytes(32).toString("base64");
+  const password = randomBytes(18).toString("base64url");
+  const adminKey = `sp_admin_${randomBytes(32).toString("base64url")}`;
+  const relayOptions = {
+    tls,
+    namespaceRules: [{ name: "listen", primaryKey: listenKey, rights: ["Listen"] }],
+    tokens: rolesOf(identity),
+  };
+  let agentId = "";
+  const paths = () => (agentId === "" ? [] : [`a-${agentId}`]);
+  const [azurite, queue, relay] = await Promise.all([
+    cleanup.starting(startAzurite({ folder: join(folder, "storage") }, cleanup.signal), (it) => it.close()),
+    startQueue(join(folder, "queue.sqlite"), log("queue"), cleanup),
+    startRelay(relayOptions, paths, log("relay"), cleanup),
+  ]);
+  const storage = azurite.connectionString;
+  await prepareStorage(storage);
+  const logins = [{ name: LOGIN, password, rights: "read" as const }];
+  const tds = cleanup.add(await startTds({ tls, logins, databases: [DATABASE] }), (it) => it.close());
+  const orders = await createOrders(tds, DATABASE, random);
+  await orders.change(FIRST_ROWS, 0);
+
+  const listenAt = `localhost:${relay.controlPort}`;
+  const common = { caFile, adminKey, listenAt, listenKey };
+  const services = { ...azurite, storage, queue, relayPort: relay.controlPort, tls, ca: authority.caPem };
+  const settings = await appSettings(folder, {
+    ...common,
+    storage,
+    queue: queue.connectionString,
+    dialAt: listenAt,
+  });
+
+  let origin = "";
+  /** Behind proxies of its own; `port` 0 for another address than the first. */
+  async function hostBehindProxies(number: number, port: number, onReply?: OnReply): Promise<Host> {
+    const gate = createGate();
+    const proxies = cleanup.add(await openProxies(services, gate, onReply), (it) => it.close());
+    const start: FunctionsHostOptions = {
+      app: APP,
+      tls,
+      port,
+      identity,
+      drainSeconds: 1,
+      env: {
+        ...settings,
+        ...SETTINGS,
+        NODE_COMPILE_CACHE: join(options.folder, "compiled"),
+        SALLYPORT_ORIGIN: origin,
+        SALLYPORT_TABLES: proxies.storage,
+        SALLYPORT_BLOBS: proxies.storage,
+        SALLYPORT_SERVICEBUS: proxies.queue,
+        SALLYPORT_RELAY: proxies.dialAt,
+      },
+      onLine: (line) => appendFileSync(log(`host-${number}`), `${line}\n`, { mode: 0o600 }),
+    };
+    return cleanup.add(await startHost({ gate, ca: authority.caPem, adminKey, start }), (it) => it.close());
+  }
+
+  // The first one sets up, without proxies, and ends in order, which also leaves its compiled code for the others.
+  const setUp = await startHost({
+    ca: authority.caPem,
+    adminKey,
+    start: { app: APP, tls, identity, env: { ...settings, NODE_COMPILE_CACHE: join(options.folder, "compiled") } },
+  });
+  let agent: Part;
+  try {
+    origin = setUp.origin;
+    const api = connectApi(origin, adminKey, authority.caPem);
+    await api.post("/tenants", { id: TENANT, name: "Contoso" });
+    await api.post(`/tenants/${TENANT}/sites`, { id: SITE, name: "Oslo" });
+    const { code } = await api.post<{ code: string }>(`/tenants/${TENANT}/sites/${SITE}/codes`, { autoApprove: true });
+    const stateDir = join(folder, "agent");
+    agentId = await enrol({ origin, code, stateDir, caFile, rendezvousPort: relay.rendezvousPort });
+    writeFileSync(join(stateDir, "policy.yaml"), policyOf(tds.port, caFile), { mode: 0o600 });
+    agent = await restartable(async () => runAgent(stateDir, log("agent")), cleanup);
+    const online = () => existsSync(log("agent")) && readFileSync(log("agent"), "utf8").includes("channel online");
+    await until(`the agent of ${name} listens`, online);
+    await api.post(`/tenants/${TENANT}/connections`, { id: "erp", site: SITE, kind: "mssql" });
+    await api.put(`/tenants/${TENANT}/connections/erp/credential`, { user: LOGIN, password });
+    await api.post(`/tenants/${TENANT}/pulls`, { id: PULL, definition: definitionOf(options.cron) });
+  } finally {
+    await setUp.close();
+  }
+  const host = await hostBehindProxies(1, Number(new URL(origin).port), options.onReply);
+
+  return {
+    name,
+    folder,
+    tds,
+    orders,
+    key: { tenant: TENANT, pull: PULL },
+    store: openStore((table) => tableClient(storage, table), randomBytes),
+    storage,
+    host,
+    addHost: (onReply) => hostBehindProxies(2, 0, onReply),
+    async kill(victim) {
+      switch (victim) {
+        case "host":
+          return host.crash();
+        case "queue":
+          return queue.crash();
+        case "relay":
+          return relay.crash();
+        case "supervisor":
+          return agent.crash();
+        case "executor":
+          for (const pid of childrenOf(agent.pid)) process.kill(pid, "SIGKILL");
+          return;
+        default:
+          throw victim satisfies never;
+      }
+    },
+  };
+}
+
+interface Enrolment {
+  readonly origin: string;
+  readonly code: string;
+  readonly stateDir: string;
+  readonly caFile: string;
+  readonly rendezvousPort: number;
+}
+
+async function enrol({ origin, code, stateDir, caFile, rendezvousPort }: Enrolment): Promise<string> {
+  const where = ["--ca", caFile, "--rendezvous-host", `localhost:${rendezvousPort}`, "--state", stateDir];
+  const enrolled = await sallyport(["enroll", "--origin", origin, "--code-file", "-", ...where, "--json"], `${code}\n`);
+  if (enrolled.exitCode !== 0) throw new Error(`the agent did not enrol:\n${enrolled.stdout}${enrolled.stderr}`);
+  return (JSON.parse(enrolled.stdout) as { agent: string }).agent;
+}
+
+const definitionOf = (cron: string | undefined) => ({
+  connection: "erp",
+  operation: { op: "sql.table", table: TABLE, columns: "*" },
+  watermark: "rowversion",
+  sink: { type: "blob", format: "parquet" },
+  ...(cron === undefined ? {} : { schedule: { cron, overlap: "queue" } }),
+});
+
+const policyOf = (port: number, caFile: string): string => `v: 1
+limits: { sessionsPerMinute: 6000 }
+connections:
+  erp:
+    kind: mssql
+    address: localhost:${port}
+    database: ${DATABASE}
+    tls: { mode: required, ca: ${JSON.stringify(caFile)} }
+    logins: [${LOGIN}]
+    limits: { sessions: 16 }
+    rules:
+      - { id: orders, allow: [table], tables: [${TABLE}], columns: "*" }
+`;
