@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
 import { splitRunId } from "../store/ids.ts";
 import { testAzurite } from "../store/test-azurite.ts";
@@ -114,6 +115,46 @@ test("cancelling: before it begins, while it runs, and too late", async () => {
   await answer(deps, key, splitRunId(third.id).run);
   assert.equal(await cancelRun(deps, "acme", third.id, "key:test"), "ended");
   assert.equal((await manifests(deps, key)).length, 1);
+});
+
+test("a cancel reaches a session in which nothing is committed and no lease is renewed", async () => {
+  const source = testSource(30);
+  const deps = rig.process(source, { cancelSeconds: 0.05 });
+  const key = await rig.pull(deps);
+  const run = await startRun(deps, "acme", key.pull);
+  // The source hangs: only the hold's signal ends this.
+  source.onBatch = async (_, __, signal) => {
+    assert.equal(await cancelRun(deps, "acme", run.id, "key:test"), "asked");
+    if (!signal.aborted) await once(signal, "abort");
+    return refused("request.cancelled");
+  };
+  await answer(deps, key, splitRunId(run.id).run);
+  assert.equal((await getRun(deps, "acme", run.id)).state, "cancelled");
+  assert.equal(deps.logged.filter(({ what }) => what === "cancel noticed").length, 1);
+});
+
+test("a look for a cancel that is not answered is followed by another", async () => {
+  const source = testSource(30);
+  const deps = rig.process(source, { cancelSeconds: 0.05 });
+  const key = await rig.pull(deps);
+  const run = await startRun(deps, "acme", key.pull);
+  const { cancel } = deps.store.runs;
+  let unanswered = 0;
+  source.onBatch = async (_, __, signal) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    deps.store.runs.cancel = async (...args) => {
+      unanswered += 1;
+      if (unanswered === 2) resolve();
+      if (unanswered <= 2) throw new Error("no answer");
+      return cancel(...args);
+    };
+    await promise;
+    await cancelRun(rig.process(source), "acme", run.id, "key:test");
+    if (!signal.aborted) await once(signal, "abort");
+    return refused("request.cancelled");
+  };
+  await answer(deps, key, splitRunId(run.id).run);
+  assert.equal((await getRun(deps, "acme", run.id)).state, "cancelled");
 });
 
 test("a reset during a run ends it, and the next one replaces everything", async () => {

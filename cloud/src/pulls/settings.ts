@@ -5,6 +5,8 @@ export interface PullSettings {
   readonly leaseSeconds: number;
   /** A wake entry stands at least this long before the change it serves must have landed. */
   readonly wakeLeadSeconds: number;
+  /** How often a holder looks for a cancel while its session runs. */
+  readonly cancelSeconds: number;
   /** A claim hands its run over at the first checkpoint after this. */
   readonly claimSeconds: number;
   /** A session that cannot hand over may take this long: less than the function's timeout. */
@@ -44,6 +46,7 @@ export interface PullSettings {
 export const DEFAULT_PULL_SETTINGS: PullSettings = {
   leaseSeconds: 60,
   wakeLeadSeconds: 60,
+  cancelSeconds: 1,
   claimSeconds: 300,
   sessionSeconds: 780,
   drainSeconds: 30,

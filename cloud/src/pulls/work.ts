@@ -1,14 +1,21 @@
 /** What a claim does: one session with the source, slices on the way, then the decision, a hand-over, or a failure. */
 import { type SallyportError, toSallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { DEFAULT_LIMITS, limits, type Operation } from "@sallyport/shared/schema/operations.ts";
+import {
+  changesBy,
+  DEFAULT_LIMITS,
+  limits,
+  type Operation,
+  tableWatermark,
+} from "@sallyport/shared/schema/operations.ts";
 import type { PullDefinition } from "@sallyport/shared/schema/pull.ts";
 import type { SessionOutcome, SessionRequest } from "../sessions/session.ts";
 import { publicRunId } from "../store/ids.ts";
 import type { PullKey, Run } from "../store/runs.ts";
+import { watchForCancel } from "./cancel-watch.ts";
 import { cancelHeld, decideRun, type Failure, failHeld } from "./decide.ts";
 import type { PullDeps } from "./deps.ts";
 import { type Claimed, type Hold, hold, type StopReason } from "./hold.ts";
-import { handOver } from "./run.ts";
+import { handOver, isVoid } from "./run.ts";
 import { askedOf, type Stager, stage } from "./slice.ts";
 import { wakeBefore } from "./wake.ts";
 
@@ -55,6 +62,7 @@ async function read(deps: PullDeps, claimed: Claimed, held: Hold, drain: AbortSi
   const startedAt = claimed.sentAt;
   const mustFinish = () => drain.aborted || deps.clock.monotonic() - startedAt >= deps.settings.claimSeconds * 1000;
   const stager = stage({ deps, key, id, held, definition, session: 1, mustFinish });
+  const endWatch = watchForCancel(deps, claimed, held);
   try {
     const request = requestOf(deps, key, id, definition, held.run);
     const outcome = await deps.openSession(request, stager.consumer, limit.signal);
@@ -69,6 +77,7 @@ async function read(deps: PullDeps, claimed: Claimed, held: Hold, drain: AbortSi
     deps.log("session failed", { ...key, run: id, code: error.code, error: String(error.cause ?? error.message) });
     return await afterSession(deps, key, held, limit.why() ?? error);
   } finally {
+    endWatch();
     limit.end();
     await stager.abandon();
   }
@@ -80,7 +89,7 @@ async function commitRest(stager: Stager, outcome: SessionOutcome & { ok: true }
   if (!stager.hasSchema) return wrong("The session ended without a schema.");
   if (outcome.rows !== stager.rows) return wrong("The session's end counts other rows than it sent.");
   if (!outcome.complete && outcome.position === null) return wrong("The session stopped where it cannot be resumed.");
-  await stager.commit(outcome.position, outcome.complete);
+  await stager.commit(outcome.position, outcome.complete, outcome.warnings);
   return undefined;
 }
 
@@ -166,7 +175,7 @@ function requestOf(deps: PullDeps, key: PullKey, id: string, definition: PullDef
 /** The pull's operation with what the run adds: where to begin, and the plan once it is fixed. */
 export function operationOf(definition: PullDefinition, run: Run): Operation {
   const { operation, watermark, watermarkColumn, lagSeconds } = definition;
-  const plan = run.plan === null ? {} : { plan: run.plan };
+  const plan = run.plan === null || isVoid(run) ? {} : { plan: run.plan };
   if (operation.op === "sql.query") return { ...operation, ...plan };
   const from = run.from === null ? {} : { from: run.from };
   const position = run.position === null ? {} : { position: run.position };
@@ -174,5 +183,7 @@ export function operationOf(definition: PullDefinition, run: Run): Operation {
   const to = run.kind === "backfill" && run.plan === null && run.to !== null ? { to: run.to } : {};
   const column = watermarkColumn === undefined ? {} : { watermarkColumn };
   const lag = lagSeconds === undefined ? {} : { lagSeconds };
-  return { ...operation, watermark, ...column, ...lag, ...from, ...to, ...plan, ...position };
+  const rest = { ...from, ...to, ...plan, ...position };
+  if (operation.op === "sql.changes") return { ...operation, by: changesBy.parse(watermark), ...rest };
+  return { ...operation, watermark: tableWatermark.parse(watermark), ...column, ...lag, ...rest };
 }
