@@ -2,16 +2,12 @@
 import { createHash, generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { TableClient } from "@azure/data-tables";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { createTables } from "@sallyport/cloud/src/store/open.ts";
 import { generateKeyPair } from "@sallyport/shared/crypto/identity.ts";
 import type { TokenIssuer } from "../emulators/relay/token-checks.ts";
 import type { OfficialConfig } from "../emulators/servicebus/config/official.ts";
-
-/** The app's folder, as the Functions host takes it. */
-export const APP: string = fileURLToPath(new URL("../../cloud", import.meta.url));
 
 /** The managed identity of the function app: its tokens are signed with this key. */
 export interface Identity {

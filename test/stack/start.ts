@@ -13,7 +13,7 @@ import { type ServiceBus, startServiceBus } from "../emulators/servicebus/start.
 import { makeAuthority } from "../emulators/tls/certificates.ts";
 import { type RunningAgent, startAgent } from "./agent.ts";
 import { type Api, connectApi } from "./api.ts";
-import { APP, appSettings, type Identity, makeIdentity, prepareStorage, QUEUE_CONFIG, rolesOf } from "./app.ts";
+import { appSettings, type Identity, makeIdentity, prepareStorage, QUEUE_CONFIG, rolesOf } from "./app.ts";
 import type { Cleanup } from "./cleanup.ts";
 import { type Program, SOURCES } from "./program.ts";
 import type { SampleServer } from "./sample.ts";
@@ -111,7 +111,7 @@ async function startAround<S extends Source>(
   const host = await cleanup.starting(
     startFunctionsHost(
       {
-        app: APP,
+        app: program.app,
         tls,
         identity: { privateKeyPem: identity.privateKeyPem, principalId: identity.principalId },
         env: {

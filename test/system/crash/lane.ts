@@ -13,8 +13,9 @@ import { startTds, type Tds } from "../../emulators/tds/start.ts";
 import { makeAuthority } from "../../emulators/tls/certificates.ts";
 import { runAgent, sallyport } from "../../stack/agent.ts";
 import { connectApi } from "../../stack/api.ts";
-import { APP, appSettings, makeIdentity, prepareStorage, rolesOf, tableClient } from "../../stack/app.ts";
+import { appSettings, makeIdentity, prepareStorage, rolesOf, tableClient } from "../../stack/app.ts";
 import type { Cleanup } from "../../stack/cleanup.ts";
+import { SOURCES } from "../../stack/program.ts";
 import { TENANT } from "../../stack/start.ts";
 import { childrenOf, until } from "../processes.ts";
 import { createGate } from "./gate.ts";
@@ -117,7 +118,7 @@ export async function startLane(options: LaneOptions): Promise<Lane> {
     const gate = createGate();
     const proxies = cleanup.add(await openProxies(services, gate, onReply), (it) => it.close());
     const start: FunctionsHostOptions = {
-      app: APP,
+      app: SOURCES.app,
       tls,
       port,
       identity,
@@ -141,7 +142,12 @@ export async function startLane(options: LaneOptions): Promise<Lane> {
   const setUp = await startHost({
     ca: authority.caPem,
     adminKey,
-    start: { app: APP, tls, identity, env: { ...settings, NODE_COMPILE_CACHE: join(options.folder, "compiled") } },
+    start: {
+      app: SOURCES.app,
+      tls,
+      identity,
+      env: { ...settings, NODE_COMPILE_CACHE: join(options.folder, "compiled") },
+    },
   });
   let agent: Part;
   try {
