@@ -23,11 +23,12 @@ export interface BundleOptions extends BuildOptions {
 /**
  * Builds into a folder that it empties first. The same sources give the same bytes: names come from contents, and no
  * path of this machine goes in.
+ * @throws Error with what esbuild refuses or warns of.
  */
 export async function bundle({ folder, ...options }: BundleOptions, addFiles = (): void => {}): Promise<Bundle> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const { metafile } = await build({
+  const { metafile, warnings } = await build({
     bundle: true,
     platform: "node",
     target: "node24",
@@ -38,9 +39,13 @@ export async function bundle({ folder, ...options }: BundleOptions, addFiles = (
     treeShaking: true,
     legalComments: "none",
     metafile: true,
-    logLevel: "warning",
+    logLevel: "silent",
     ...options,
+  }).catch((error: Error) => {
+    // Its own object would print half of esbuild.
+    throw new Error(error.message);
   });
+  if (warnings.length > 0) throw new Error(warnings.map(({ text }) => text).join("\n"));
   addFiles();
   const files = readdirSync(folder)
     .sort()

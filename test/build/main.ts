@@ -18,7 +18,10 @@ if (options.help) {
   process.stdout.write(HELP);
   process.exit(0);
 }
-const [agent, cloud] = await Promise.all([buildAgent(), buildCloud()]);
+const [agent, cloud] = await Promise.all([buildAgent(), buildCloud()]).catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+});
 process.stdout.write(
   options.json ? `${JSON.stringify({ agent, cloud })}\n` : `${tell("agent", agent)}\n${tell("cloud", cloud)}`,
 );

@@ -1,10 +1,8 @@
 /** What the agent's bundle leaves out of packages, because nothing of ours comes to it. Smaller is also less to review. */
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Plugin } from "./bundle.ts";
 import { ROOT } from "./root.ts";
 
-const resolve = createRequire(join(ROOT, "agent/package.json")).resolve;
 const REFUSAL = join(ROOT, "agent/src/connectors/mssql/no-entra.ts");
 
 /** tedious' sign-in by Entra and its keys in Key Vault: forty packages. */
@@ -15,12 +13,11 @@ export const noEntra: Plugin = {
   },
 };
 
-/** tedious' streams in a copy for browsers, where Node has its own; its calendar with comments. */
-export const leanDriver: Plugin = {
-  name: "lean driver",
+/** tedious' streams, a copy for browsers of what Node has itself. */
+export const nodeStreams: Plugin = {
+  name: "Node's streams",
   setup({ onResolve }) {
     onResolve({ filter: /^readable-stream$/ }, () => ({ path: "node:stream", external: true }));
-    onResolve({ filter: /^@js-joda\/core$/ }, () => ({ path: resolve("@js-joda/core/dist/js-joda.min.js") }));
   },
 };
 

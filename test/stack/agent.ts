@@ -2,12 +2,10 @@
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { boundNode } from "../emulators/processes/bound.ts";
 import { type Child, childEnvironment, startChild } from "./children.ts";
-
-const SALLYPORT = fileURLToPath(new URL("../../agent/src/cli/main.ts", import.meta.url));
+import { type Program, SOURCES } from "./program.ts";
 
 export interface AgentOptions {
   readonly stateDir: string;
@@ -17,6 +15,7 @@ export interface AgentOptions {
   readonly rendezvousHost: string;
   readonly policy: string;
   readonly logFile: string;
+  readonly program: Program;
 }
 
 export interface RunningAgent extends Child {
@@ -30,13 +29,17 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs one command of `sallyport` to its end, with `input` as its standard input. */
-export async function sallyport(
+/** Runs one command of `sallyport`, from sources, to its end, with `input` as its standard input. */
+export const sallyport = (args: readonly string[], input = ""): Promise<CommandResult> =>
+  runCommand(SOURCES, args, input, new AbortController().signal);
+
+async function runCommand(
+  program: Program,
   args: readonly string[],
-  input = "",
-  signal = new AbortController().signal,
+  input: string,
+  signal: AbortSignal,
 ): Promise<CommandResult> {
-  const node = boundNode(["--disable-warning=ExperimentalWarning", SALLYPORT, ...args]);
+  const node = boundNode(["--disable-warning=ExperimentalWarning", program.sallyport, ...args]);
   const running = promisify(execFile)(node.command, node.args, { env: childEnvironment(), timeout: 60_000, signal });
   running.child.stdin?.end(input);
   try {
@@ -50,7 +53,8 @@ export async function sallyport(
 
 /** Enrols, writes the owner's policy, and starts the agent. It is connected once the relay has its listener. */
 export async function startAgent(options: AgentOptions, signal: AbortSignal): Promise<RunningAgent> {
-  const enrolled = await sallyport(
+  const enrolled = await runCommand(
+    options.program,
     [
       ...["enroll", "--origin", options.origin, "--code-file", "-", "--state", options.stateDir],
       ...["--ca", options.caFile, "--rendezvous-host", options.rendezvousHost, "--json"],
@@ -62,14 +66,14 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
   const { agent } = JSON.parse(enrolled.stdout) as { agent: string };
   writeFileSync(join(options.stateDir, "policy.yaml"), options.policy, { mode: 0o600 });
   signal.throwIfAborted();
-  return { id: agent, stateDir: options.stateDir, ...runAgent(options.stateDir, options.logFile) };
+  return { id: agent, stateDir: options.stateDir, ...runAgent(options.stateDir, options.logFile, options.program) };
 }
 
 /** `sallyport run` on an enrolled state folder. Its own account may write its policy here, which a service's may not. */
-export const runAgent = (stateDir: string, logFile: string): Child =>
+export const runAgent = (stateDir: string, logFile: string, program: Program = SOURCES): Child =>
   startChild({
     name: "agent",
-    args: [SALLYPORT, "run", "--config", join(stateDir, "agent.yaml"), "--insecure-files"],
+    args: [program.sallyport, "run", "--config", join(stateDir, "agent.yaml"), "--insecure-files"],
     logFile,
   });
 

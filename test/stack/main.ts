@@ -1,6 +1,6 @@
 /** `npm start`: the whole of Sallyport on this machine. See `--help`. */
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
@@ -8,11 +8,12 @@ import { z } from "zod";
 import { createCleanup } from "./cleanup.ts";
 import { FLIGHTS, runDemo } from "./demo.ts";
 import { freshFolder } from "./folders.ts";
+import { bundled, SOURCES } from "./program.ts";
 import { type RealAddress, takeRealAddress } from "./real-address.ts";
 import { DEMO_SCHEMA, openRealServer } from "./real-server.ts";
 import { createScreen, seconds } from "./screen.ts";
 import type { Source } from "./source.ts";
-import { startStack, startStackOn } from "./start.ts";
+import { type StackOn, startStack, startStackOn, TENANT } from "./start.ts";
 
 const HELP = `Starts the whole of Sallyport on this machine: an orchestrator and its Azure services, a relay, an agent, and a SQL Server
 with sample data, all on loopback. A pull runs through all of it, something changes, and a second run picks up just that.
@@ -20,6 +21,7 @@ with sample data, all on loopback. A pull runs through all of it, something chan
   npm start                     stay up afterwards, until Ctrl-C
   npm start -- --once           end after the pulls
   npm start -- --once --json    print one JSON object as the last line
+  npm start -- --bundle         run what is deployed, agent/dist and cloud/dist, made first where sources are newer
 
 In the environment:
   SALLYPORT_DEMO_ROWS   how many flights the sample has (${FLIGHTS}; 1000 at least)
@@ -28,9 +30,7 @@ In the environment:
                         there and dropped at the end, and so is a login that reads it, where that is allowed.
 `;
 
-const { values: options } = parseArgs({
-  options: { once: { type: "boolean" }, json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
-});
+const options = readOptions();
 if (options.help) {
   process.stdout.write(HELP);
   process.exit(0);
@@ -54,7 +54,18 @@ try {
   process.exit(64);
 }
 
-const screen = createScreen(process.stdout, options.json === true);
+function readOptions() {
+  const flag = { type: "boolean", default: false } as const;
+  try {
+    const options = { once: flag, json: flag, bundle: flag, help: { ...flag, short: "h" } };
+    return parseArgs({ options }).values;
+  } catch (thrown) {
+    process.stderr.write(`${(thrown as Error).message}\n\n${HELP}`);
+    process.exit(64);
+  }
+}
+
+const screen = createScreen(process.stdout, options.json);
 const cleanup = createCleanup();
 let staying = false;
 
@@ -67,6 +78,17 @@ async function realSource(server: RealAddress): Promise<Source> {
   );
   cleanup.signal.throwIfAborted();
   return source;
+}
+
+/** What `sallyportctl` needs to know, to be copied as one line; the key is in a file that only this account reads. */
+function commandLine({ origin, folder: where }: StackOn): string {
+  const inFolder = (name: string) => `'${relative(process.cwd(), join(where, name)).replaceAll("'", "'\\''")}'`;
+  const settings = [
+    `SALLYPORT_URL=${origin}`,
+    `SALLYPORT_TENANT=${TENANT}`,
+    `SALLYPORT_KEY_FILE=${inFolder("admin.key")}`,
+  ];
+  return [...settings, `NODE_EXTRA_CA_CERTS=${inFolder("ca.pem")}`].join(" ");
 }
 
 async function leave(exitCode: number): Promise<never> {
@@ -92,7 +114,10 @@ mkdirSync(process.env.TMPDIR);
 try {
   const startedMs = performance.now();
   screen.say(`Sallyport on this machine, in ${folder}`);
-  const stackOptions = { folder, cleanup, onStep: (step: string) => screen.step(`  starting: ${step}`) };
+  const onStep = (step: string) => screen.step(`  starting: ${step}`);
+  if (options.bundle) onStep("bundles");
+  const program = options.bundle ? await bundled() : SOURCES;
+  const stackOptions = { folder, cleanup, program, onStep };
   const stack = address ? await startStackOn(await realSource(address), stackOptions) : await startStack(stackOptions);
   screen.say(
     `  started        ${stack.origin}, agent ${stack.agent.id} listens   ${seconds((performance.now() - startedMs) / 1000)}`,
@@ -104,6 +129,7 @@ try {
   screen.say(
     `\nStill running. The API is at ${stack.origin}/api/v1, its first key and authority in ${stack.access}. Ctrl-C ends it.`,
   );
+  screen.say(`Look around, in another terminal:\n\n  ${commandLine(stack)} npx sallyportctl runs list flights\n`);
   await stack.broken;
 } catch (thrown) {
   // What fails while everything ends was asked to: whoever asked says how it ends.

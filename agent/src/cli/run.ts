@@ -44,7 +44,7 @@ async function run(options: RunOptions): Promise<void> {
   becomeConfined();
   const config = loadConfig(options.config);
   // Only this verb needs the supervisor, and loading it takes a while.
-  const [{ runAgent }, { pino }] = await Promise.all([import("../supervisor/main.ts"), import("pino")]);
+  const [{ runAgent }, { default: pino }] = await Promise.all([import("../supervisor/main.ts"), import("pino")]);
   const log = pino({ base: { pid: process.pid } }, pino.destination({ dest: 2, sync: true }));
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {

@@ -1,0 +1,44 @@
+/** What the stack runs: the TypeScript sources, or the bundles that are deployed. */
+import { join } from "node:path";
+import { AGENT_DIST, AGENT_MAIN, buildAgent, EXECUTOR_MAIN } from "../build/agent.ts";
+import { buildCloud, CLOUD_DIST } from "../build/cloud.ts";
+import { isFresh } from "../build/fresh.ts";
+import { ROOT } from "../build/root.ts";
+
+export interface Program {
+  /** The agent's command line. */
+  readonly sallyport: string;
+  /** What an executor's process starts with, and the folders that it may read. */
+  readonly executor: string;
+  readonly readable: readonly string[];
+  /** The function app's folder. */
+  readonly app: string;
+}
+
+export const SOURCES: Program = {
+  sallyport: join(ROOT, "agent/src/cli/main.ts"),
+  executor: join(ROOT, "agent/src/executor/main.ts"),
+  readable: ["agent", "shared", "node_modules", "package.json"].map((name) => join(ROOT, name)),
+  app: join(ROOT, "cloud"),
+};
+
+/** The bundles, made anew where they are missing or older than the sources. */
+export async function bundled(): Promise<Program> {
+  const program = bundledAt(AGENT_DIST, CLOUD_DIST);
+  const { sallyport, executor, app } = program;
+  if (!isFresh([sallyport, executor])) await buildAgent();
+  if (!isFresh([join(app, "package.json")])) await buildCloud();
+  return program;
+}
+
+/** The bundles that lie in these folders. */
+export const bundledAt = (agent: string, app: string): Program => ({
+  sallyport: join(agent, AGENT_MAIN),
+  executor: join(agent, EXECUTOR_MAIN),
+  readable: [agent],
+  app,
+});
+
+/** What a test is about: the bundles where `SALLYPORT_TEST_BUNDLE=1`, as the system suite `bundle` has it. */
+export const programUnderTest = (): Promise<Program> =>
+  process.env.SALLYPORT_TEST_BUNDLE === "1" ? bundled() : Promise.resolve(SOURCES);
