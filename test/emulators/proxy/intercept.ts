@@ -57,7 +57,7 @@ export function createInterceptor(interception: Interception): Interceptor {
     const { "content-length": _length, ...headers } = request.headers;
     const options = { method: request.method, path, headers: { ...headers, "content-length": body.byteLength } };
     const onward = httpsRequest(
-      { ...options, agent: false, createConnection: () => upstream(target) },
+      { ...options, createConnection: () => upstream(target) },
       async (from) => {
         const original = await bodyOf(from);
         read.push(original);
