@@ -2,6 +2,7 @@
  * What the executor asks of a connector, and what a connector is given. A connector knows one kind of system; it knows
  * nothing of relay, frames, credit or policy.
  */
+import type { Warning } from "@sallyport/shared/protocol/warnings.ts";
 import type { RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import type { Limits, Operation, Plan } from "@sallyport/shared/schema/operations.ts";
@@ -44,7 +45,15 @@ export type Grant =
       /** The exact columns, in order, that the statement may return. */
       readonly returns: readonly string[];
     }
-  | { readonly kind: "raw"; readonly rule: string };
+  | { readonly kind: "raw"; readonly rule: string }
+  | {
+      readonly kind: "schema";
+      readonly rule: string;
+      /** Patterns of tables that may be shown, with the columns that may; the first that fits a table decides. */
+      readonly shown: readonly { readonly tables: readonly string[]; readonly columns: "*" | readonly string[] }[];
+      /** Patterns of tables that are never shown. */
+      readonly hidden: readonly string[];
+    };
 
 /** Where rows go. Every promise waits for as long as the other side grants no credit. */
 export interface Output {
@@ -57,6 +66,8 @@ export interface Output {
    * `stop`: the other side wants no more in this session; return with `complete: false`.
    */
   checkpoint(position: string): Promise<"continue" | "stop">;
+  /** Sends what an operation without rows gives: one JSON value (frame 0x13), once. */
+  result(value: unknown): Promise<void>;
 }
 
 export interface Outcome {
@@ -64,6 +75,8 @@ export interface Outcome {
   readonly complete: boolean;
   /** The last position, where the source has any. */
   readonly position?: string;
+  /** What is no error, but wants a person's eye. */
+  readonly warnings?: readonly Warning[];
 }
 
 /** Serves one operation over one connection of its own, closed before it returns or throws a SallyportError. */

@@ -97,6 +97,8 @@ function ruleOf(work: Work): string | undefined {
 function objectOf(operation: Operation): string | undefined {
   switch (operation.op) {
     case "sql.table":
+    case "sql.changes":
+    case "sql.schema":
       return operation.table;
     case "sql.query":
       return operation.statement;

@@ -1,5 +1,6 @@
 /** Turns a connector's rows into Arrow messages and these into frames; its promises are the connector's back-pressure. */
-import { FRAME } from "@sallyport/shared/protocol/frames.ts";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { FRAME, jsonBody, MAX_SCHEMA_BYTES } from "@sallyport/shared/protocol/frames.ts";
 import { drainBatch, encodeSchema, PLAN_KEY } from "@sallyport/shared/rows/arrow.ts";
 import { createBatch, type RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Limits } from "@sallyport/shared/schema/operations.ts";
@@ -39,6 +40,16 @@ export function createOutput(stream: SealedStream, limits: Limits, windowBytes: 
       const { rows, bytes } = stream.totals;
       await stream.sendJson(FRAME.checkpoint, { rows, bytes, position });
       return stream.finishing ? "stop" : "continue";
+    },
+    async result(value) {
+      const bytes = jsonBody(value);
+      if (bytes.byteLength > MAX_SCHEMA_BYTES) {
+        throw new SallyportError("limit.bytes", `The result has more than ${MAX_SCHEMA_BYTES} bytes.`, {
+          bytes: MAX_SCHEMA_BYTES,
+        });
+      }
+      meter.take(0, bytes.byteLength);
+      await stream.sendPieces(FRAME.result, bytes);
     },
   };
 }

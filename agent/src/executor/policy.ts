@@ -3,13 +3,14 @@
  * function of the policy, the request and the time; asked again every minute of a session with a later time.
  */
 import type { ErrorCode } from "@sallyport/shared/protocol/errors.ts";
-import type { Limits, SqlQuery, SqlTable } from "@sallyport/shared/schema/operations.ts";
+import type { Limits, Operation } from "@sallyport/shared/schema/operations.ts";
 import {
   type AllowRule,
   type MssqlConnection,
   type MssqlRule,
   type Policy,
   splitAddress,
+  type TableRule,
 } from "@sallyport/shared/schema/policy.ts";
 import type { Grant } from "../connectors/connector.ts";
 import { smallestLimits } from "./limits.ts";
@@ -19,9 +20,13 @@ import { RAW_DAYS_AT_MOST } from "./policy-conflicts.ts";
 
 export { digestPolicy, parsePolicy } from "./policy-file.ts";
 
+/** What the policy decides about; a ping needs none. */
+export type Judged = Exclude<Operation, { op: "agent.ping" }>;
+type OnTables = Exclude<Judged, { op: "sql.query" }>;
+
 export interface PolicyRequest {
   readonly connection: string;
-  readonly operation: SqlTable | SqlQuery;
+  readonly operation: Judged;
   readonly limits: Limits;
   readonly user: string;
   readonly signIn: string;
@@ -42,8 +47,8 @@ export interface Allowed {
     readonly refuseOverPrivileged: boolean;
   };
   readonly limits: Limits;
-  /** For the journal: the table, or the statement's name. */
-  readonly object: string;
+  /** For the journal: the table, or the statement's name; a schema of all has none. */
+  readonly object: string | undefined;
 }
 
 export interface Denied {
@@ -72,16 +77,18 @@ export function decide(policy: Policy, request: PolicyRequest, now: Date): Decis
   const closed = whyClosed(connection, request, now);
   if (closed !== undefined) return denied(closed);
 
-  if (operation.op === "sql.table") {
-    const parts = splitTable(operation.table);
+  if (operation.op !== "sql.query" && operation.table !== undefined) {
+    const { table } = operation;
+    const parts = splitTable(table);
     if (parts === undefined) return denied("Only tables named as schema.table can be allowed.");
     if (isSystemSchema(parts[0])) return denied("sys and INFORMATION_SCHEMA are never readable.");
-    const against = connection.rules.find((rule) => "deny" in rule && matches(rule.tables, operation.table));
-    if (against !== undefined) return denied(`A rule denies ${operation.table}.`, against.id);
+    const against = connection.rules.find((rule) => "deny" in rule && matches(rule.tables, table));
+    if (against !== undefined) return denied(`A rule denies ${table}.`, against.id);
   }
-  for (const rule of connection.rules) {
-    const grant = "deny" in rule ? undefined : grantOf(rule, operation);
-    if (grant === undefined || !isInForce(rule, connection, request.caller, now)) continue;
+  const inForce = connection.rules.filter((rule) => isInForce(rule, connection, request.caller, now));
+  for (const rule of inForce) {
+    const grant = "deny" in rule ? undefined : grantOf(rule, operation, inForce);
+    if (grant === undefined) continue;
     const misuse = whyMisused(rule, operation);
     if (misuse !== undefined) return { deny: misuse };
     const { database, tls, refuseOverPrivileged } = connection;
@@ -114,14 +121,12 @@ function whyClosed(connection: MssqlConnection, request: PolicyRequest, now: Dat
 const matches = (patterns: readonly string[], table: string): boolean =>
   patterns.some((pattern) => matchTable(pattern, table) !== undefined);
 
+/** The word of `allow` that each operation on tables needs. */
+export const TABLE_WORDS = { "sql.table": "table", "sql.changes": "changes", "sql.schema": "schema" } as const;
+
 /** What a rule gives to this operation, if it is about it at all. */
-function grantOf(rule: AllowRule, operation: SqlTable | SqlQuery): Grant | undefined {
-  if ("tables" in rule) {
-    if (operation.op !== "sql.table" || !rule.allow.includes("table")) return undefined;
-    const fits = rule.tables.map((pattern) => matchTable(pattern, operation.table));
-    if (!fits.some((fit) => fit !== undefined) || !coversColumns(rule.columns, operation.columns)) return undefined;
-    return { kind: "table", rule: rule.id, columns: rule.columns, named: fits.includes("name") };
-  }
+function grantOf(rule: AllowRule, operation: Judged, inForce: readonly MssqlRule[]): Grant | undefined {
+  if ("tables" in rule) return operation.op === "sql.query" ? undefined : tableGrant(rule, operation, inForce);
   if (operation.op !== "sql.query") return undefined;
   if (!("name" in rule)) return operation.raw === undefined ? undefined : { kind: "raw", rule: rule.id };
   if (operation.statement !== rule.name) return undefined;
@@ -132,6 +137,28 @@ function grantOf(rule: AllowRule, operation: SqlTable | SqlQuery): Grant | undef
     sql: rule.sql,
     parameters: Object.fromEntries(parameters),
     returns: rule.returns,
+  };
+}
+
+function tableGrant(rule: TableRule, operation: OnTables, inForce: readonly MssqlRule[]): Grant | undefined {
+  const { op, table } = operation;
+  if (!rule.allow.includes(TABLE_WORDS[op])) return undefined;
+  const fits = table === undefined ? [] : rule.tables.map((pattern) => matchTable(pattern, table));
+  if (table !== undefined && fits.every((fit) => fit === undefined)) return undefined;
+  if (op === "sql.schema") return { kind: "schema", rule: rule.id, ...shownBy(inForce) };
+  if (!coversColumns(rule.columns, operation.columns)) return undefined;
+  return { kind: "table", rule: rule.id, columns: rule.columns, named: fits.includes("name") };
+}
+
+/** A list of what there is shows what any rule with `schema` shows, each table as the first such rule has it. */
+function shownBy(rules: readonly MssqlRule[]): Pick<Extract<Grant, { kind: "schema" }>, "shown" | "hidden"> {
+  return {
+    shown: rules.flatMap((rule) =>
+      "tables" in rule && !("deny" in rule) && rule.allow.includes("schema")
+        ? [{ tables: rule.tables, columns: rule.columns }]
+        : [],
+    ),
+    hidden: rules.flatMap((rule) => ("deny" in rule ? rule.tables : [])),
   };
 }
 
@@ -152,7 +179,7 @@ function isInForce(rule: MssqlRule, connection: MssqlConnection, caller: string,
 }
 
 /** A statement's parameters are exactly the declared ones, with values that the owner lists where they list any. */
-function whyMisused(rule: MssqlRule, operation: SqlTable | SqlQuery): Denied | undefined {
+function whyMisused(rule: MssqlRule, operation: Judged): Denied | undefined {
   if (operation.op !== "sql.query" || !("parameters" in rule)) return undefined;
   const given = operation.parameters;
   const surplus = Object.keys(given).find((name) => !Object.hasOwn(rule.parameters, name));
@@ -172,13 +199,13 @@ function whyMisused(rule: MssqlRule, operation: SqlTable | SqlQuery): Denied | u
 const sameValue = (listed: unknown, given: unknown): boolean =>
   listed === null || given === null ? listed === given : String(listed) === String(given);
 
-function describe(operation: SqlTable | SqlQuery): string {
-  if (operation.op === "sql.table") {
-    const columns = operation.columns === "*" ? "every column" : "these columns";
-    return `reading ${columns} of ${operation.table}`;
-  }
-  return operation.raw === undefined ? `the statement ${operation.statement}` : "raw SQL";
+function describe(operation: Judged): string {
+  if (operation.op === "sql.query")
+    return operation.raw === undefined ? `the statement ${operation.statement}` : "raw SQL";
+  if (operation.op === "sql.schema") return `showing ${operation.table ?? "what there is"}`;
+  const columns = operation.columns === "*" ? "every column" : "these columns";
+  return `reading ${operation.op === "sql.changes" ? "changes in " : ""}${columns} of ${operation.table}`;
 }
 
-const objectOf = (operation: SqlTable | SqlQuery): string =>
-  operation.op === "sql.table" ? operation.table : (operation.statement ?? "raw");
+const objectOf = (operation: Judged): string | undefined =>
+  operation.op === "sql.query" ? (operation.statement ?? "raw") : operation.table;

@@ -109,8 +109,8 @@ async function answer(
     stream.signal.throwIfAborted();
     const { rows, bytes, batches } = stream.totals;
     const executedMs = systemClock.monotonicMs() - startedMs;
-    const { complete, position = null } = outcome;
-    await stream.sendJson(FRAME.end, { rows, bytes, batches, position, complete, executedMs });
+    const { complete, position = null, warnings = [] } = outcome;
+    await stream.sendJson(FRAME.end, { rows, bytes, batches, position, complete, executedMs, warnings });
     return undefined;
   } catch (thrown) {
     // What stopped the session is why it failed, whatever the driver made of it.

@@ -31,7 +31,7 @@ const errorCode = z.custom<ErrorCode>((value) => typeof value === "string" && is
 export const objectName = z.string().regex(/^[^.[\]"'\p{Cc}]{1,128}(\.[^.[\]"'\p{Cc}]{1,128})?$/u, "not an identifier");
 
 /** The operations that a line may name. */
-export const operationName = z.enum(["sql.table", "sql.query", "agent.ping"]);
+export const operationName = z.enum(["sql.table", "sql.changes", "sql.query", "sql.schema", "agent.ping"]);
 
 /** What a caller of the journal says; sequence, time and chain are the journal's own. */
 export const journalFacts = z.strictObject({

@@ -1,8 +1,9 @@
 /** What an executor says of its request, held against the policy that it was given. Its word alone counts for nothing. */
-import { POLICY_DEFAULTS, type Policy } from "@sallyport/shared/schema/policy.ts";
+import { type AllowRule, type MssqlConnection, POLICY_DEFAULTS, type Policy } from "@sallyport/shared/schema/policy.ts";
 import { smallestLimits } from "../executor/limits.ts";
 import type { RequestReport } from "../executor/messages.ts";
 import { matchTable } from "../executor/names.ts";
+import { TABLE_WORDS } from "../executor/policy.ts";
 import type { ConnectionLimits } from "./budgets.ts";
 
 /** What a refused session, and a ping, may take. */
@@ -26,9 +27,14 @@ export function isPlausible(report: RequestReport, ping: boolean, policy: Policy
   if (rule.callers !== undefined && !rule.callers.includes(report.caller)) return false;
   const most = smallestLimits([policy.limits, connection.limits, rule.limits], ASKS_ALL);
   if (report.seconds > most.seconds || report.bytes > most.bytes) return false;
-  const { op, object } = report;
+  return concerns(report, rule, connection);
+}
+
+/** Whether what was done is of the rule: its statement, raw SQL, or a table that it covers and no deny rule does. */
+function concerns({ op, object }: RequestReport, rule: AllowRule, connection: MssqlConnection): boolean {
   if (!("tables" in rule)) return op === "sql.query" && object === ("name" in rule ? rule.name : undefined);
-  if (op !== "sql.table" || object === undefined) return false;
+  if (op === "sql.query" || op === "agent.ping" || !rule.allow.includes(TABLE_WORDS[op])) return false;
+  if (object === undefined) return op === "sql.schema";
   const covers = (patterns: readonly string[]): boolean =>
     patterns.some((pattern) => matchTable(pattern, object) !== undefined);
   return covers(rule.tables) && !connection.rules.some((each) => "deny" in each && covers(each.tables));

@@ -95,7 +95,7 @@ export function addPulls(program: Command): void {
 const pullPath = (call: Call, pull: string): string => `${call.tenantPath()}/pulls/${pull}`;
 
 const whatIsRead = ({ operation }: PullDefinition): string =>
-  operation.op === "sql.table" ? operation.table : `statement ${operation.statement}`;
+  operation.op !== "sql.query" ? operation.table : `statement ${operation.statement}`;
 
 const whenItRuns = ({ schedule }: PullDefinition): string =>
   schedule === undefined ? "by hand" : `${schedule.cron} ${schedule.timezone}`;

@@ -102,14 +102,16 @@ async function change(
 
 /** A source without positions cannot outlive the function that reads it: better said now than when it has run so long. */
 function requireTime({ operation, limits }: PullDefinition, { sessionSeconds }: PullDeps["settings"]): void {
-  if (operation.op === "sql.table" || (limits.seconds ?? 0) <= sessionSeconds) return;
-  const message = `A statement cannot be resumed, so it may take ${sessionSeconds} seconds at most; split it, or read a table.`;
+  const resumes =
+    operation.op === "sql.changes" || (operation.op === "sql.table" && operation.consistency === undefined);
+  if (resumes || (limits.seconds ?? 0) <= sessionSeconds) return;
+  const message = `A statement or snapshot cannot be resumed, so it may take ${sessionSeconds} seconds at most; split it, or read a table by key.`;
   throw new SallyportError("api.invalid", message, { field: "limits.seconds", seconds: sessionSeconds });
 }
 
 /** What a watermark is a place in: another connection, table or mode has another. */
 function sourceOf({ connection, operation, watermark, watermarkColumn }: PullDefinition): string {
-  const source = operation.op === "sql.table" ? operation.table : operation.statement;
+  const source = operation.op !== "sql.query" ? operation.table : operation.statement;
   return digestOf([connection, operation.op, source, watermark, watermarkColumn ?? null]);
 }
 

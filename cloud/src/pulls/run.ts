@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { ERRORS, type ErrorCode, type ErrorDetail } from "@sallyport/shared/protocol/errors.ts";
+import { mergeWarnings, type Warning } from "@sallyport/shared/protocol/warnings.ts";
 import type { Plan } from "@sallyport/shared/schema/operations.ts";
 import type { RunState } from "@sallyport/shared/schema/pull.ts";
 import type { Stored } from "../store/record.ts";
@@ -73,7 +74,7 @@ export interface NewRun {
 export function newRun({ kind, epoch, opId, now, deadline, leaseSeconds }: NewRun): Run {
   const counts = { slices: 0, rows: 0, bytes: 0, fence: 0, claims: 0 };
   const unknown = { plan: null, schema: null, policy: null, asked: null, from: null, to: null, position: null };
-  const open = { notBefore: null, error: null, seq: null, listHash: null, endedAt: null };
+  const open = { notBefore: null, error: null, warnings: null, seq: null, listHash: null, endedAt: null };
   const given = { kind, epoch, opId, deadline, leaseSeconds, startedAt: now };
   return { ...given, ...counts, ...unknown, ...open, state: "queued", complete: false, holder: "", replaces: false };
 }
@@ -161,6 +162,13 @@ export interface FixedPlan {
 /** Step 4: before the first row is staged. */
 export const fixPlan = (run: Run, fixed: FixedPlan): Run => ({ ...run, ...fixed, to: fixed.plan.to });
 
+/**
+ * Whether the plan is worth nothing any more: a snapshot's bound ended with the session that took it, and nothing of that
+ * session was committed. The next one has a snapshot, and a plan, of its own.
+ */
+export const isVoid = ({ plan, slices, complete }: Run): boolean =>
+  plan?.isolation === "snapshot" && slices === 0 && !complete;
+
 /** Whether a later session still reads what the first one planned. */
 export function keepsPlan(run: Run, fixed: FixedPlan): boolean {
   return (
@@ -172,7 +180,13 @@ export function keepsPlan(run: Run, fixed: FixedPlan): boolean {
 }
 
 /** Step 7: the slice's number is one more than the run's; `claims` starts anew, so a long healthy run never runs out. */
-export function commitSlice(run: Run, id: string, slice: Slice, complete: boolean): Step {
+export function commitSlice(
+  run: Run,
+  id: string,
+  slice: Slice,
+  complete: boolean,
+  warnings: readonly Warning[] = [],
+): Step {
   const number = run.slices + 1;
   const next: Run = {
     ...run,
@@ -183,16 +197,23 @@ export function commitSlice(run: Run, id: string, slice: Slice, complete: boolea
     complete,
     claims: 0,
     error: null,
+    warnings: warned(run, warnings),
   };
   return { run: next, changes: [insertSlice(id, number, slice)] };
 }
 
 /** The source had no rows after the last slice: there is nothing to commit but that. */
-export const completeRun = (run: Run, position: string | null): Run => ({
+export const completeRun = (run: Run, position: string | null, warnings: readonly Warning[] = []): Run => ({
   ...run,
   position: position ?? run.position,
   complete: true,
+  warnings: warned(run, warnings),
 });
+
+const warned = (run: Run, more: readonly Warning[]): Run["warnings"] => {
+  const all = mergeWarnings(run.warnings ?? [], more);
+  return all.length === 0 ? null : all;
+};
 
 export const handOver = (run: Run): Run => ({ ...run, state: "queued", holder: "" });
 

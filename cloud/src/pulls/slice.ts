@@ -3,6 +3,7 @@
  * or bytes have passed (docs/runs.md steps 4, 6 and 7). Committed rows are not read again; others are dropped with their part.
  */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import type { Warning } from "@sallyport/shared/protocol/warnings.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import type { PullDefinition } from "@sallyport/shared/schema/pull.ts";
 import type { Consumer } from "../sessions/session.ts";
@@ -12,7 +13,7 @@ import type { PullKey, Slice } from "../store/runs.ts";
 import type { PullDeps } from "./deps.ts";
 import type { Hold, Written } from "./hold.ts";
 import type { SliceList } from "./publish.ts";
-import { commitSlice, completeRun, digestOf, fixPlan, keepsPlan } from "./run.ts";
+import { commitSlice, completeRun, digestOf, fixPlan, isVoid, keepsPlan } from "./run.ts";
 
 export interface Staging {
   readonly deps: PullDeps;
@@ -32,7 +33,7 @@ export interface Stager {
   readonly rows: number;
   readonly hasSchema: boolean;
   /** Commits what is staged as a slice. Throws when the claim is over, was cancelled, the agent revoked, or the sink fails. */
-  commit(position: string | null, complete: boolean): Promise<void>;
+  commit(position: string | null, complete: boolean, warnings?: readonly Warning[]): Promise<void>;
   /** Drops what is staged. Never throws. */
   abandon(): Promise<void>;
 }
@@ -64,7 +65,12 @@ export function stage({ deps, key, id, held, definition, session, mustFinish }: 
     return opened;
   }
 
-  async function commitPart(open: Part, position: string | null, complete: boolean): Promise<void> {
+  async function commitPart(
+    open: Part,
+    position: string | null,
+    complete: boolean,
+    warnings: readonly Warning[],
+  ): Promise<void> {
     const { run } = held;
     const list = `${folder()}/slice.json`;
     const file = await open.commit();
@@ -74,13 +80,13 @@ export function stage({ deps, key, id, held, definition, session, mustFinish }: 
     const fixed = { fence: run.fence, schema: run.schema ?? "", policy: run.policy ?? "" };
     const counts = { rows: file.rows, bytes: file.bytes, from: run.position, to: position };
     const slice: Slice = { list, sha256, ...fixed, ...counts };
-    demand(await held.write({ on: "run", step: (now) => commitSlice(now, id, slice, complete) }));
+    demand(await held.write({ on: "run", step: (now) => commitSlice(now, id, slice, complete, warnings) }));
   }
 
-  async function commit(position: string | null, complete: boolean): Promise<void> {
+  async function commit(position: string | null, complete: boolean, warnings: readonly Warning[] = []): Promise<void> {
     if (await held.mustStop()) throw over();
-    if (part) await commitPart(part, position, complete);
-    else if (complete) demand(await held.write({ on: "run", step: (now) => completeRun(now, position) }));
+    if (part) await commitPart(part, position, complete, warnings);
+    else if (complete) demand(await held.write({ on: "run", step: (now) => completeRun(now, position, warnings) }));
     sliceBytes = 0;
     committedAt = clock.monotonic();
   }
@@ -92,7 +98,8 @@ export function stage({ deps, key, id, held, definition, session, mustFinish }: 
       if (held.run.kind === "backfill" && plan.to !== held.run.to) {
         throw new SallyportError("protocol.order", "The agent reads up to another bound than the backfill's.");
       }
-      if (held.run.plan === null) demand(await held.write({ on: "run", step: (run) => fixPlan(run, fixed) }));
+      if (held.run.plan === null || isVoid(held.run))
+        demand(await held.write({ on: "run", step: (run) => fixPlan(run, fixed) }));
       else if (!keepsPlan(held.run, fixed)) {
         const what = "The source's columns, its plan or the owner's policy are not those of the run's first session.";
         throw new SallyportError("request.plan_changed", what);

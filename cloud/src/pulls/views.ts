@@ -1,5 +1,6 @@
 /** What people see of runs and their results. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { WARNINGS } from "@sallyport/shared/protocol/warnings.ts";
 import type { NewRunBody, PullView, partsView, RunView } from "@sallyport/shared/schema/api.ts";
 import { manifest, type PullDefinition } from "@sallyport/shared/schema/pull.ts";
 import type { z } from "zod";
@@ -26,6 +27,7 @@ export function viewOf(pull: string, id: string, run: Run): RunView {
     from,
     to,
     error,
+    warnings: (run.warnings ?? []).map(({ code, facts }) => ({ code, message: WARNINGS[code], facts })),
     startedAt,
     endedAt,
   };

@@ -1,5 +1,6 @@
 /** What the rest of the orchestrator asks of a session, and what a session gives back. */
 import type { ErrorCode, ErrorDetail } from "@sallyport/shared/protocol/errors.ts";
+import type { Warning } from "@sallyport/shared/protocol/warnings.ts";
 import type { ColumnView } from "@sallyport/shared/rows/layout.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import type { Limits, Operation, Plan } from "@sallyport/shared/schema/operations.ts";
@@ -64,6 +65,7 @@ export type SessionOutcome =
       readonly position: string | null;
       readonly complete: boolean;
       readonly executedMs: number;
+      readonly warnings?: readonly Warning[];
     }
   | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly detail: ErrorDetail };
 

@@ -1,5 +1,6 @@
 /** Table `runs`: everything of one pull in one partition, so that a decision about it fits one transaction (docs/runs.md). */
 import type { TableClient } from "@azure/data-tables";
+import { MAX_WARNINGS, warning } from "@sallyport/shared/protocol/warnings.ts";
 import { position, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { plan } from "@sallyport/shared/schema/operations.ts";
 import { pullDefinition, runState } from "@sallyport/shared/schema/pull.ts";
@@ -67,6 +68,8 @@ export const runRecord = z.object({
   notBefore: time.nullable(),
   deadline: time,
   error: runError.nullable(),
+  /** What its sessions noticed that is no error; null for nothing. */
+  warnings: z.array(warning).max(MAX_WARNINGS).nullable(),
   seq: count.nullable(),
   listHash: sha256Text.nullable(),
   replaces: z.boolean(),

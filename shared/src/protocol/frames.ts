@@ -10,6 +10,7 @@ import { position } from "../schema/ids.ts";
 import { isErrorCode, SallyportError } from "./errors.ts";
 import { parseJson } from "./hello.ts";
 import { FRAME_OVERHEAD, KIND, MAX_FRAME_BODY } from "./records.ts";
+import { MAX_WARNINGS, warning } from "./warnings.ts";
 
 export const FRAME = {
   schema: 0x10,
@@ -160,6 +161,7 @@ export const endBody = z.object({
   position: position.nullable(),
   complete: z.boolean(),
   executedMs: z.number().min(0),
+  warnings: z.array(warning).max(MAX_WARNINGS).default([]),
 });
 export const cancelBody = z.object({ reason: z.string().max(200) });
 

@@ -106,6 +106,8 @@ export const runView = z.object({
       at: z.string(),
     })
     .nullable(),
+  /** What is no error, but wants a person's eye. */
+  warnings: z.array(z.object({ code: z.string(), message: z.string(), facts: z.record(z.string(), z.unknown()) })),
   startedAt: z.string(),
   endedAt: z.string().nullable(),
 });

@@ -24,10 +24,22 @@ export const plan = z.strictObject({
 export type Plan = z.infer<typeof plan>;
 
 /**
- * How a pull finds what is new. `none` reads everything in every run; `rowversion` what changed by the table's rowversion
- * column; `column` what has a greater value in a column that grows.
+ * How `sql.table` finds what is new. `none` reads everything; `rowversion` what changed by the table's rowversion column;
+ * `column` what has a greater value in a column that grows.
  */
-export const watermarkMode = z.enum(["none", "rowversion", "column"]);
+export const tableWatermark = z.enum(["none", "rowversion", "column"]);
+
+/** How `sql.changes` does: by Change Tracking (net changes by key), or by Change Data Capture (every change). */
+export const changesBy = z.enum(["changeTracking", "cdc"]);
+
+/** How a pull finds what is new. */
+export const watermarkMode = z.enum([...tableWatermark.options, ...changesBy.options]);
+
+/**
+ * The column that `sql.changes` puts before the table's own, a text: `insert` and `update` set a row, `delete` and
+ * `before` (the row as it was before an update, in CDC only) take it away.
+ */
+export const CHANGE_COLUMN = "_op";
 
 /** A value bound to a statement's parameter. Decimals, 64-bit integers, times and binary travel as text. */
 export const parameterValue = z.union([z.string().max(65536), z.number(), z.boolean(), z.null()]);
@@ -54,14 +66,34 @@ export const columnWatermark = {
     .optional(),
 };
 
+const columnList = z.union([z.literal("*"), z.array(columnName).min(1).max(1024)]);
+
 export const sqlTable = z.strictObject({
   op: z.literal("sql.table"),
   table: tableName,
-  columns: z.union([z.literal("*"), z.array(columnName).min(1).max(1024)]),
-  watermark: watermarkMode,
+  columns: columnList,
+  watermark: tableWatermark,
+  /** One session in one SNAPSHOT transaction: exactly the rows of one instant. Without positions, so it cannot be resumed. */
+  consistency: z.literal("snapshot").optional(),
   ...columnWatermark,
   ...resume,
 });
+
+/** What changed in a table, with deletes; a first run reads all of it. Each row says in `CHANGE_COLUMN` what happened. */
+export const sqlChanges = z.strictObject({
+  op: z.literal("sql.changes"),
+  table: tableName,
+  columns: columnList,
+  by: changesBy,
+  /** Change Tracking without SNAPSHOT, where the database allows none: the changes of the next run mend what this one tears. */
+  consistency: z.literal("convergent").optional(),
+  /** Which of the table's capture instances; the newest without it. */
+  captureInstance: columnName.optional(),
+  ...resume,
+});
+
+/** What there is to read, as far as the owner's policy shows it; of one table where it is named. */
+export const sqlSchema = z.strictObject({ op: z.literal("sql.schema"), table: tableName.optional() });
 
 export const sqlQuery = z
   .strictObject({
@@ -80,10 +112,12 @@ export const sqlQuery = z
 
 export const agentPing = z.strictObject({ op: z.literal("agent.ping") });
 
-export const operation = z.discriminatedUnion("op", [sqlTable, sqlQuery, agentPing]);
+export const operation = z.discriminatedUnion("op", [sqlTable, sqlChanges, sqlQuery, sqlSchema, agentPing]);
 export type Operation = z.infer<typeof operation>;
 export type SqlTable = z.infer<typeof sqlTable>;
+export type SqlChanges = z.infer<typeof sqlChanges>;
 export type SqlQuery = z.infer<typeof sqlQuery>;
+export type SqlSchema = z.infer<typeof sqlSchema>;
 
 /** The operations that a pull may store: without what the run adds to them. */
 export const pullOperation = z.discriminatedUnion("op", [
@@ -91,6 +125,7 @@ export const pullOperation = z.discriminatedUnion("op", [
     ...{ from: true, to: true, plan: true, position: true },
     ...{ watermark: true, watermarkColumn: true, lagSeconds: true },
   }),
+  sqlChanges.omit({ from: true, to: true, plan: true, position: true, by: true }),
   z.strictObject({
     op: z.literal("sql.query"),
     statement: z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/),

@@ -17,6 +17,29 @@ describe("a pull's definition", () => {
     assert.ok(!fits({ ...query, watermark: "column", watermarkColumn: "ChangedAt" }));
   });
 
+  it("reads changes by Change Tracking or CDC, and nothing else by these", () => {
+    const changes = { connection: "erp", operation: { op: "sql.changes", table: "dbo.Orders", columns: "*" } };
+    const more = (operation: object) => ({ ...changes, operation: { ...changes.operation, ...operation } });
+    for (const watermark of ["changeTracking", "cdc"]) {
+      assert.ok(fits({ ...changes, watermark }));
+      assert.ok(!fits({ ...table, watermark }));
+      assert.ok(!fits({ ...query, watermark }));
+    }
+    assert.ok(!fits(changes));
+    assert.ok(!fits({ ...changes, watermark: "rowversion" }));
+    assert.ok(fits({ ...more({ consistency: "convergent" }), watermark: "changeTracking" }));
+    assert.ok(!fits({ ...more({ consistency: "convergent" }), watermark: "cdc" }));
+    assert.ok(fits({ ...more({ captureInstance: "dbo_Orders" }), watermark: "cdc" }));
+    assert.ok(!fits({ ...more({ captureInstance: "dbo_Orders" }), watermark: "changeTracking" }));
+    assert.ok(!fits({ ...more({ by: "cdc" }), watermark: "cdc" }), "the watermark says by what");
+  });
+
+  it("reads a snapshot whole", () => {
+    const snapshot = { ...table, operation: { ...table.operation, consistency: "snapshot" } };
+    assert.ok(fits(snapshot));
+    assert.ok(!fits({ ...snapshot, watermark: "rowversion" }));
+  });
+
   it("does not take what a run adds", () => {
     for (const more of [{ to: "1" }, { from: "1" }, { position: "1" }, { watermarkColumn: "A" }, { lagSeconds: 1 }]) {
       assert.ok(!fits({ ...table, operation: { ...table.operation, ...more } }), JSON.stringify(more));

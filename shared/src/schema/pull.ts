@@ -1,7 +1,15 @@
 /** Pulls, their schedules and sinks, as stored and as the API takes them. */
 import { z } from "zod";
 import { nameId } from "./ids.ts";
-import { columnWatermark, limits, pullOperation, watermarkMode } from "./operations.ts";
+import {
+  changesBy,
+  columnWatermark,
+  limits,
+  type PullOperation,
+  pullOperation,
+  tableWatermark,
+  watermarkMode,
+} from "./operations.ts";
 
 /**
  * Five-part cron in a time zone. `misfire`: what a standstill is followed by: one run, a run for each missed due time, or
@@ -19,6 +27,12 @@ export type Schedule = z.infer<typeof schedule>;
 export const sinkFormat = z.enum(["parquet", "arrow", "ndjson"]);
 export type SinkFormat = z.infer<typeof sinkFormat>;
 export const sink = z.strictObject({ type: z.literal("blob"), format: sinkFormat.default("parquet") });
+
+const MODES: Readonly<Record<PullOperation["op"], ReadonlySet<z.infer<typeof watermarkMode>>>> = {
+  "sql.table": new Set(tableWatermark.options),
+  "sql.changes": new Set(changesBy.options),
+  "sql.query": new Set(["none"]),
+};
 
 export const pullDefinition = z
   .strictObject({
@@ -39,10 +53,34 @@ export const pullDefinition = z
     retentionDays: z.int().min(1).max(3650).optional(),
     paused: z.boolean().default(false),
   })
-  .refine((pull) => pull.watermark === "none" || pull.operation.op === "sql.table", {
-    message: "a watermark needs the operation sql.table",
+  .refine(({ watermark, operation }) => MODES[operation.op].has(watermark), {
+    message: "sql.table takes none, rowversion or column; sql.changes changeTracking or cdc; sql.query none",
     path: ["watermark"],
   })
+  .refine(
+    ({ watermark, operation }) =>
+      watermark === "none" || !("consistency" in operation && operation.consistency === "snapshot"),
+    {
+      message: "a snapshot is read whole: without a watermark",
+      path: ["operation", "consistency"],
+    },
+  )
+  .refine(
+    ({ watermark, operation }) =>
+      watermark !== "cdc" || !("consistency" in operation && operation.consistency !== undefined),
+    {
+      message: "goes with the watermark changeTracking only",
+      path: ["operation", "consistency"],
+    },
+  )
+  .refine(
+    ({ watermark, operation }) =>
+      watermark === "cdc" || !("captureInstance" in operation && operation.captureInstance !== undefined),
+    {
+      message: "goes with the watermark cdc only",
+      path: ["operation", "captureInstance"],
+    },
+  )
   .refine((pull) => (pull.watermark === "column") === (pull.watermarkColumn !== undefined), {
     message: "goes with the watermark column, and only with it",
     path: ["watermarkColumn"],

@@ -9,6 +9,7 @@ import type { Output } from "../connector.ts";
 export interface Recorder extends Output {
   readonly columns: readonly Column[];
   readonly plan: Plan | undefined;
+  readonly results: readonly unknown[];
   readonly rows: JsonValue[][];
   /** Each stated position, with the rows flushed before it. */
   readonly checkpoints: { readonly position: string; readonly rows: number }[];
@@ -25,12 +26,17 @@ export interface RecorderOptions {
 
 export function createRecorder(options: RecorderOptions = {}): Recorder {
   const { cellBytes = DEFAULT_LIMITS.cellBytes, batchBytes } = options;
+  const results: unknown[] = [];
   const rows: JsonValue[][] = [];
   const checkpoints: { position: string; rows: number }[] = [];
   let batch: RowBatch | undefined;
   let columns: readonly Column[] = [];
   let plan: Plan | undefined;
   return {
+    results,
+    async result(value) {
+      results.push(value);
+    },
     rows,
     checkpoints,
     get columns() {
