@@ -85,7 +85,9 @@ export function loadConfig(file: string): AgentConfig {
   try {
     text = readFileSync(file, "utf8");
   } catch {
-    throw new ConfigError(`${file} cannot be read: enrol first with \`sallyport enroll\`, or name it with --config`);
+    throw new ConfigError(
+      `${file} cannot be read: enrol first with \`sallyport enroll\`, or name its folder with --state`,
+    );
   }
   const config = parseConfig(text, file);
   const from = (path: string): string => (isAbsolute(path) ? path : join(dirname(resolve(file)), path));

@@ -94,18 +94,29 @@ export interface Answer {
   readonly body: unknown;
 }
 
-/**
- * POSTs a body that is already encoded, so that a repeat sends the same bytes.
- * @throws network.* when no complete answer of at most 256 KiB came within 30 s.
- */
-export function postJson(
+export interface Call {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** Already encoded JSON, so that a repeat sends the same bytes. */
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** POSTs a body that is already encoded. @throws as callJson */
+export const postJson = (
   origin: string,
   path: string,
   body: string,
   headers: Readonly<Record<string, string>>,
   network: Network,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<Answer> => callJson(origin, { method: "POST", path, body, headers }, network, signal);
+
+/**
+ * One call, one connection. @throws network.* when no complete answer of at most 256 KiB came within 30 s.
+ */
+export function callJson(origin: string, call: Call, network: Network, signal: AbortSignal): Promise<Answer> {
+  const { method, path, body, headers } = call;
   const url = new URL(path, origin);
   if (url.protocol !== "https:") throw new SallyportError("settings.invalid", `${url.origin} is refused: not https:.`);
   const agent = createAgent(network);
@@ -113,10 +124,12 @@ export function postJson(
   const until = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
   // A request that still waits for its proxy hears nothing of its own signal.
   until.addEventListener("abort", () => reject(until.reason), { once: true });
+  const encoded =
+    body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
   const options = {
-    method: "POST",
+    method,
     agent,
-    headers: { ...headers, "content-type": "application/json", "content-length": Buffer.byteLength(body) },
+    headers: { ...headers, ...encoded },
     signal: until,
   };
   const request = https.request(url, options, (response) => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
@@ -44,6 +44,7 @@ test("every verb has a help that teaches with an example", () => {
     ["enroll"],
     ["run"],
     ["status"],
+    ["ready"],
     ["policy", "check"],
     ["policy", "test"],
     ["journal", "tail"],
@@ -92,6 +93,94 @@ test("status of a folder without an agent is 1", () => {
     stdout: '{"live":false}\n',
     stderr: "",
   });
+});
+
+test("ready of a folder without an agent is 1 and says why", () => {
+  assert.deepEqual(sallyport("ready", "--state", folder), {
+    status: 1,
+    stdout: `not ready: no agent has run on ${folder}\n`,
+    stderr: "",
+  });
+});
+
+describe("what the agent wrote last", () => {
+  const write = (over: Record<string, unknown> = {}) => {
+    const at = new Date().toISOString();
+    const status = {
+      ...{ v: 1, at, pid: process.pid, startedAt: at, version: "0.1.0", agent: "a", tenant: "Contoso", site: "Oslo" },
+      ...{ fingerprint: "SHA256:x", ready: true, notReady: null, locked: false, draining: false },
+      channel: { state: "online", since: new Date(Date.now() - 11_520_000).toISOString() },
+      token: { state: "valid", renewedAt: at, expiresAt: new Date(Date.now() + 1_140_000).toISOString() },
+      canary: { heardAt: at, canaryAt: new Date(Date.now() - 41_000).toISOString(), missed: 2 },
+      policy: { digest: "p".repeat(43), connections: 1, rules: 9, problem: null },
+      ...{ sessions: { running: 1, most: 4, served: 20 }, journal: { seq: 10_442, hash: "h".repeat(43) } },
+      ...over,
+    };
+    mkdirSync(join(folder, "run"), { recursive: true });
+    writeFileSync(join(folder, "run", "status.json"), JSON.stringify(status));
+  };
+
+  test("is ready, and shown for people", () => {
+    write();
+    assert.deepEqual(sallyport("ready", "--state", folder), { status: 0, stdout: "ready\n", stderr: "" });
+    const { status, stdout } = sallyport("status", "--state", folder);
+    assert.equal(status, 0);
+    assert.match(stdout, /^READY +yes$/m);
+    assert.match(stdout, /^CHANNEL +connected 3 h 12 m$/m);
+    assert.match(stdout, /^CANARY +last 4\d s ago, a request \d s ago, 2 sent and not arrived$/m);
+    assert.match(stdout, /^TOKEN +renewed \d s ago, expires in 1[89] m$/m);
+    assert.match(stdout, /^POLICY +sha256:p+ {2}1 connection, 9 rules$/m);
+    assert.match(stdout, /^JOURNAL +line 10,442$/m);
+  });
+
+  test("is not ready, with the reason", () => {
+    write({ ready: false, notReady: "locked by the owner (control/lock); draining" });
+    const { status, stdout } = sallyport("ready", "--state", folder, "--json");
+    assert.equal(status, 1);
+    assert.deepEqual(JSON.parse(stdout), { ready: false, why: "locked by the owner (control/lock); draining" });
+  });
+
+  test("is too old, or not of an agent that runs: not ready", () => {
+    for (const over of [{ at: new Date(Date.now() - 21_000).toISOString() }, { pid: 2 ** 22 + 1 }]) {
+      write(over);
+      const { status, stdout } = sallyport("ready", "--state", folder);
+      assert.equal(status, 1);
+      assert.match(stdout, /^not ready: the agent that ran on .* says nothing since /);
+    }
+  });
+
+  test("is of another version, or torn: as if none had run", () => {
+    for (const text of ["{", '{"v":2}']) {
+      writeFileSync(join(folder, "run", "status.json"), text);
+      assert.equal(sallyport("ready", "--state", folder).status, 1);
+      assert.equal(sallyport("status", "--state", folder).status, 1);
+    }
+  });
+
+  test("names what is wrong with a policy that is not in force", () => {
+    write({ policy: { digest: "p".repeat(43), connections: 1, rules: 9, problem: "line 3: unknown key" } });
+    assert.match(sallyport("status", "--state", folder).stdout, /policy above stays in force: line 3: unknown key/);
+  });
+});
+
+for (const verb of [["tail"], ["tail", "--json"], ["verify"]]) {
+  test(`journal ${verb.join(" ")} without a journal is 78 and says what to do`, () => {
+    const { status, stdout, stderr } = sallyport("journal", ...verb, "--state", folder);
+    assert.equal(status, 78);
+    assert.match(stdout + stderr, /has no journal: enrol first .*--state/);
+  });
+}
+
+test("run takes the agent's folder like every other verb, and not two of them", () => {
+  const missing = sallyport("run", "--state", folder);
+  assert.equal(missing.status, 78);
+  assert.match(missing.stderr, /agent\.yaml cannot be read: enrol first .*--state/);
+  assert.equal(sallyport("run", "--state", folder, "--config", join(folder, "agent.yaml")).status, 64);
+  const agent = `agent: ${"a".repeat(32)}\ntenant: contoso\nsite: oslo\n`;
+  writeFileSync(join(folder, "agent.yaml"), `v: 1\norigin: https://localhost\n${agent}stateDir: /elsewhere\n`);
+  const moved = sallyport("run", "--state", folder);
+  assert.equal(moved.status, 78);
+  assert.match(moved.stderr, /says `stateDir: \/elsewhere`/);
 });
 
 test("a proxy's password on the command line is 64, not repeated, and told where it belongs", () => {

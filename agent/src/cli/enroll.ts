@@ -172,8 +172,23 @@ function report(options: OutputOptions, paths: StatePaths, enrolled: Enrolled, n
       `This agent    ${agentFingerprint}   ${pending ? "tell it to whoever approves" : "is approved"}`,
       `Enrolled as   ${agent}, site ${siteName}, tenant ${tenantName}${pending ? "   (waiting for approval)" : ""}`,
       `Written       ${paths.config}, policy.yaml (${newPolicy ? "denies everything" : "kept as it was"})`,
-      `Next          1. edit ${paths.policy}, \`sallyport policy check\`   2. sallyport run   3. sallyport status`,
+      ...nextSteps(paths),
       ...(pending ? [ERRORS["agent.pending"].advice] : []),
     ],
   );
+}
+
+/** Each line as it can be pasted; the folder only where it is not the usual one. */
+function nextSteps(paths: StatePaths): string[] {
+  const state = paths.root === defaultStateDir() ? "" : ` --state ${quoted(paths.root)}`;
+  return [
+    `Next          edit ${paths.policy}, then`,
+    ...["policy check", "run", "status"].map((verb) => `                sallyport ${verb}${state}`),
+  ];
+}
+
+/** For the shell of this machine. */
+function quoted(path: string): string {
+  if (/^[A-Za-z0-9_./:\\-]+$/.test(path)) return path;
+  return process.platform === "win32" ? `"${path}"` : `'${path.replaceAll("'", "'\\''")}'`;
 }

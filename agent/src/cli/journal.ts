@@ -1,7 +1,8 @@
 /** `sallyport journal tail|verify`: what the agent did, and proof that no line was changed or removed. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import { defaultStateDir } from "../config.ts";
+import { ConfigError, defaultStateDir } from "../config.ts";
 import { statePaths } from "../state.ts";
 import { recentLines } from "../supervisor/journal.ts";
 import type { JournalLine } from "../supervisor/journal-line.ts";
@@ -51,8 +52,17 @@ function positive(text: string): number {
   return value;
 }
 
+/** @throws ConfigError where there is none yet, or the folder is another one. */
+function journalFolder(options: JournalOptions): string {
+  const { root, journal } = statePaths(resolve(options.state));
+  if (existsSync(journal)) return journal;
+  throw new ConfigError(
+    `${root} has no journal: enrol first with \`sallyport enroll\`, or name the agent's folder with --state`,
+  );
+}
+
 function verify(options: JournalOptions): void {
-  const verdict = verifyJournal(statePaths(resolve(options.state)).journal);
+  const verdict = verifyJournal(journalFolder(options));
   if (!verdict.ok) process.exitCode = EXIT.no;
   print(options, verdict, [
     verdict.ok
@@ -63,7 +73,7 @@ function verify(options: JournalOptions): void {
 
 function tail(options: JournalOptions): void {
   const last: JournalLine[] = [];
-  for (const line of recentLines(statePaths(resolve(options.state)).journal, 0)) {
+  for (const line of recentLines(journalFolder(options), 0)) {
     last.push(line);
     // Requests are shown with their ends, so twice as many lines may be needed.
     if (last.length > 2 * options.lines) last.shift();

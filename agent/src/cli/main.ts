@@ -6,6 +6,7 @@ import { EXIT } from "./exit.ts";
 import { addJournal } from "./journal.ts";
 import { addPolicy } from "./policy.ts";
 import { fail } from "./print.ts";
+import { addReady } from "./ready.ts";
 import { addRun } from "./run.ts";
 import { addStatus } from "./status.ts";
 import { addVersion } from "./version.ts";
@@ -17,7 +18,7 @@ const program = new Command("sallyport")
     "\nStart here:\n  sallyport enroll --origin https://…\n  sallyport policy check\n  sallyport run",
   )
   .exitOverride();
-for (const add of [addEnroll, addRun, addStatus, addPolicy, addJournal, addVersion]) add(program);
+for (const add of [addEnroll, addRun, addStatus, addReady, addPolicy, addJournal, addVersion]) add(program);
 for (const command of program.commands) {
   command.exitOverride();
   for (const inner of command.commands) inner.exitOverride();

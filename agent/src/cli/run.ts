@@ -1,11 +1,14 @@
 /** `sallyport run`: the agent itself, in the foreground; what a service starts. */
-import { join } from "node:path";
+import { resolve } from "node:path";
 import type { Command } from "commander";
-import { defaultStateDir, loadConfig, refuseEnvironment } from "../config.ts";
+import { type AgentConfig, ConfigError, defaultStateDir, loadConfig, refuseEnvironment } from "../config.ts";
+import { statePaths } from "../state.ts";
+import { EXIT, UsageError } from "./exit.ts";
 import { fail } from "./print.ts";
 
 interface RunOptions {
-  readonly config: string;
+  readonly state?: string;
+  readonly config?: string;
   readonly insecureFiles?: boolean;
 }
 
@@ -16,7 +19,8 @@ export function addRun(program: Command): void {
   program
     .command("run")
     .description("run the agent in the foreground until SIGTERM or Ctrl-C, then drain")
-    .option("--config <file>", "agent.yaml", join(defaultStateDir(), "agent.yaml"))
+    .option("--state <dir>", `the agent's folder (default: "${defaultStateDir()}")`)
+    .option("--config <file>", "agent.yaml, where it does not lie in the agent's folder")
     .option(
       "--insecure-files",
       "start although this account can change its own policy or program (demonstrations only)",
@@ -26,9 +30,12 @@ export function addRun(program: Command): void {
       `
 Logs are JSON lines on the standard error. The state is in run/status.json: see \`sallyport status\`.
 It refuses to start with NODE_OPTIONS, NODE_DEBUG or NODE_TLS_REJECT_UNAUTHORIZED set.
+It ends with 0 when it was asked to stop, and with 75 when nothing that the orchestrator sends has arrived for six of its
+canaries: whatever keeps it running should start it again.
 
 Example:
-  sallyport run --config /var/lib/sallyport/agent.yaml`,
+  sallyport run
+  sallyport run --state /var/lib/sallyport`,
     )
     .action(async (options: RunOptions) => {
       try {
@@ -42,7 +49,7 @@ Example:
 async function run(options: RunOptions): Promise<void> {
   refuseEnvironment(process.env);
   becomeConfined();
-  const config = loadConfig(options.config);
+  const config = configOf(options);
   // Only this verb needs the supervisor, and loading it takes a while.
   const [{ runAgent }, { default: pino }] = await Promise.all([import("../supervisor/main.ts"), import("pino")]);
   const log = pino({ base: { pid: process.pid } }, pino.destination({ dest: 2, sync: true }));
@@ -55,9 +62,23 @@ async function run(options: RunOptions): Promise<void> {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  await runAgent({ config, insecureFiles: options.insecureFiles === true, log }, stop.signal);
+  const why = await runAgent({ config, insecureFiles: options.insecureFiles === true, log }, stop.signal);
   // A socket of a library that lingers must not keep a stopped agent.
-  process.exit(0);
+  process.exit(why === "unreached" ? EXIT.tryAgain : EXIT.ok);
+}
+
+/** @throws UsageError, ConfigError */
+function configOf({ state, config: file }: RunOptions): AgentConfig {
+  if (file !== undefined && state !== undefined) throw new UsageError("give --state or --config, not both");
+  if (file !== undefined) return loadConfig(file);
+  const paths = statePaths(resolve(state ?? defaultStateDir()));
+  const config = loadConfig(paths.config);
+  if (resolve(config.stateDir) === paths.root) return config;
+  // The other verbs would look into one folder, and this one write into another.
+  throw new ConfigError(
+    `${paths.config} says \`stateDir: ${config.stateDir}\`, which is another folder: start with --state ${config.stateDir}, ` +
+      "or mend that line",
+  );
 }
 
 /** Replaces this process by itself with the flags it needs, where they were not given; same id, same files, same environment. */

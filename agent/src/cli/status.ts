@@ -17,7 +17,15 @@ export function addStatus(program: Command): void {
     .description("what the running agent says of itself; exit 1 when none is running")
     .option("--state <dir>", "the agent's folder", defaultStateDir())
     .option("--json", "one JSON object on the standard output")
-    .addHelpText("after", "\nExample:\n  sallyport status\n  sallyport status --json | jq .ready")
+    .addHelpText(
+      "after",
+      `
+The agent writes it every 5 seconds to run/status.json; --json prints that file, with \`live\` in front.
+
+Example:
+  sallyport status
+  sallyport status --json | jq .canary`,
+    )
     .action((options: StatusOptions) => {
       try {
         show(options);
@@ -36,34 +44,48 @@ function show(options: StatusOptions): void {
 }
 
 function describe(status: AgentStatus, live: boolean, now: number): string[] {
-  const ago = (at: string): string => `${duration(now - Date.parse(at))} ago`;
+  const since = (at: string): string => duration(now - Date.parse(at));
+  const ago = (at: string): string => `${since(at)} ago`;
   const { channel, token, sessions, journal } = status;
   return [
     `${status.agent} (${status.site}, ${status.tenant})  ${status.version}  pid ${status.pid}`,
     ...table([
-      [
-        "LIVE",
-        live ? `yes   process up ${duration(now - Date.parse(status.startedAt))}` : `no    last seen ${ago(status.at)}`,
-      ],
-      [
-        "READY",
-        `${yes(live && status.ready)}   control channel ${channel.state === "online" ? duration(now - Date.parse(channel.since)) : channel.why}`,
-      ],
+      ["LIVE", live ? `yes   process up ${since(status.startedAt)}` : `no    last seen ${ago(status.at)}`],
+      ["READY", live && status.ready ? "yes" : `no    ${live ? status.notReady : "no agent is running"}`],
+      ["CHANNEL", channel.state === "online" ? `connected ${since(channel.since)}` : `down: ${channel.why}`],
+      ["CANARY", canaryText(status.canary, ago)],
       ["LOCKED", yes(status.locked)],
       ["DRAINING", yes(status.draining)],
       [
         "TOKEN",
-        token.state === "valid" ? `renewed ${ago(token.renewedAt)}, expires ${token.expiresAt}` : `none: ${token.why}`,
+        token.state === "valid"
+          ? `renewed ${ago(token.renewedAt)}, expires in ${duration(Date.parse(token.expiresAt) - now)}`
+          : `none: ${token.why}`,
       ],
       ["KEYS", status.fingerprint],
-      ["POLICY", `sha256:${status.policy}`],
+      ["POLICY", policyText(status.policy)],
       ["SESSIONS", `${sessions.running} of ${sessions.most} running, ${sessions.served} since start`],
-      ["JOURNAL", journal === null ? "empty" : `line ${journal.seq}`],
+      ["JOURNAL", journal === null ? "empty" : `line ${journal.seq.toLocaleString("en")}`],
     ]),
+    ...(status.policy.problem === null
+      ? []
+      : [`policy.yaml has changed and is not valid, so the policy above stays in force: ${status.policy.problem}`]),
   ];
 }
 
-const yes = (value: boolean): string => (value ? "yes" : "no ");
+function canaryText({ heardAt, canaryAt, missed }: AgentStatus["canary"], ago: (at: string) => string): string {
+  const parts = [canaryAt === null ? "none since start" : `last ${ago(canaryAt)}`];
+  if (heardAt !== null && heardAt !== canaryAt) parts.push(`a request ${ago(heardAt)}`);
+  if (missed > 0) parts.push(`${missed} sent and not arrived`);
+  return parts.join(", ");
+}
+
+const policyText = ({ digest, connections, rules }: AgentStatus["policy"]): string =>
+  `sha256:${digest}  ${counted(connections, "connection")}, ${counted(rules, "rule")}`;
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+
+const yes = (value: boolean): string => (value ? "yes" : "no");
 
 /** `6 d 02 h`, `3 h 12 m`, `41 s`. */
 function duration(ms: number): string {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
-import { createMeter, createTimeFuse, smallestLimits } from "./limits.ts";
+import { createMemoryFuse, createMeter, createTimeFuse, smallestLimits } from "./limits.ts";
 
 test("the smallest stated limit counts, the default only where none is stated, the request always", () => {
   const asked = { ...DEFAULT_LIMITS, rows: 1e9, seconds: 60 };
@@ -34,4 +34,37 @@ test("a time fuse aborts with limit.time, and not once it is cleared", (t) => {
   t.mock.timers.tick(1);
   assert.ok(isCode("limit.time")(burnt.signal.reason));
   assert.equal(cleared.signal.aborted, false);
+});
+
+test("the memory fuse blows shortly before either limit, and not before that", async () => {
+  for (const full of [
+    [
+      { bytes: 900, mostBytes: 1000 },
+      { bytes: 1, mostBytes: 1000 },
+    ],
+    [
+      { bytes: 1, mostBytes: 1000 },
+      { bytes: 950, mostBytes: 1000 },
+    ],
+  ]) {
+    const looks = Promise.withResolvers<void>();
+    let looked = 0;
+    let now = [{ bytes: 899, mostBytes: 1000 }];
+    const fuse = createMemoryFuse(1000, () => {
+      if (++looked === 3) looks.resolve();
+      return now;
+    });
+    await looks.promise;
+    assert.equal(fuse.signal.aborted, false);
+    now = full;
+    await new Promise((resolve) => fuse.signal.addEventListener("abort", resolve));
+    assert.ok(fuse.signal.reason instanceof SallyportError && fuse.signal.reason.code === "limit.memory");
+    fuse.clear();
+  }
+});
+
+test("the memory fuse reads this process", () => {
+  const fuse = createMemoryFuse(2 ** 40);
+  assert.equal(fuse.signal.aborted, false);
+  fuse.clear();
 });

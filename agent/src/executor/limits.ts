@@ -1,4 +1,5 @@
 /** What one session may take: the smallest of what the policy and the request say, enforced while rows stream. */
+import { getHeapStatistics } from "node:v8";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { DEFAULT_LIMITS, type Limits } from "@sallyport/shared/schema/operations.ts";
 
@@ -59,4 +60,37 @@ export function createTimeFuse(limits: Pick<Limits, "seconds">): { readonly sign
     controller.abort(new SallyportError("limit.time", `The session took the ${seconds} seconds allowed.`, { seconds }));
   }, limits.seconds * 1000);
   return { signal: controller.signal, clear: () => clearTimeout(timer) };
+}
+
+const LOOK_EVERY_MS = 50;
+/** Of the limit: what is left has to last for closing the source and saying why. */
+const ENOUGH = 0.9;
+
+/** What a process holds: `bytes` of `mostBytes`, for its whole memory and for V8's heap. */
+export type ReadMemory = () => readonly { readonly bytes: number; readonly mostBytes: number }[];
+
+/**
+ * A fuse for a session's memory: its signal aborts with `limit.memory` shortly before the supervisor, or V8, would kill the
+ * process without a word. Growth within one turn of the event loop is too fast for it. Always `clear` it.
+ */
+export function createMemoryFuse(
+  memoryBytes: number,
+  read: ReadMemory = () => readMemory(memoryBytes),
+): { readonly signal: AbortSignal; clear(): void } {
+  const controller = new AbortController();
+  const look = setInterval(() => {
+    if (read().every(({ bytes, mostBytes }) => bytes < mostBytes * ENOUGH)) return;
+    clearInterval(look);
+    const detail = { bytes: memoryBytes };
+    controller.abort(new SallyportError("limit.memory", "The session outgrew the memory of one.", detail));
+  }, LOOK_EVERY_MS);
+  return { signal: controller.signal, clear: () => clearInterval(look) };
+}
+
+function readMemory(memoryBytes: number): ReturnType<ReadMemory> {
+  const { used_heap_size: used, heap_size_limit: most } = getHeapStatistics();
+  return [
+    { bytes: process.memoryUsage.rss(), mostBytes: memoryBytes },
+    { bytes: used, mostBytes: most },
+  ];
 }

@@ -4,6 +4,7 @@
  * passes here in either direction.
  */
 import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
+import { agentState } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
 import { journalFacts } from "../supervisor/journal-line.ts";
 
@@ -17,6 +18,10 @@ export const toExecutor = z.discriminatedUnion("say", [
     say: z.literal("session"),
     address: z.url().max(16_384),
     ping: z.boolean(),
+    /** What a ping is answered with. */
+    state: agentState,
+    /** Resident bytes above which the supervisor kills; the session ends by itself before that, where it can. */
+    memoryBytes: z.int().min(1),
     agent: randomId,
     site: nameId,
     tenant: nameId,

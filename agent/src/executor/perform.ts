@@ -1,9 +1,10 @@
 /** Does what the policy allowed: one operation by one connector, under the limits, while the policy goes on allowing it. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { FRAME } from "@sallyport/shared/protocol/frames.ts";
 import type { SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import type { Connector, Outcome, Target } from "../connectors/connector.ts";
 import type { Work } from "./judge.ts";
-import { createTimeFuse } from "./limits.ts";
+import { createMemoryFuse, createTimeFuse } from "./limits.ts";
 import type { SessionOrder } from "./messages.ts";
 import { createOutput } from "./output.ts";
 import { decide, parsePolicy } from "./policy.ts";
@@ -35,13 +36,19 @@ export interface Performance {
 export async function perform(work: Work, performance: Performance): Promise<Outcome> {
   const { request, order, stream, connectors, onLogin } = performance;
   if (work.do === "refuse") throw work.error;
-  if (work.do === "ping") return { complete: true };
+  if (work.do === "ping") {
+    await stream.sendJson(FRAME.result, order.state);
+    return { complete: true };
+  }
   const { allowed, asked } = work;
   const target = { ...targetOf(work, request, order), onLogin };
   const output = createOutput(stream, allowed.limits, request.window);
   const connector = await connectors.mssql;
   const fuse = createTimeFuse(allowed.limits);
-  fuse.signal.addEventListener("abort", () => stream.stop(fuse.signal.reason as SallyportError), { once: true });
+  const memory = createMemoryFuse(order.memoryBytes);
+  for (const { signal } of [fuse, memory]) {
+    signal.addEventListener("abort", () => stream.stop(signal.reason as SallyportError), { once: true });
+  }
   // Hours and `until` go on counting while the session runs.
   const recheck = setInterval(() => {
     const now = new Date();
@@ -53,6 +60,7 @@ export async function perform(work: Work, performance: Performance): Promise<Out
   } finally {
     clearInterval(recheck);
     fuse.clear();
+    memory.clear();
   }
 }
 

@@ -31,6 +31,7 @@ function open(code?: "agent.busy") {
         stop: (why) => stopped.push(`${connection} ${why}`),
       };
     },
+    turnedDownPing: (id) => stopped.push(`ping ${id}`),
     namespaceHost: () => "contoso.servicebus.windows.net",
     rendezvousHosts: [],
     log: silent,
@@ -92,4 +93,13 @@ test("a session whose end fails gives its place back, and ends nothing else", as
   process.off("unhandledRejection", onUnhandled);
   assert.equal(released(), 1);
   assert.deepEqual(unhandled, []);
+});
+
+test("a canary that is turned down is told of, any other session is not", () => {
+  const { accepts, rejected, stopped } = open("agent.busy");
+  accepts.onAccept(accept());
+  const headers = { "sallyport-challenge": CHALLENGE, "sallyport-purpose": "ping" };
+  accepts.onAccept(accept({ address: `${accept().address}2`, id: "2", headers }));
+  assert.deepEqual(rejected, ["503 agent.busy", "503 agent.busy"]);
+  assert.deepEqual(stopped, ["ping 2"]);
 });

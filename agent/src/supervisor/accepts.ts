@@ -11,6 +11,8 @@ export interface AcceptsDeps {
   readonly admission: Admission;
   readonly reject: Reject;
   readonly begin: (offer: Offer) => RunningSession;
+  /** A canary came and was not served: its accept's id, which the orchestrator sets to its request's. */
+  readonly turnedDownPing: (id: string) => void;
   /** Host name of the pinned namespace. */
   readonly namespaceHost: () => string;
   readonly rendezvousHosts: readonly string[];
@@ -67,6 +69,8 @@ export function createAccepts(deps: AcceptsDeps): Accepts {
       const place = deps.admission.admit(sender.ping);
       if (!place.ok) {
         log.info({ accept: id, code: place.code }, "an accept was turned down");
+        // By us, with a reason: the way to here works.
+        if (sender.ping) deps.turnedDownPing(id);
         deps.reject(address, 503, place.code);
         return;
       }

@@ -11,7 +11,7 @@ const WATCH_EVERY_MS = 250;
 /** After an executor's end, for what it said before. */
 const LAST_WORDS_MS = 1_000;
 
-/** Why the supervisor killed an executor. */
+/** Why the supervisor killed an executor; `memory` also where V8 did. */
 export type KillReason = "memory" | "core" | "deadline" | "protocol" | "shutdown";
 
 export interface ExecutorExit {
@@ -174,7 +174,11 @@ function startExecutor(command: ExecutorCommand, options: PoolOptions): Executor
   };
   // `close` comes after the last of what it said; a process that it left behind must not hold that up.
   child.on("exit", () => setTimeout(() => pipe?.destroy(), LAST_WORDS_MS).unref());
-  child.on("close", (code) => end(code));
+  child.on("close", (code, signal) => {
+    // A heap that overflows aborts: V8's own kill for memory.
+    if (signal === "SIGABRT") killed ??= "memory";
+    end(code);
+  });
   child.on("error", (error) => {
     options.log.error({ why: error.message }, "an executor could not be started or reached");
     if (child.pid === undefined) end(null);

@@ -11,6 +11,8 @@ import type { TokenKeeper } from "./token-keeper.ts";
 const STABLE_MS = 60_000;
 /** The service recycles every listener after 24 hours; a second channel is opened before that. */
 const RECYCLE_MS = 23 * 3600_000;
+/** A replacement that did not come up is tried again until the service's own end of the day. */
+const RECYCLE_AGAIN_MS = 300_000;
 /** No such path: somebody deleted it, and asking often costs money. */
 const NOT_FOUND_MS = 60_000;
 
@@ -34,6 +36,8 @@ export interface Listener {
   readonly state: ChannelState;
   /** Hands a renewed token to the open channel. */
   renew(token: string): void;
+  /** Ends the open channel, as if it had broken, and opens another with a fresh token. */
+  rebuild(): void;
   /** Runs until the signal; never rejects. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -67,25 +71,42 @@ export function createListener(deps: ListenerDeps): Listener {
     return next;
   };
 
+  /** A channel beside the one that is open; undefined when it does not come up, or the other one ends first. */
+  const openBeside = async (current: ControlChannel, signal: AbortSignal): Promise<ControlChannel | undefined> => {
+    const over = new AbortController();
+    void current.down.then(() => over.abort());
+    const next = await connect(AbortSignal.any([signal, over.signal])).catch(() => undefined);
+    if (next === undefined) return undefined;
+    const first = await Promise.race([next.opened, current.down.then(() => false)]);
+    if (first && !signal.aborted) return next;
+    next.close();
+    return undefined;
+  };
+
   /** Follows one channel to its end, replacing it once a day; answers why the last one ended. */
   const follow = async (first: ControlChannel, signal: AbortSignal): Promise<Down> => {
     channel = first;
+    let waitMs = RECYCLE_MS * (1 - deps.random() / 24);
     for (;;) {
       const current = channel;
       const due = new AbortController();
-      const recycle = clock.sleep(RECYCLE_MS * (1 - deps.random() / 24), AbortSignal.any([signal, due.signal])).then(
+      const recycle = clock.sleep(waitMs, AbortSignal.any([signal, due.signal])).then(
         () => "recycle" as const,
         () => new Promise<never>(() => {}),
       );
       const event = await Promise.race([current.down, recycle]);
       due.abort();
       if (event !== "recycle") return event;
-      const next = await connect(signal);
-      if (await next.opened) {
-        channel = next;
-        current.close();
-        log.info("the control channel was replaced before its daily end");
+      const next = await openBeside(current, signal);
+      if (next === undefined) {
+        waitMs = RECYCLE_AGAIN_MS;
+        continue;
       }
+      channel = next;
+      current.close();
+      waitMs = RECYCLE_MS * (1 - deps.random() / 24);
+      state = { state: "online", since: new Date(clock.wallMs()).toISOString() };
+      log.info("the control channel was replaced before its daily end");
     }
   };
 
@@ -105,6 +126,10 @@ export function createListener(deps: ListenerDeps): Listener {
       return state;
     },
     renew: (token) => channel?.send(renewTokenFrame(token)),
+    rebuild() {
+      deps.tokens.refresh();
+      channel?.close();
+    },
     async run(signal) {
       const onAbort = (): void => channel?.close();
       signal.addEventListener("abort", onAbort);

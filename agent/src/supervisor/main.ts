@@ -1,6 +1,7 @@
 /** The agent's long-lived process: composes the parts, runs until it is told to stop, drains. */
 import { join } from "node:path";
 import { fingerprint } from "@sallyport/shared/crypto/identity.ts";
+import type { AgentState } from "@sallyport/shared/schema/liveness.ts";
 import type { Logger } from "pino";
 import { type Clock, systemClock } from "../clock.ts";
 import { type AgentConfig, ConfigError } from "../config.ts";
@@ -17,8 +18,10 @@ import { createExecutorPool } from "./executors.ts";
 import { openJournal } from "./journal.ts";
 import type { JournalFacts } from "./journal-line.ts";
 import { createListener } from "./listener.ts";
+import { createLiveness } from "./liveness.ts";
 import { isSet, watchLock } from "./lock.ts";
 import { createLoginBreaker } from "./login-breaker.ts";
+import { createOutgrown } from "./outgrown.ts";
 import { createPolicySource } from "./policy-source.ts";
 import { createReject } from "./reject.ts";
 import { runSession } from "./session.ts";
@@ -31,9 +34,9 @@ import {
   sessionsPerMinute,
   storeUsage,
 } from "./startup.ts";
-import { type AgentStatus, keepStatus, readStatus, writeStatus } from "./status.ts";
+import { type AgentStatus, keepStatus, readiness, readStatus, writeStatus } from "./status.ts";
 import { createTokenKeeper } from "./token-keeper.ts";
-import { requestToken } from "./tokens.ts";
+import { requestHealth, requestToken } from "./tokens.ts";
 
 const WARM_EXECUTORS = 2;
 /** After `drainSeconds`: how long sessions that were told to stop may take to say so. */
@@ -47,10 +50,11 @@ export interface AgentOptions {
 }
 
 /**
- * Serves until `signal`, then drains.
+ * Serves until `signal`, then drains. Answers `unreached` when it stopped by itself, because nothing that the orchestrator
+ * sends arrives any more.
  * @throws ConfigError, policy.invalid, agent.journal_unwritable before anything was contacted.
  */
-export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<"stopped" | "unreached"> {
   const { config, log, clock = systemClock } = options;
   const paths = statePaths(config.stateDir);
   const startedAt = new Date(clock.wallMs()).toISOString();
@@ -105,6 +109,16 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     warm: Math.min(WARM_EXECUTORS, config.maxSessions),
     log,
   });
+  const outgrown = createOutgrown();
+  /** As it is announced; the session that asks is not counted. */
+  const state = (): AgentState => ({
+    version: VERSION,
+    policy: policy.current().digest,
+    maxSessions: config.maxSessions,
+    running: Math.max(0, admission.running - 1),
+    locked: isLocked(),
+    draining: isDraining(),
+  });
   const accepts = createAccepts({
     admission,
     reject: createReject(network, log),
@@ -119,9 +133,14 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         policy: policy.current(),
         network,
         maxSessions: config.maxSessions,
+        memoryBytes: config.executorMemory,
+        state: state(),
+        outgrown,
+        heard: liveness.heard,
         clock,
         log,
       }),
+    turnedDownPing: (id) => liveness.heard(id, true),
     namespaceHost: () => new URL(`wss://${pinned.relayHost}`).hostname,
     rendezvousHosts: config.rendezvousHosts,
     log,
@@ -133,6 +152,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     locked: isLocked(),
     draining: isDraining(),
     version: VERSION,
+    maxSessions: config.maxSessions,
   });
   const tokens = createTokenKeeper({
     request: (until) => requestToken(tokenDeps, report(), until),
@@ -156,6 +176,13 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     random: Math.random,
     log,
   });
+  const liveness = createLiveness({
+    ask: (until) => requestHealth(tokenDeps, until),
+    canarySeconds: () => pinned.settings.canarySeconds,
+    rebuild: listener.rebuild,
+    clock,
+    log,
+  });
 
   const status = async (): Promise<AgentStatus> => ({
     v: 1,
@@ -167,18 +194,26 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     tenant: pinned.tenantName,
     site: pinned.siteName,
     fingerprint: await fingerprint(identity.publicJwk),
-    ready: listener.state.state === "online" && !isLocked() && !isDraining() && journal.writable(),
+    ...readiness({
+      channel: listener.state,
+      locked: isLocked(),
+      draining: isDraining(),
+      journalWritable: journal.writable(),
+    }),
     locked: isLocked(),
     draining: isDraining(),
     channel: listener.state,
     token: tokens.state,
-    policy: policy.current().digest,
+    canary: liveness.state,
+    policy: policy.state(),
     sessions: { running: admission.running, most: config.maxSessions, served: accepts.served },
     journal: journal.head(),
   });
 
   const stopped = new AbortController();
+  const unreached = liveness.run(stopped.signal);
   const running = Promise.all([
+    unreached,
     tokens.run(stopped.signal),
     listener.run(stopped.signal),
     keepStatus(async () => writeStatus(paths, await status()), clock, log, stopped.signal),
@@ -194,7 +229,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   ]);
   log.info({ agent: pinned.agent, site: pinned.site, version: VERSION, channel: config.channel }, "agent started");
 
-  await aborted(signal);
+  const why = await Promise.race([aborted(signal), unreached]);
   draining = true;
   log.info({ running: admission.running }, "draining");
   note({ event: "drain" });
@@ -208,14 +243,15 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   await running;
   note({ event: "stop" });
   journal.close();
-  writeStatus(paths, { ...(await status()), ready: false });
+  writeStatus(paths, { ...(await status()), ready: false, notReady: "the agent has stopped" });
   log.info("agent stopped");
+  return why;
 }
 
-const aborted = (signal: AbortSignal): Promise<void> =>
+const aborted = (signal: AbortSignal): Promise<"stopped"> =>
   new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) resolve("stopped");
+    else signal.addEventListener("abort", () => resolve("stopped"), { once: true });
   });
 
 /** Waits for the work, at most so long. */

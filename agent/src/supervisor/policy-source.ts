@@ -13,8 +13,17 @@ export interface PolicySnapshot {
   readonly authorities: Readonly<Record<string, string>>;
 }
 
+/** The policy in force, in numbers, and what is wrong with a newer file that is not. */
+export interface PolicyState {
+  readonly digest: string;
+  readonly connections: number;
+  readonly rules: number;
+  readonly problem: string | null;
+}
+
 export interface PolicySource {
   current(): PolicySnapshot;
+  state(): PolicyState;
 }
 
 /**
@@ -24,16 +33,19 @@ export interface PolicySource {
 export function createPolicySource(path: string, log: Logger, onChange: (next: PolicySnapshot) => void): PolicySource {
   let seen = stampOf(path);
   let snapshot = readPolicy(path, log);
-  return {
+  let problem: string | null = null;
+  const source: PolicySource = {
     current() {
       const stamp = stampOf(path);
       if (stamp === seen) return snapshot;
       seen = stamp;
       try {
         const next = readPolicy(path, log);
+        problem = null;
         if (next.digest !== snapshot.digest) onChange(next);
         snapshot = next;
       } catch (error) {
+        problem = (error as Error).message;
         log.error(
           { why: (error as Error).message },
           "the policy has changed and is not valid: the last one stays in force",
@@ -41,7 +53,14 @@ export function createPolicySource(path: string, log: Logger, onChange: (next: P
       }
       return snapshot;
     },
+    state() {
+      const { digest, policy } = source.current();
+      const connections = Object.values(policy.connections);
+      const rules = connections.reduce((sum, connection) => sum + connection.rules.length, 0);
+      return { digest, connections: connections.length, rules, problem };
+    },
   };
+  return source;
 }
 
 function readPolicy(path: string, log: Logger): PolicySnapshot {

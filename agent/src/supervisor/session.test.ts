@@ -9,6 +9,7 @@ import { parsePolicy } from "../executor/policy.ts";
 import type { ConnectionBudgets } from "./budgets.ts";
 import type { Executor, ExecutorExit, KillReason } from "./executors.ts";
 import { type JournalFacts, type JournalLine, journalFacts } from "./journal-line.ts";
+import { createOutgrown, type Outgrown } from "./outgrown.ts";
 import { type Offer, runSession } from "./session.ts";
 
 const TEXT = `
@@ -58,7 +59,10 @@ let journalBroken: boolean;
 let countsBroken: boolean;
 let counted: string[];
 let running: Set<string>;
+let outgrown: Outgrown;
+let opened: string[];
 beforeEach(() => {
+  [outgrown, opened] = [createOutgrown(), []];
   running = new Set();
   [lines, budgetRefusal, journalBroken, countsBroken, counted] = [[], undefined, false, false, []];
 });
@@ -129,6 +133,10 @@ function begin(offer: Offer = OFFER) {
     policy: { text: TEXT, digest: "p".repeat(43), policy: parsePolicy(TEXT), authorities: {} },
     network: {},
     maxSessions: 4,
+    memoryBytes: 2 ** 29,
+    state: { version: "0.1.0", policy: "p".repeat(43), maxSessions: 4, running: 0, locked: false, draining: false },
+    outgrown,
+    heard: (request, ping) => void opened.push(`${request} ${ping}`),
     clock: {
       wallMs: () => 0,
       monotonicMs: () => 0,
@@ -336,4 +344,38 @@ test("a session without request leaves one line", async () => {
   exit(0);
   await session.ended;
   assert.deepEqual([lines.at(-1)?.event, lines.at(-1)?.code], ["session", "protocol.order"]);
+});
+
+test("a run whose session was killed for its memory is told so by the next one, other runs are served", async () => {
+  const RUN = { ...REQUEST, run: "orders.0000000000001-0000000a" };
+  const first = begin();
+  await first.told("session");
+  first.say(KEY, RUN);
+  first.kill("memory");
+  await first.session.ended;
+  assert.equal(lines.at(-1)?.code, "limit.memory");
+  const second = begin();
+  await second.told("session");
+  second.say(KEY, { ...RUN, request: "2".repeat(32) });
+  const refusal = second.heard.at(-1);
+  assert.equal(refusal?.say === "refuse" && refusal.code, "limit.memory");
+  assert.deepEqual([lines.at(-1)?.decision, lines.at(-1)?.code], ["deny", "limit.memory"]);
+  second.say({ ...END, code: "limit.memory" });
+  second.exit(0);
+  await second.session.ended;
+  const third = begin();
+  await third.told("session");
+  third.say(KEY, { ...RUN, run: "orders.0000000000001-0000000b", request: "3".repeat(32) });
+  assert.equal(third.heard.at(-1)?.say, "go");
+  third.exit(0);
+  await third.session.ended;
+  assert.deepEqual(opened.slice(0, 2), [`${"1".repeat(32)} false`, `${"2".repeat(32)} false`]);
+});
+
+test("what an executor says that cannot be true is no sign that the agent is reached", async () => {
+  const { session, say, told } = begin();
+  await told("session");
+  say(KEY, { ...REQUEST, rule: "invented" });
+  await session.ended;
+  assert.deepEqual(opened, []);
 });

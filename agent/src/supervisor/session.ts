@@ -6,6 +6,7 @@ import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import type { Signer } from "@sallyport/shared/crypto/jws.ts";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { buildHello, PROTOCOL_VERSION } from "@sallyport/shared/protocol/hello.ts";
+import type { AgentState } from "@sallyport/shared/schema/liveness.ts";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { EndReport, RequestReport, ToSupervisor } from "../executor/messages.ts";
@@ -15,11 +16,12 @@ import { VERSION } from "../version.ts";
 import type { ConnectionBudgets, Place } from "./budgets.ts";
 import type { Executor, ExecutorExit } from "./executors.ts";
 import type { Journal } from "./journal.ts";
+import type { Outgrown } from "./outgrown.ts";
 import { isPlausible, limitsOf } from "./plausible.ts";
 import type { PolicySnapshot } from "./policy-source.ts";
 
 /** What this agent can serve, as its hello says. */
-export const OPERATIONS = ["sql.table", "sql.query", "agent.ping"] as const;
+export const OPERATIONS = ["sql.table", "sql.changes", "sql.query", "sql.schema", "agent.ping"] as const;
 
 /** From the accept to the request: dialling 20 s, waiting 30 s, opening. */
 const REQUEST_WITHIN_MS = 75_000;
@@ -45,6 +47,14 @@ export interface SessionDeps {
   readonly policy: PolicySnapshot;
   readonly network: Network;
   readonly maxSessions: number;
+  /** Resident bytes above which an executor is killed. */
+  readonly memoryBytes: number;
+  /** What a ping is answered with. */
+  readonly state: AgentState;
+  /** Runs of which a session outgrew its memory. */
+  readonly outgrown: Outgrown;
+  /** A request was opened: this agent is reached. */
+  readonly heard: (request: string, ping: boolean) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -106,6 +116,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       executor.kill("protocol");
       return;
     }
+    deps.heard(report.request, offer.ping);
     // Two that run under one id would have one end line between them. The id is the orchestrator's, not the executor's.
     if (deps.running.has(report.request)) {
       refuse(new SallyportError("request.refused", "A request of this id is running."));
@@ -153,6 +164,9 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
 
   const takePlace = (report: RequestReport): SallyportError | undefined => {
     if (report.connection === undefined) return undefined;
+    if (report.run !== undefined && deps.outgrown.has(report.run)) {
+      return new SallyportError("limit.memory", "An earlier session of this run outgrew the memory of one.");
+    }
     try {
       const { connection, login, bytes = 0 } = report;
       place = deps.budgets.begin(connection, login, limitsOf(policy.policy, connection), bytes);
@@ -198,6 +212,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     done.abort();
     if (request !== undefined) deps.running.delete(request.request);
     const code = codeOf(exit, end);
+    if (code === "limit.memory" && request?.run !== undefined) deps.outgrown.add(request.run);
     const facts = {
       ...(code === undefined ? {} : { code }),
       ...(end === undefined ? {} : { rowsOut: end.rowsOut, bytesOut: end.bytesOut }),
@@ -226,6 +241,8 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
         say: "session",
         address: offer.address,
         ping: offer.ping,
+        state: deps.state,
+        memoryBytes: deps.memoryBytes,
         agent: pinned.agent,
         site: pinned.site,
         tenant: pinned.tenant,

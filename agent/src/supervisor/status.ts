@@ -20,6 +20,8 @@ export const agentStatus = z.object({
   fingerprint: z.string(),
   /** Takes sessions now: channel online, not locked, not draining, journal writable. */
   ready: z.boolean(),
+  /** Why not; null when it does. */
+  notReady: z.string().nullable(),
   locked: z.boolean(),
   draining: z.boolean(),
   channel: z.union([
@@ -30,11 +32,31 @@ export const agentStatus = z.object({
     z.object({ state: z.literal("valid"), renewedAt: z.string(), expiresAt: z.string() }),
     z.object({ state: z.literal("none"), why: z.string() }),
   ]),
-  policy: sha256Text,
+  /** What was heard last from the orchestrator's end, and canaries in a row that were sent and did not arrive. */
+  canary: z.object({ heardAt: z.string().nullable(), canaryAt: z.string().nullable(), missed: z.int() }),
+  /** `problem`: of a newer policy.yaml that is not valid, so that the former one stays in force. */
+  policy: z.object({ digest: sha256Text, connections: z.int(), rules: z.int(), problem: z.string().nullable() }),
   sessions: z.object({ running: z.int(), most: z.int(), served: z.int() }),
   journal: z.object({ seq: z.int(), hash: sha256Text }).nullable(),
 });
 export type AgentStatus = z.infer<typeof agentStatus>;
+
+/** Whether sessions are taken now, and what is in the way. */
+export function readiness(facts: {
+  readonly channel: AgentStatus["channel"];
+  readonly locked: boolean;
+  readonly draining: boolean;
+  readonly journalWritable: boolean;
+}): Pick<AgentStatus, "ready" | "notReady"> {
+  const { channel, locked, draining, journalWritable } = facts;
+  const reasons = [
+    ...(channel.state === "online" ? [] : [`control channel: ${channel.why}`]),
+    ...(locked ? ["locked by the owner (control/lock)"] : []),
+    ...(draining ? ["draining"] : []),
+    ...(journalWritable ? [] : ["the journal cannot be written, or less than 50 MB of disk is free"]),
+  ];
+  return { ready: reasons.length === 0, notReady: reasons.length === 0 ? null : reasons.join("; ") };
+}
 
 export function writeStatus(paths: StatePaths, status: AgentStatus): void {
   writeFileDurably(paths.status, `${JSON.stringify(agentStatus.parse(status), null, 2)}\n`);
@@ -44,10 +66,19 @@ export function writeStatus(paths: StatePaths, status: AgentStatus): void {
 export function readStatus(paths: StatePaths, nowMs: number): { status: AgentStatus; live: boolean } | undefined {
   const text = readTextIfAny(paths.status);
   if (text === undefined) return undefined;
-  const parsed = agentStatus.safeParse(JSON.parse(text));
+  const parsed = agentStatus.safeParse(jsonOrNothing(text));
   if (!parsed.success) return undefined;
   const fresh = nowMs - Date.parse(parsed.data.at) < STATUS_STALE_MS;
   return { status: parsed.data, live: fresh && isRunning(parsed.data.pid) };
+}
+
+/** Ours is always whole; another's may be anything. */
+function jsonOrNothing(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function isRunning(pid: number): boolean {

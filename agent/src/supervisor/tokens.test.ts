@@ -6,7 +6,8 @@ import { after, before, beforeEach, test } from "node:test";
 import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { makeAuthority } from "../../../test/emulators/tls/certificates.ts";
 import { systemClock } from "../clock.ts";
-import { requestToken, type TokenDeps } from "./tokens.ts";
+import type { SignedDeps } from "./signed.ts";
+import { requestToken } from "./tokens.ts";
 
 const NOW_MS = Date.parse("2026-01-01T00:00:00Z");
 const ANSWER = {
@@ -21,7 +22,7 @@ const ANSWER = {
 const REPORT = { journal: null, policy: "p".repeat(43), locked: false, draining: false, version: "1.0.0" };
 
 let server: Server;
-let deps: TokenDeps;
+let deps: SignedDeps;
 let answers: { status: number; body: object }[];
 let issued: number[];
 before(async () => {

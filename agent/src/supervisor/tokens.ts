@@ -1,15 +1,13 @@
-/** Token requests: signed by the agent's identity, one signature a request (docs/protocol.md, "Listen token"). */
-import { randomBytes } from "node:crypto";
-import { sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
-import { type Signer, signJws } from "@sallyport/shared/crypto/jws.ts";
+/** What the agent asks its orchestrator for while it runs: listen tokens, and what was sent to it. */
 import { type ErrorCode, isErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type TokenAnswer, tokenAnswer, tokenBody } from "@sallyport/shared/schema/api.ts";
+import { type AgentHealth, agentHealth } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
-import type { Clock } from "../clock.ts";
-import { type Answer, type Network, postJson } from "../origin.ts";
+import type { Answer } from "../origin.ts";
+import { askSigned, type SignedDeps } from "./signed.ts";
 
-export const TOKEN_PATH = "/api/agent/token";
-const VALID_SECONDS = 60;
+const TOKEN_PATH = "/api/agent/token";
+const HEALTH_PATH = "/api/agent/health";
 /** A listen token lives an hour at most (docs/protocol.md, "Listen token"). */
 const LONGEST_LIFE_MS = 3600_000;
 /**
@@ -17,73 +15,38 @@ const LONGEST_LIFE_MS = 3600_000;
  * ones out before their time: one in 5 s fills a gibibyte in 400 days.
  */
 const SHORTEST_RENEWAL_MS = 5_000;
-/** A clock that is further off has to be set; and nobody gets a signature for another year by saying that it is. */
-const LARGEST_OFFSET_MS = 86_400_000;
 
 /** What the orchestrator is told with each request. */
 export type TokenReport = z.infer<typeof tokenBody>;
-
-export interface TokenDeps {
-  readonly origin: string;
-  readonly agent: string;
-  readonly signer: Signer;
-  readonly network: Network;
-  readonly clock: Clock;
-}
 
 /** A refusal is a value: `network.*` is a way out that may come back, another code is the orchestrator's word. */
 export type TokenResult =
   | { readonly ok: true; readonly answer: TokenAnswer; readonly offsetMs: number }
   | { readonly ok: false; readonly code: ErrorCode; readonly why: string };
 
-const refusal = z.object({
-  code: z.string(),
-  detail: z.string().max(2000).optional(),
-  facts: z.object({ serverTime: z.iso.datetime().optional() }).loose().optional(),
-  serverTime: z.iso.datetime().optional(),
-});
-
-/** Signs a request; `offsetMs` corrects this machine's clock for this one signature. */
-export async function signTokenRequest(deps: TokenDeps, body: string, offsetMs: number): Promise<string> {
-  const iat = Math.floor((deps.clock.wallMs() + offsetMs) / 1000);
-  const claims = {
-    iss: deps.agent,
-    sub: deps.agent,
-    aud: deps.origin,
-    iat,
-    exp: iat + VALID_SECONDS,
-    jti: toBase64url(randomBytes(16)),
-    method: "POST",
-    path: TOKEN_PATH,
-    body: toBase64url(sha256(utf8(body))),
-  };
-  return await signJws("token", claims, deps.signer);
-}
+const refusal = z.object({ code: z.string(), detail: z.string().max(2000).optional() });
 
 /** Asks once; after `token.clock_skew` once more, with the server's clock for that signature only. */
-export async function requestToken(deps: TokenDeps, report: TokenReport, signal: AbortSignal): Promise<TokenResult> {
+export async function requestToken(deps: SignedDeps, report: TokenReport, signal: AbortSignal): Promise<TokenResult> {
   const body = JSON.stringify(tokenBody.parse(report));
-  const ask = async (offsetMs: number): Promise<Answer> => {
-    const jws = await signTokenRequest(deps, body, offsetMs);
-    return await postJson(deps.origin, TOKEN_PATH, body, { authorization: `Bearer ${jws}` }, deps.network, signal);
-  };
   try {
-    const first = await ask(0);
-    const offsetMs = clockOffset(first, deps.clock.wallMs());
-    return offsetMs === undefined ? readAnswer(first, 0) : readAnswer(await ask(offsetMs), offsetMs);
+    const { answer, offsetMs } = await askSigned(deps, { method: "POST", path: TOKEN_PATH, body }, signal);
+    return readAnswer(answer, offsetMs);
   } catch (error) {
     if (!(error instanceof SallyportError)) throw error;
     return { ok: false, code: error.code, why: error.message };
   }
 }
 
-function clockOffset(answer: Answer, nowMs: number): number | undefined {
-  const parsed = refusal.safeParse(answer.body);
-  if (answer.status < 400 || !parsed.success || parsed.data.code !== "token.clock_skew") return undefined;
-  const serverTime = parsed.data.serverTime ?? parsed.data.facts?.serverTime;
-  if (serverTime === undefined) return undefined;
-  const offsetMs = Date.parse(serverTime) - nowMs;
-  return Math.abs(offsetMs) <= LARGEST_OFFSET_MS ? offsetMs : undefined;
+/** What the orchestrator sent to this agent; undefined when it does not answer that. */
+export async function requestHealth(deps: SignedDeps, signal: AbortSignal): Promise<AgentHealth | undefined> {
+  try {
+    const { answer } = await askSigned(deps, { method: "GET", path: HEALTH_PATH }, signal);
+    return answer.status === 200 ? agentHealth.safeParse(answer.body).data : undefined;
+  } catch (error) {
+    if (error instanceof SallyportError) return undefined;
+    throw error;
+  }
 }
 
 function readAnswer({ status, body }: Answer, offsetMs: number): TokenResult {
