@@ -16,6 +16,7 @@ import { VERSION } from "../version.ts";
 import { askLine, askSecret, readSecretFile } from "./ask.ts";
 import { UsageError } from "./exit.ts";
 import { fail, type OutputOptions, print } from "./print.ts";
+import { codeOnCommandLine } from "./refuse-code.ts";
 
 interface EnrollOptions extends OutputOptions {
   readonly origin?: string;
@@ -58,16 +59,6 @@ Example:
       }
     });
 }
-
-/** A code on the command line stands in the shell's history and in the process list. */
-export function refuseCodeOnCommandLine(args: readonly string[]): void {
-  if (args[0] === "enroll" && args.some((arg) => /^--?code(=|$)/.test(arg))) {
-    throw codeOnCommandLine();
-  }
-}
-
-const codeOnCommandLine = (): UsageError =>
-  new UsageError("the code is never given on the command line: use --code-file, or type it when asked");
 
 async function enroll(options: EnrollOptions): Promise<void> {
   const { username = "", password = "" } = URL.parse(options.proxy ?? "") ?? {};

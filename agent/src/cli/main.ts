@@ -1,15 +1,22 @@
 #!/usr/bin/env node
 /** The command line `sallyport`. */
 import { Command, CommanderError } from "commander";
-import { addEnroll, refuseCodeOnCommandLine } from "./enroll.ts";
 import { EXIT } from "./exit.ts";
-import { addJournal } from "./journal.ts";
-import { addPolicy } from "./policy.ts";
 import { fail } from "./print.ts";
-import { addReady } from "./ready.ts";
-import { addRun } from "./run.ts";
-import { addStatus } from "./status.ts";
-import { addVersion } from "./version.ts";
+import { refuseCodeOnCommandLine } from "./refuse-code.ts";
+
+type Add = (program: Command) => void;
+
+/** Loaded for its own verb only: `run` stays for months, and `ready` is asked every half minute. */
+const VERBS: Readonly<Record<string, () => Promise<Add>>> = {
+  enroll: async () => (await import("./enroll.ts")).addEnroll,
+  run: async () => (await import("./run.ts")).addRun,
+  status: async () => (await import("./status.ts")).addStatus,
+  ready: async () => (await import("./ready.ts")).addReady,
+  policy: async () => (await import("./policy.ts")).addPolicy,
+  journal: async () => (await import("./journal.ts")).addJournal,
+  version: async () => (await import("./version.ts")).addVersion,
+};
 
 const program = new Command("sallyport")
   .description("Sallyport's agent: answers data requests from the cloud, within what its owner's policy allows.")
@@ -18,7 +25,10 @@ const program = new Command("sallyport")
     "\nStart here:\n  sallyport enroll --origin https://…\n  sallyport policy check\n  sallyport run",
   )
   .exitOverride();
-for (const add of [addEnroll, addRun, addStatus, addReady, addPolicy, addJournal, addVersion]) add(program);
+const asked = process.argv[2] ?? "";
+// Help, and whatever is none of them, needs to know all.
+const verbs = Object.hasOwn(VERBS, asked) ? [VERBS[asked]!] : Object.values(VERBS);
+for (const load of verbs) (await load())(program);
 for (const command of program.commands) {
   command.exitOverride();
   for (const inner of command.commands) inner.exitOverride();
