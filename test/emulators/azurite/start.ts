@@ -11,8 +11,8 @@ import { createInterface } from "node:readline";
 import { boundNode } from "../processes/bound.ts";
 
 /** The account that Azurite knows without configuration; its key is public. */
-const ACCOUNT = "devstoreaccount1";
-const KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+export const ACCOUNT = "devstoreaccount1";
+export const KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
 /** Loaded before it, for systems where the kernel does not see to it: its standard input closes when this process is gone. */
 const ENDS_WITH_US = "data:text/javascript,process.stdin.resume().on('end',()=>process.exit())";

@@ -87,6 +87,12 @@ test("bytes that do not add up are an error of the client, not a silent end", as
   assert.ok(error);
 });
 
+test("a login is refused with the error that was asked for", async () => {
+  tds.faults.add({ kind: "loginError", number: 18486 }, { times: 1 });
+  await assert.rejects(connect(tds), /locked out/);
+  (await connect(tds)).close();
+});
+
 test("refused connections, a delayed login and another certificate", async () => {
   tds.faults.add({ kind: "refuse" }, { times: 1 });
   await assert.rejects(connect(tds));

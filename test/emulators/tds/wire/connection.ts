@@ -6,6 +6,7 @@ import type { Faults } from "../faults.ts";
 import type { LogEntry, LogEvent } from "../log.ts";
 import { closeSession } from "../sql/sessions.ts";
 import type { State } from "../sql/state.ts";
+import { sqlError } from "../values/errors.ts";
 import { ConnectionLost } from "./answer.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
 import { admissionTokens, admit, type Gate } from "./login.ts";
