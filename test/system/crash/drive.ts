@@ -10,25 +10,20 @@ const TICK_MS = 1000;
 const CALL_MS = 15_000;
 /** No run may take longer, whatever is killed; many kills can meet one run. */
 export const STUCK_MS = 180_000;
-const LOOK_MS = 100;
+const LOOK_MS = 250;
 
-/** Rings a host's scheduler every second, whatever it answers. Resolves with the number of ticks when told to stop. */
-export function keepTicking(hosts: () => readonly Host[]): () => Promise<number> {
+/** Rings a host's scheduler every second, whatever it answers, until the function that it answers is called. */
+export function keepTicking(host: Host): () => Promise<void> {
   const stop = new AbortController();
-  let ticks = 0;
   const work = (async () => {
     while (!stop.signal.aborted) {
-      for (const host of hosts()) {
-        const answer = await host.api("POST", "/schedule/tick", {}, CALL_MS).catch(() => undefined);
-        if (answer?.status === 200) ticks += 1;
-      }
+      await host.api("POST", "/schedule/tick", {}, CALL_MS).catch(() => undefined);
       await pause(TICK_MS, undefined, { signal: stop.signal }).catch(() => undefined);
     }
   })();
   return async () => {
     stop.abort();
     await work;
-    return ticks;
   };
 }
 

@@ -22,7 +22,8 @@ export interface Gate {
   after(seen: Seen): Promise<"go" | "drop">;
   /** Sets a trap in place of the last one. Resolves when it was sprung, with what sprung it. */
   set(trap: Trap): Promise<Seen>;
-  clear(): void;
+  /** Takes the trap away. False when there was none any more, because one request has met it. */
+  clear(): boolean;
   /** How many of each step have passed. */
   readonly passed: ReadonlyMap<string, number>;
 }
@@ -71,7 +72,9 @@ export function createGate(): Gate {
       return sprung.promise;
     },
     clear() {
+      const wasSet = current !== undefined;
       current = undefined;
+      return wasSet;
     },
   };
 }

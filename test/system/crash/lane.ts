@@ -11,11 +11,11 @@ import { startAzurite } from "../../emulators/azurite/start.ts";
 import type { FunctionsHostOptions } from "../../emulators/functions-host/start.ts";
 import { startTds, type Tds } from "../../emulators/tds/start.ts";
 import { makeAuthority } from "../../emulators/tls/certificates.ts";
-import { runAgent, sallyport } from "../../stack/agent.ts";
+import { runAgent, startAgent } from "../../stack/agent.ts";
 import { connectApi } from "../../stack/api.ts";
 import { appSettings, makeIdentity, prepareStorage, rolesOf, tableClient } from "../../stack/app.ts";
 import type { Cleanup } from "../../stack/cleanup.ts";
-import { SOURCES } from "../../stack/program.ts";
+import type { Program } from "../../stack/program.ts";
 import { TENANT } from "../../stack/start.ts";
 import { childrenOf, until } from "../processes.ts";
 import { createGate } from "./gate.ts";
@@ -53,6 +53,8 @@ export interface LaneOptions {
   readonly folder: string;
   readonly cleanup: Cleanup;
   readonly random: Random;
+  /** What agent and function app are run from. */
+  readonly program: Program;
   /** Of the pull: five-part cron. */
   readonly cron?: string;
   readonly onReply?: OnReply;
@@ -71,7 +73,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
 const FIRST_ROWS = 300;
 
 export async function startLane(options: LaneOptions): Promise<Lane> {
-  const { name, cleanup, random } = options;
+  const { name, cleanup, random, program } = options;
   const folder = join(options.folder, name);
   mkdirSync(join(folder, "logs"), { recursive: true });
   const log = (part: string) => join(folder, "logs", `${part}.log`);
@@ -118,7 +120,7 @@ export async function startLane(options: LaneOptions): Promise<Lane> {
     const gate = createGate();
     const proxies = cleanup.add(await openProxies(services, gate, onReply), (it) => it.close());
     const start: FunctionsHostOptions = {
-      app: SOURCES.app,
+      app: program.app,
       tls,
       port,
       identity,
@@ -143,7 +145,7 @@ export async function startLane(options: LaneOptions): Promise<Lane> {
     ca: authority.caPem,
     adminKey,
     start: {
-      app: SOURCES.app,
+      app: program.app,
       tls,
       identity,
       env: { ...settings, NODE_COMPILE_CACHE: join(options.folder, "compiled") },
@@ -156,10 +158,22 @@ export async function startLane(options: LaneOptions): Promise<Lane> {
     await api.post("/tenants", { id: TENANT, name: "Contoso" });
     await api.post(`/tenants/${TENANT}/sites`, { id: SITE, name: "Oslo" });
     const { code } = await api.post<{ code: string }>(`/tenants/${TENANT}/sites/${SITE}/codes`, { autoApprove: true });
-    const stateDir = join(folder, "agent");
-    agentId = await enrol({ origin, code, stateDir, caFile, rendezvousPort: relay.rendezvousPort });
-    writeFileSync(join(stateDir, "policy.yaml"), policyOf(tds.port, caFile), { mode: 0o600 });
-    agent = await restartable(async () => runAgent(stateDir, log("agent")), cleanup);
+    const installed = {
+      stateDir: join(folder, "agent"),
+      origin,
+      code,
+      caFile,
+      rendezvousHost: `localhost:${relay.rendezvousPort}`,
+      policy: policyOf(tds.port, caFile),
+      logFile: log("agent"),
+      program,
+    };
+    agent = await restartable(async () => {
+      if (agentId !== "") return runAgent(installed.stateDir, installed.logFile, program);
+      const first = await startAgent(installed, cleanup.signal);
+      agentId = first.id;
+      return first;
+    }, cleanup);
     const online = () => existsSync(log("agent")) && readFileSync(log("agent"), "utf8").includes("channel online");
     await until(`the agent of ${name} listens`, online);
     await api.post(`/tenants/${TENANT}/connections`, { id: "erp", site: SITE, kind: "mssql" });
@@ -198,21 +212,6 @@ export async function startLane(options: LaneOptions): Promise<Lane> {
       }
     },
   };
-}
-
-interface Enrolment {
-  readonly origin: string;
-  readonly code: string;
-  readonly stateDir: string;
-  readonly caFile: string;
-  readonly rendezvousPort: number;
-}
-
-async function enrol({ origin, code, stateDir, caFile, rendezvousPort }: Enrolment): Promise<string> {
-  const where = ["--ca", caFile, "--rendezvous-host", `localhost:${rendezvousPort}`, "--state", stateDir];
-  const enrolled = await sallyport(["enroll", "--origin", origin, "--code-file", "-", ...where, "--json"], `${code}\n`);
-  if (enrolled.exitCode !== 0) throw new Error(`the agent did not enrol:\n${enrolled.stdout}${enrolled.stderr}`);
-  return (JSON.parse(enrolled.stdout) as { agent: string }).agent;
 }
 
 const definitionOf = (cron: string | undefined) => ({

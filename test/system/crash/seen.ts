@@ -37,6 +37,8 @@ export interface Seen {
   readonly step: Step;
   /** The run's key, where the request names one. */
   readonly run?: string;
+  /** The fence that a write of the run carries. */
+  readonly fence?: string;
 }
 
 export interface HttpRequest {
@@ -66,7 +68,7 @@ export function createTableReader(): (request: HttpRequest) => Seen {
     const id = run.row.slice("run|".length);
     const step = runStep(operations, run, last.get(id));
     if (run.method !== "DELETE") last.set(id, run.entity);
-    return { step, run: id };
+    return { step, run: id, ...(run.entity.fence === undefined ? {} : { fence: String(run.entity.fence) }) };
   };
 }
 
