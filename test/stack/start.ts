@@ -37,6 +37,8 @@ export interface StackOn {
   /** A file with what a person needs to call the API: origin, first key, authority. */
   readonly access: string;
   readonly relay: Relay;
+  /** Where doorbells ring: queue `slices`. */
+  readonly queue: ServiceBus;
   /** Where results go: container `sallyport`. */
   readonly storage: Azurite;
   readonly agent: RunningAgent;
@@ -176,6 +178,7 @@ async function startAround<S extends Source>(
     caPem: authority.caPem,
     access,
     relay,
+    queue,
     storage,
     agent,
     source,

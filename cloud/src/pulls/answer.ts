@@ -1,5 +1,5 @@
 /** Answering a doorbell: claim the run and work on it, or redo what follows from its end. */
-
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { claimRun } from "./claim.ts";
 import type { PullDeps } from "./deps.ts";
 import { publishAll } from "./publish.ts";
@@ -7,16 +7,43 @@ import { parseDoorbell } from "./ring.ts";
 import { activateNext, ringSafely } from "./start.ts";
 import { work } from "./work.ts";
 
+/** A message as the queue's trigger gives it. */
+export interface Message {
+  readonly body: unknown;
+  readonly id: string;
+  /** This one included. */
+  readonly deliveries: number;
+}
+
+/**
+ * Answers a message, and logs why it could not: it then comes again, and in the end lies in the dead-letter queue, whose
+ * reason only says how often it came. The log has its id with the cause. Throws what `answerDoorbell` throws.
+ */
+export async function answerMessage(deps: PullDeps, message: Message, drain: AbortSignal): Promise<void> {
+  try {
+    await answerDoorbell(deps, message.body, drain);
+  } catch (thrown) {
+    const { id, deliveries } = message;
+    const cause = thrown instanceof SallyportError ? { code: thrown.code } : { error: String(thrown) };
+    deps.log("message not answered", { message: id, deliveries, ...cause });
+    throw thrown;
+  }
+}
+
 /**
  * `message`: a message's body as the trigger gives it. `drain`: aborted when this process is about to stop; the run is
- * then handed over at its next checkpoint. Throws `queue.unparseable`, and when the state cannot be reached: the message
- * then comes again.
+ * then handed over at its next checkpoint. Throws `queue.unparseable`, `queue.unknown_run`, and when the state cannot be
+ * reached: the message then comes again.
  */
 export async function answerDoorbell(deps: PullDeps, message: unknown, drain: AbortSignal): Promise<void> {
   const { tenant, pull, run } = parseDoorbell(message);
   const key = { tenant, pull };
   const result = await claimRun(deps, key, run);
-  if (result.do === "leave") return;
+  if (result.do === "leave") {
+    // A bell rings after its run was written, and runs are never deleted: this one is not of this installation.
+    if (result.why !== "unknown") return;
+    throw new SallyportError("queue.unknown_run", "A message in the queue names a run that is not there.");
+  }
   if (result.do === "work") {
     const { againMs } = await work(deps, result.claimed, drain);
     if (againMs !== undefined) await ringSafely(deps, key, run, againMs);

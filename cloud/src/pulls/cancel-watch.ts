@@ -1,6 +1,6 @@
 /**
  * Looking for a cancel while a session runs, more often than the lease is renewed: whoever cancels wants a customer's
- * system to be left alone now. It costs one read of one row a second and session.
+ * system to be left alone now. It costs two reads of one row a second for each session.
  */
 import type { PullDeps } from "./deps.ts";
 import type { Claimed, Hold } from "./hold.ts";

@@ -46,7 +46,7 @@ export interface PullSettings {
 export const DEFAULT_PULL_SETTINGS: PullSettings = {
   leaseSeconds: 60,
   wakeLeadSeconds: 60,
-  cancelSeconds: 1,
+  cancelSeconds: 0.5,
   claimSeconds: 300,
   sessionSeconds: 780,
   drainSeconds: 30,

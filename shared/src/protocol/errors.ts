@@ -278,6 +278,12 @@ export const ERRORS = {
     retry: "never",
     advice: "The source was restored or lost its history: reset the pull, it then loads everything again.",
   },
+  "sql.not_tracked": {
+    http: 409,
+    retry: "never",
+    advice:
+      "Switch Change Tracking or CDC on for the table, and grant the login to see it: docs/connectors/mssql.md has both.",
+  },
   "sql.snapshot_unavailable": {
     http: 409,
     retry: "never",
@@ -366,6 +372,12 @@ export const ERRORS = {
     http: 400,
     retry: "never",
     advice: "A foreign message is in the queue: look in its dead-letter queue.",
+  },
+  "queue.unknown_run": {
+    http: 404,
+    retry: "never",
+    advice:
+      "Look in the queue's dead-letter queue for its message id, and whether another installation sends to this queue.",
   },
 } as const satisfies Record<string, ErrorRow>;
 
