@@ -26,6 +26,7 @@ function open(code?: "agent.busy") {
         ended: new Promise((resolve, reject) =>
           ended.push((error) => (error === undefined ? resolve() : reject(error))),
         ),
+        ping: offer.ping,
         connection,
         finish: () => stopped.push("finish"),
         stop: (why) => stopped.push(`${connection} ${why}`),
@@ -102,4 +103,13 @@ test("a canary that is turned down is told of, any other session is not", () => 
   accepts.onAccept(accept({ address: `${accept().address}2`, id: "2", headers }));
   assert.deepEqual(rejected, ["503 agent.busy", "503 agent.busy"]);
   assert.deepEqual(stopped, ["ping 2"]);
+});
+
+test("a ping is not stopped by a lock that comes while it is answered", () => {
+  const { accepts, stopped } = open();
+  const headers = { "sallyport-challenge": CHALLENGE, "sallyport-purpose": "ping" };
+  accepts.onAccept(accept());
+  accepts.onAccept(accept({ address: `${accept().address}2`, id: "2", headers }));
+  accepts.stopAll("agent.locked", "The agent's owner locked it.");
+  assert.deepEqual(stopped, ["erp agent.locked"]);
 });

@@ -25,6 +25,7 @@ export interface Accepts {
   /** Settles when no session is running. */
   idle(): Promise<void>;
   finishAll(): void;
+  /** Stops all but pings: these are answered whatever is the matter, and take no longer than a minute. */
   stopAll(code: ErrorCode, message: string): void;
   /** Stops sessions of connections that the owner's policy no longer has. */
   stopWithout(connections: readonly string[]): void;
@@ -98,7 +99,7 @@ export function createAccepts(deps: AcceptsDeps): Accepts {
       }
     },
     stopAll: (code, message) => {
-      for (const session of running) session.stop(code, message);
+      for (const session of running) if (!session.ping) session.stop(code, message);
     },
   };
 }

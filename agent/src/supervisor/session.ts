@@ -16,12 +16,13 @@ import { VERSION } from "../version.ts";
 import type { ConnectionBudgets, Place } from "./budgets.ts";
 import type { Executor, ExecutorExit } from "./executors.ts";
 import type { Journal } from "./journal.ts";
+import { operationName } from "./journal-line.ts";
 import type { Outgrown } from "./outgrown.ts";
-import { isPlausible, limitsOf } from "./plausible.ts";
+import { dailyRowsOf, isPlausible, limitsOf } from "./plausible.ts";
 import type { PolicySnapshot } from "./policy-source.ts";
 
 /** What this agent can serve, as its hello says. */
-export const OPERATIONS = ["sql.table", "sql.changes", "sql.query", "sql.schema", "agent.ping"] as const;
+export const OPERATIONS = operationName.options;
 
 /** From the accept to the request: dialling 20 s, waiting 30 s, opening. */
 const REQUEST_WITHIN_MS = 75_000;
@@ -62,6 +63,8 @@ export interface SessionDeps {
 export interface RunningSession {
   /** Settles when the executor has gone and the journal has its last line. */
   readonly ended: Promise<void>;
+  /** A canary's: it serves nothing but `agent.ping`. */
+  readonly ping: boolean;
   /** What its request reads from, once it was allowed. */
   readonly connection: string | undefined;
   /** Stop at the next checkpoint. */
@@ -126,7 +129,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     if (!noteRequest(report, refusal)) {
       count(() => {
         place?.loginUnsent();
-        place?.release(0);
+        place?.release(0, 0);
       });
       refuse(new SallyportError("agent.journal_unwritable", "The agent cannot write its journal."));
       return;
@@ -136,7 +139,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     requestedMs = clock.monotonicMs();
     killAfter(report.seconds * 1000 + GRACE_MS);
     if (refusal !== undefined) refuse(refusal);
-    else executor.send({ say: "go", ...(place === undefined ? {} : { bytes: place.bytes }) });
+    else executor.send({ say: "go", ...(place === undefined ? {} : { bytes: place.bytes, rows: place.rows }) });
   };
 
   const refuse = ({ code, message }: SallyportError): void => executor.send({ say: "refuse", code, message });
@@ -144,7 +147,8 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   /** The journal's line before anything is contacted. False: it could not be written. */
   const noteRequest = (report: RequestReport, refusal: SallyportError | undefined): boolean => {
     const code = refusal?.code ?? report.code;
-    const { say: _say, login: _login, seconds: _seconds, bytes: _bytes, code: _code, decision, ...facts } = report;
+    const { say: _say, login: _login, seconds: _seconds, bytes: _bytes, rows: _rows, ...said } = report;
+    const { code: _code, decision, ...facts } = said;
     try {
       deps.journal.append({
         event: "request",
@@ -153,6 +157,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
         decision: refusal === undefined ? decision : "deny",
         ...(code === undefined ? {} : { code }),
         ...(place === undefined ? {} : { bytesReserved: place.bytes }),
+        ...(place?.rows === undefined ? {} : { rowsReserved: place.rows }),
         reported: true,
       });
       return true;
@@ -168,8 +173,10 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       return new SallyportError("limit.memory", "An earlier session of this run outgrew the memory of one.");
     }
     try {
-      const { connection, login, bytes = 0 } = report;
-      place = deps.budgets.begin(connection, login, limitsOf(policy.policy, connection), bytes);
+      const { connection, login, bytes = 0, rows, rule = "" } = report;
+      const perDay = dailyRowsOf(policy.policy, connection, rule);
+      const writing = rows === undefined ? undefined : { rule, rows, perDay };
+      place = deps.budgets.begin(connection, login, limitsOf(policy.policy, connection), bytes, writing);
       return undefined;
     } catch (error) {
       if (error instanceof SallyportError) return error;
@@ -216,6 +223,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     const facts = {
       ...(code === undefined ? {} : { code }),
       ...(end === undefined ? {} : { rowsOut: end.rowsOut, bytesOut: end.bytesOut }),
+      ...(end?.rowsIn === undefined ? {} : { rowsIn: end.rowsIn }),
       ...(end?.source === undefined ? {} : { source: end.source }),
       ...(end === undefined ? {} : { reported: true as const }),
     };
@@ -230,7 +238,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     count(() => {
       if (end?.unsent === true) place?.loginUnsent();
     });
-    count(() => place?.release(end?.bytesOut));
+    count(() => place?.release(end?.bytesOut, end?.rowsIn));
     deps.log.info({ request: request?.request, op: request?.op, ...facts, killed: exit.killed }, "session ended");
   };
 
@@ -258,6 +266,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
 
   return {
     ended: begin(),
+    ping: offer.ping,
     get connection() {
       return request?.connection;
     },

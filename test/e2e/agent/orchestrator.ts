@@ -27,6 +27,7 @@ import {
   type TokenAnswer,
   tokenBody,
 } from "@sallyport/shared/schema/api.ts";
+import type { SentCanary } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
 import type { Certificate } from "../../emulators/tls/certificates.ts";
 
@@ -47,7 +48,15 @@ export interface TestOrchestrator {
   /** Bodies of the token requests, newest last. */
   readonly reports: z.infer<typeof tokenBody>[];
   /** Changes the next answers; for what goes wrong on the way. `tokenSeconds`: how long a listen token lives. */
-  readonly faults: { loseEnrolAnswers: number; swapEnrolAnswer: boolean; clockAheadMs: number; tokenSeconds: number };
+  readonly faults: {
+    loseEnrolAnswers: number;
+    swapEnrolAnswer: boolean;
+    clockAheadMs: number;
+    tokenSeconds: number;
+    canarySeconds: number;
+    /** What it says that it sent to whoever asks. */
+    newestCanary: (nowMs: number) => SentCanary | null;
+  };
   /** Settles when an agent has asked for a token once more, whatever it was answered. */
   nextTokenRequest(): Promise<void>;
   close(): Promise<void>;
@@ -61,6 +70,13 @@ export interface RelayPlace {
 }
 
 export const pathOf = (agent: string): string => `a-${agent}`;
+
+interface Signed {
+  readonly method: string;
+  readonly path: string;
+  readonly authorization: string | undefined;
+  readonly body: Buffer;
+}
 
 const SKEW_SECONDS = 300;
 const claims = z.object({
@@ -89,7 +105,10 @@ export async function startOrchestrator(
   >();
   const reports: z.infer<typeof tokenBody>[] = [];
   const jtis = new Set<string>();
-  const faults = { loseEnrolAnswers: 0, swapEnrolAnswer: false, clockAheadMs: 0, tokenSeconds: 1800 };
+  const faults: TestOrchestrator["faults"] = {
+    ...{ loseEnrolAnswers: 0, swapEnrolAnswer: false, clockAheadMs: 0, tokenSeconds: 1800, canarySeconds: 300 },
+    newestCanary: () => null,
+  };
   const waiting: (() => void)[] = [];
   const nowMs = (): number => Date.now() + faults.clockAheadMs;
 
@@ -131,7 +150,7 @@ export async function startOrchestrator(
     return issued.used.answer;
   }
 
-  async function token(path: string, authorization: string | undefined, body: Buffer): Promise<TokenAnswer> {
+  async function authenticate({ method, path, authorization, body }: Signed): Promise<RegisteredAgent> {
     const jws = authorization?.replace(/^Bearer /, "") ?? "";
     let agent: RegisteredAgent | undefined;
     const verified = await verifyJws(jws, { purpose: "token", alg: "EdDSA" }, (kid) => {
@@ -144,7 +163,7 @@ export async function startOrchestrator(
       iss: agent.id,
       sub: agent.id,
       aud: origin,
-      method: "POST",
+      method,
       path,
       body: toBase64url(sha256(body)),
     };
@@ -155,8 +174,12 @@ export async function startOrchestrator(
     }
     if (jtis.has(jti)) throw new SallyportError("token.replayed", "It came before.");
     jtis.add(jti);
-    reports.push(tokenBody.parse(parseJson(body)));
+    if (method === "POST") reports.push(tokenBody.parse(parseJson(body)));
     if (agent.status === "pending") throw new SallyportError("agent.pending", "Not approved yet.");
+    return agent;
+  }
+
+  async function token(agent: RegisteredAgent): Promise<TokenAnswer> {
     const expiresAtSeconds = Math.floor(Date.now() / 1000) + faults.tokenSeconds;
     return {
       listenUrl: listenUrl(relay.host, pathOf(agent.id)),
@@ -164,19 +187,23 @@ export async function startOrchestrator(
       expiresAt: new Date(nowMs() + faults.tokenSeconds * 1000).toISOString(),
       renewAfter: new Date(nowMs() + faults.tokenSeconds * 500).toISOString(),
       serverTime: new Date(nowMs()).toISOString(),
-      settings: { canarySeconds: 300 },
+      settings: { canarySeconds: faults.canarySeconds },
       keys: await signJws("keys", { aud: origin, seq: 1, iat: 0, keys: [signing.publicJwk] }, signer),
     };
   }
 
-  async function answer(path: string, authorization: string | undefined, body: Buffer): Promise<unknown> {
-    if (path === "/api/agent/enrol") {
-      const sealed = await enrol(body);
+  async function answer(signed: Signed): Promise<unknown> {
+    if (signed.path === "/api/agent/enrol") {
+      const sealed = await enrol(signed.body);
       if (faults.loseEnrolAnswers-- > 0) throw new Error("lost on the way");
       return faults.swapEnrolAnswer ? { ...(sealed as object), mac: toBase64url(randomBytes(32)) } : sealed;
     }
+    if (signed.path === "/api/agent/health") {
+      await authenticate(signed);
+      return { serverTime: new Date(nowMs()).toISOString(), canary: faults.newestCanary(nowMs()) };
+    }
     try {
-      return await token(path, authorization, body);
+      return await token(await authenticate(signed));
     } finally {
       for (const go of waiting.splice(0)) go();
     }
@@ -186,7 +213,8 @@ export async function startOrchestrator(
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      answer(request.url ?? "", request.headers.authorization, Buffer.concat(chunks))
+      const { method = "", url: path = "", headers } = request;
+      answer({ method, path, authorization: headers.authorization, body: Buffer.concat(chunks) })
         .then((body) => response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body)))
         .catch((error: unknown) => {
           // Anything else is a connection that breaks before the answer.
