@@ -3,9 +3,12 @@
  * nothing of relay, frames, credit or policy.
  */
 import type { Warning } from "@sallyport/shared/protocol/warnings.ts";
+import type { CheckedBatch } from "@sallyport/shared/rows/check.ts";
 import type { RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import type { Limits, Operation, Plan } from "@sallyport/shared/schema/operations.ts";
+import type { CallParameter } from "@sallyport/shared/schema/policy.ts";
+import type { SqlCall, SqlWrite } from "@sallyport/shared/schema/write-operations.ts";
 
 /** Where to connect and as whom. Address, database and TLS come from the owner's policy, never from the request. */
 export interface Target {
@@ -53,7 +56,36 @@ export type Grant =
       readonly shown: readonly { readonly tables: readonly string[]; readonly columns: "*" | readonly string[] }[];
       /** Patterns of tables that are never shown. */
       readonly hidden: readonly string[];
+    }
+  | {
+      readonly kind: "write";
+      readonly rule: string;
+      /** The rule names this very object; without it only a base table may be written. */
+      readonly named: boolean;
+      /** What rows are found by; empty for an insert. */
+      readonly key: readonly string[];
+      /** Where idempotency keys are kept. */
+      readonly requestTable?: string;
+    }
+  | {
+      readonly kind: "call";
+      readonly rule: string;
+      /** As the policy spells it. */
+      readonly procedure: string;
+      readonly parameters: Readonly<Record<string, CallParameter>>;
+      /** The exact columns of each result set. */
+      readonly returns: readonly (readonly string[])[];
+      readonly effect: "read" | "write";
+      readonly requestTable?: string;
     };
+
+/** Rows that the other side sends to be written. */
+export interface Input {
+  /** The columns of the rows to come; waits for them. Called once, first. */
+  columns(): Promise<readonly Column[]>;
+  /** The next batch, checked, or undefined after the last one, once the other side said that it was the last. */
+  next(): Promise<CheckedBatch | undefined>;
+}
 
 /** Where rows go. Every promise waits for as long as the other side grants no credit. */
 export interface Output {
@@ -77,6 +109,8 @@ export interface Outcome {
   readonly position?: string;
   /** What is no error, but wants a person's eye. */
   readonly warnings?: readonly Warning[];
+  /** Something was changed for good: it is told as such even where somebody cancelled meanwhile. */
+  readonly committed?: true;
 }
 
 /** Serves one operation over one connection of its own, closed before it returns or throws a SallyportError. */
@@ -86,5 +120,18 @@ export type Connector = (
   grant: Grant,
   limits: Limits,
   output: Output,
+  signal: AbortSignal,
+) => Promise<Outcome>;
+
+/**
+ * The same for an operation that changes something. `request.cancelled`, or whatever else aborted the signal, is thrown
+ * only where nothing was changed and the system said so; `write.outcome_unknown` where nobody can tell.
+ */
+export type Writer = (
+  target: Target,
+  operation: SqlWrite | SqlCall,
+  grant: Grant,
+  limits: Limits,
+  streams: { readonly input: Input; readonly output: Output },
   signal: AbortSignal,
 ) => Promise<Outcome>;

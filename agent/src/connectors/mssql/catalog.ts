@@ -17,14 +17,18 @@ export interface CatalogColumn {
   readonly declared: SqlServerDeclaration;
   readonly collation: string | undefined;
   readonly nullable: boolean;
+  /** What stands in a SELECT list for it, where that is not its name alone. */
+  readonly expression?: string;
 }
 
 export interface CatalogTable {
+  readonly objectId: number;
   readonly schema: string;
   readonly name: string;
   readonly columns: readonly CatalogColumn[];
   /** The primary key, or else a unique index over columns that are NOT NULL, in index order; empty without either. */
   readonly key: readonly CatalogColumn[];
+  readonly keyIsPrimary: boolean;
 }
 
 const OBJECT = `SELECT o.object_id AS id, s.name AS schemaName, o.name AS objectName, o.type AS type
@@ -68,19 +72,30 @@ export async function resolveTable(
   if (kind === "V" && !named) {
     throw new SallyportError("policy.denied", `${table} is a view: the policy must name it, a pattern is not enough.`);
   }
-  const id = [{ name: "id", type: TYPES.Int, value: Number(object.id) }];
-  const columnRows = await ask(session, { sql: COLUMNS, parameters: id }, signal);
-  if (columnRows.length === 0) {
+  const byId = await readColumns(session, Number(object.id), signal);
+  if (byId.size === 0) {
     throw new SallyportError("sql.not_found", `The login may not see the columns of ${table}.`, { table });
   }
-  const byId = new Map(columnRows.map((row) => [Number(row.id), columnOf(row)]));
-  const keys = await ask(session, { sql: KEYS, parameters: id }, signal);
+  const id = { name: "id", type: TYPES.Int, value: Number(object.id) };
+  const keys = await ask(session, { sql: KEYS, parameters: [id] }, signal);
   return {
+    objectId: Number(object.id),
     schema: String(object.schemaName),
     name: String(object.objectName),
     columns: [...byId.values()],
-    key: chooseKey(keys, byId),
+    ...chooseKey(keys, byId),
   };
+}
+
+/** The columns of an object, by their ids. */
+export async function readColumns(
+  session: Session,
+  objectId: number,
+  signal: AbortSignal,
+): Promise<Map<number, CatalogColumn>> {
+  const parameters = [{ name: "id", type: TYPES.Int, value: objectId }];
+  const rows = await ask(session, { sql: COLUMNS, parameters }, signal);
+  return new Map(rows.map((row) => [Number(row.id), columnOf(row)]));
 }
 
 function columnOf(row: Readonly<Record<string, unknown>>): CatalogColumn {
@@ -104,13 +119,16 @@ function columnOf(row: Readonly<Record<string, unknown>>): CatalogColumn {
 function chooseKey(
   rows: readonly Readonly<Record<string, unknown>>[],
   byId: ReadonlyMap<number, CatalogColumn>,
-): readonly CatalogColumn[] {
+): Pick<CatalogTable, "key" | "keyIsPrimary"> {
   for (const indexId of new Set(rows.map((row) => row.indexId))) {
-    const columns = rows.filter((row) => row.indexId === indexId).map((row) => byId.get(Number(row.columnId)));
+    const parts = rows.filter((row) => row.indexId === indexId);
+    const columns = parts.map((row) => byId.get(Number(row.columnId)));
     const usable = columns.filter((column) => column !== undefined && !column.nullable && canBeKey(column.declared));
-    if (usable.length === columns.length) return usable as CatalogColumn[];
+    if (usable.length < columns.length) continue;
+    const isPrimary = parts[0]?.isPrimary;
+    return { key: usable as CatalogColumn[], keyIsPrimary: isPrimary === true || isPrimary === 1 };
   }
-  return [];
+  return { key: [], keyIsPrimary: false };
 }
 
 /** @throws SallyportError `value.not_exact` for a type that no column type holds. */

@@ -14,7 +14,7 @@ import { ask } from "./ask.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
 import type { Session } from "./connect.ts";
 import { keyParameter } from "./key-parameter.ts";
-import { type Parameter, quoteName } from "./statement.ts";
+import { type Parameter, quoteName, quoteTable } from "./statement.ts";
 
 /** The bounds as exact text; without `to` there is no row to read. */
 export interface Growing {
@@ -91,7 +91,7 @@ async function refuseNulls(
   column: CatalogColumn,
   signal: AbortSignal,
 ): Promise<void> {
-  const sql = `SELECT COUNT_BIG(*) AS n FROM ${nameOf(table)} WHERE ${quoteName(column.name)} IS NULL`;
+  const sql = `SELECT COUNT_BIG(*) AS n FROM ${quoteTable(table)} WHERE ${quoteName(column.name)} IS NULL`;
   const [row] = await ask(session, { sql, parameters: [] }, signal);
   const rows = Number(row?.n);
   if (rows === 0) return;
@@ -114,7 +114,7 @@ function boundStatement(table: CatalogTable, column: CatalogColumn, from: string
     // What was read once is not read again, even when rows with the greatest values are gone.
     bound = `CASE WHEN ${bound} < ${expression} THEN ${expression} ELSE ${bound} END`;
   }
-  const greatest = `SELECT MAX(${quoteName(column.name)}) AS m FROM ${nameOf(table)}`;
+  const greatest = `SELECT MAX(${quoteName(column.name)}) AS m FROM ${quoteTable(table)}`;
   const text = `CONVERT(nvarchar(60), ${bound}${style === undefined ? "" : `, ${style}`})`;
   return { sql: `SELECT ${text} AS bound FROM (${greatest}) AS g`, parameters };
 }
@@ -130,6 +130,5 @@ export function growingConditions({ column, from, to }: Growing, parameters: Par
   return [...(from === undefined ? [] : [compare("from", ">", from)]), compare("to", "<=", to)];
 }
 
-const nameOf = ({ schema, name }: CatalogTable): string => `${quoteName(schema)}.${quoteName(name)}`;
 const invalid = (message: string, field: string) =>
   new SallyportError("request.invalid", message, { field: `operation.${field}` });

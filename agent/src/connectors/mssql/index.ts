@@ -1,9 +1,12 @@
-/** The connector for SQL Server: `sql.table` and `sql.query`, one connection for each. */
+/** The connector for SQL Server: one operation over one connection of its own. Each operation has a file. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { Connector } from "../connector.ts";
+import type { Operation } from "@sallyport/shared/schema/operations.ts";
+import type { Connector, Grant, Outcome } from "../connector.ts";
+import { readChanges } from "./changes.ts";
 import { openSession } from "./connect.ts";
 import { DEFAULT_PACE, type Pace } from "./flow.ts";
 import { readQuery } from "./query.ts";
+import type { Work } from "./slices.ts";
 import { readTable } from "./table.ts";
 
 export function createMssqlConnector(pace: Partial<Pace> = {}): Connector {
@@ -12,13 +15,7 @@ export function createMssqlConnector(pace: Partial<Pace> = {}): Connector {
     try {
       const session = await openSession(target, limits.cellBytes, signal);
       try {
-        if (operation.op === "sql.table" && grant.kind === "table") {
-          return await readTable(session, operation, grant, limits, output, paces, signal);
-        }
-        if (operation.op === "sql.query" && grant.kind !== "table") {
-          return await readQuery(session, operation, grant, limits, output, paces, signal);
-        }
-        throw new SallyportError("request.invalid", `SQL Server does not serve ${operation.op} under this rule.`);
+        return await serve({ session, limits, output, pace: paces, signal }, operation, grant);
       } finally {
         await session.close();
       }
@@ -28,6 +25,15 @@ export function createMssqlConnector(pace: Partial<Pace> = {}): Connector {
       throw error;
     }
   };
+}
+
+function serve(work: Work, operation: Operation, grant: Grant): Promise<Outcome> {
+  if (operation.op === "sql.table" && grant.kind === "table") return readTable(work, operation, grant);
+  if (operation.op === "sql.changes" && grant.kind === "table") return readChanges(work, operation, grant);
+  if (operation.op === "sql.query" && (grant.kind === "statement" || grant.kind === "raw")) {
+    return readQuery(work, operation, grant);
+  }
+  throw new SallyportError("request.invalid", `SQL Server does not serve ${operation.op} under this rule.`);
 }
 
 export const mssqlConnector: Connector = createMssqlConnector();

@@ -1,12 +1,12 @@
 /** `sql.query`: a statement of the owner's, or raw SQL where the owner allows that. One result set, no checkpoints. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
-import type { Limits, Plan, SqlQuery } from "@sallyport/shared/schema/operations.ts";
+import type { Plan, SqlQuery } from "@sallyport/shared/schema/operations.ts";
 import { sameName } from "../../executor/names.ts";
-import type { Grant, Outcome, Output } from "../connector.ts";
+import type { Grant, Outcome } from "../connector.ts";
 import { arrowColumn } from "./catalog.ts";
-import type { Session } from "./connect.ts";
-import { columnSink, createPump, type Pace, type Pump } from "./flow.ts";
+import { columnSink, createPump, type Pump } from "./flow.ts";
+import type { Work } from "./slices.ts";
 import type { Statement } from "./statement.ts";
 import { rawParameter, statementParameter } from "./statement-parameter.ts";
 import { type RowFlow, streamRows } from "./stream.ts";
@@ -18,13 +18,9 @@ const PLAN: Plan = { to: null, key: [], isolation: "readCommitted", consistency:
 
 /** @throws SallyportError; `policy.denied` when a statement gives other columns than the policy lists. */
 export async function readQuery(
-  session: Session,
+  { session, limits, output, pace, signal }: Work,
   operation: SqlQuery,
   grant: QueryGrant,
-  limits: Limits,
-  output: Output,
-  pace: Pace,
-  signal: AbortSignal,
 ): Promise<Outcome> {
   if (operation.plan !== undefined && JSON.stringify(operation.plan) !== JSON.stringify(PLAN)) {
     throw new SallyportError("request.plan_changed", "The run's plan is not one of a statement.");

@@ -7,6 +7,7 @@ import type { CatalogColumn, CatalogTable } from "./catalog.ts";
 import type { Session } from "./connect.ts";
 import { boundText, type Growing, growingColumn, planGrowing } from "./growing.ts";
 import { rowversionBefore, rowversionText } from "./position.ts";
+import type { Statement } from "./statement.ts";
 
 export interface Read {
   readonly table: CatalogTable;
@@ -22,6 +23,8 @@ export interface Read {
   /** Rowversions as 16 hex digits: after `from`, up to `to`. `to` is the plan's bound in every mode that has one. */
   readonly from?: string;
   readonly to?: string;
+  /** What stands after FROM in the table's place. */
+  readonly source?: Statement;
   /** In mode `column`: by which column, and between which of its values. */
   readonly growing?: Growing;
 }
@@ -64,7 +67,7 @@ export async function planRead(
   return withOrder(read, from === undefined ? table.key : [rowversion], allowed);
 }
 
-function requireKey(table: CatalogTable, operation: SqlTable): void {
+export function requireKey(table: CatalogTable, operation: Pick<SqlTable, "table">): void {
   if (table.key.length > 0) return;
   throw new SallyportError("sql.no_key", `${operation.table} has no key to fold changes by.`, {
     table: operation.table,
@@ -88,9 +91,10 @@ async function planByColumn(
   return withOrder({ table, emitted, byRowversion: false, growing, ...to }, order, allowed);
 }
 
-function chooseColumns(
-  table: CatalogTable,
-  operation: SqlTable,
+/** The columns to emit, in the order asked for. @throws SallyportError. */
+export function chooseColumns(
+  table: Pick<CatalogTable, "columns">,
+  operation: Pick<SqlTable, "table" | "columns">,
   allowed: "*" | readonly string[],
 ): readonly CatalogColumn[] {
   if (operation.columns === "*") {
@@ -109,7 +113,7 @@ function chooseColumns(
 }
 
 /** Adds the order, and what has to be read for it besides what was asked for. */
-function withOrder(
+export function withOrder(
   read: Omit<Read, "order" | "unseen">,
   order: readonly CatalogColumn[],
   allowed: "*" | readonly string[],
@@ -119,7 +123,7 @@ function withOrder(
 }
 
 /** Keys and watermarks are read and leave in positions, so the policy must allow them like any other column. */
-function requireAllowed(columns: readonly CatalogColumn[], allowed: "*" | readonly string[]): void {
+export function requireAllowed(columns: readonly CatalogColumn[], allowed: "*" | readonly string[]): void {
   if (allowed === "*") return;
   const hidden = columns.find(({ name }) => !hasName(allowed, name));
   if (hidden === undefined) return;

@@ -17,7 +17,14 @@ const amount = column("Amount", "decimal", { precision: 38, scale: 10 });
 const stamp = column("Version", "rowversion");
 
 const read = (more: Partial<Read>): Read => ({
-  table: { schema: "dbo", name: "T]; DROP", columns: [id, code, amount, stamp], key: [id] },
+  table: {
+    objectId: 1,
+    keyIsPrimary: true,
+    schema: "dbo",
+    name: "T]; DROP",
+    columns: [id, code, amount, stamp],
+    key: [id],
+  },
   emitted: [id, amount],
   unseen: [],
   order: [id],

@@ -1,15 +1,19 @@
 /** The statements that read a table. Names are quoted by us, values are bound, `*` is never sent. */
 import { TYPES } from "tedious";
+import type { CatalogColumn } from "./catalog.ts";
 import { growingConditions } from "./growing.ts";
 import { keyParameter } from "./key-parameter.ts";
 import type { Position } from "./position.ts";
 import type { Read } from "./read-plan.ts";
-import { type Parameter, quoteName, type Statement } from "./statement.ts";
+import { type Parameter, quoteName, quoteTable, type Statement } from "./statement.ts";
+
+const selected = ({ name, expression }: CatalogColumn): string =>
+  expression === undefined ? quoteName(name) : `${expression} AS ${quoteName(name)}`;
 
 /** @param rows at most so many; undefined reads to the end. */
 export function sliceStatement(read: Read, after: Position | undefined, rows: number | undefined): Statement {
   const { table, emitted, unseen, order } = read;
-  const parameters: Parameter[] = [];
+  const parameters: Parameter[] = [...(read.source?.parameters ?? [])];
   const conditions: string[] = [];
   const compareRowversion = (operator: string, name: string, hex: string): void => {
     parameters.push({ name, type: TYPES.Binary, value: Buffer.from(hex, "hex"), length: 8 });
@@ -22,10 +26,10 @@ export function sliceStatement(read: Read, after: Position | undefined, rows: nu
   if (read.rowversion !== undefined && read.to !== undefined) compareRowversion("<=", "to", read.to);
   if (rows !== undefined) parameters.push({ name: "n", type: TYPES.Int, value: rows });
 
-  const list = [...emitted, ...unseen].map(({ name }) => quoteName(name)).join(", ");
+  const list = [...emitted, ...unseen].map(selected).join(", ");
   const sql = [
     `SELECT ${rows === undefined ? "" : "TOP (@n) "}${list}`,
-    `FROM ${quoteName(table.schema)}.${quoteName(table.name)}`,
+    `FROM ${read.source?.sql ?? quoteTable(table)}`,
     conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`,
     order.length === 0 ? "" : `ORDER BY ${order.map(({ name }) => quoteName(name)).join(", ")}`,
   ];

@@ -25,3 +25,7 @@ export function execute(connection: Connection, request: Request, parameters: re
 
 /** A name as T-SQL takes any name: `[Order]]s]`. */
 export const quoteName = (name: string): string => `[${name.replaceAll("]", "]]")}]`;
+
+/** A table as a statement names it. */
+export const quoteTable = ({ schema, name }: { readonly schema: string; readonly name: string }): string =>
+  `${quoteName(schema)}.${quoteName(name)}`;

@@ -1,0 +1,19 @@
+/**
+ * `sql.changes`: what changed in a table, deletes included, each row with what happened to it in the column `_op`
+ * (docs/connectors/mssql.md, "Changes").
+ */
+import type { SqlChanges } from "@sallyport/shared/schema/operations.ts";
+import type { Grant, Outcome } from "../connector.ts";
+import { resolveTable } from "./catalog.ts";
+import { readTracked } from "./change-tracking.ts";
+import { chooseColumns } from "./read-plan.ts";
+import type { Work } from "./slices.ts";
+
+type TableGrant = Extract<Grant, { kind: "table" }>;
+
+/** @throws SallyportError. */
+export async function readChanges(work: Work, operation: SqlChanges, grant: TableGrant): Promise<Outcome> {
+  const table = await resolveTable(work.session, operation.table, grant.named === true, work.signal);
+  const columns = chooseColumns(table, operation, grant.columns);
+  return readTracked(work, { table, columns, operation, allowed: grant.columns });
+}
