@@ -1,6 +1,6 @@
 /** For tests: an emulated SQL Server over TLS, filled by an administrator, read by the connector. */
 import { DEFAULT_LIMITS, type Limits, type Operation } from "@sallyport/shared/schema/operations.ts";
-import { Connection } from "tedious";
+import { Connection, Request } from "tedious";
 import { startTds } from "../../../../test/emulators/tds/start.ts";
 import { type Authority, makeAuthority } from "../../../../test/emulators/tls/certificates.ts";
 import type { Connector, Grant, Outcome, Target } from "../connector.ts";
@@ -21,6 +21,8 @@ export interface TestServer {
   admin(sql: string): Promise<void>;
   /** Bulk-loads rows into a table. */
   fill(table: string, columns: readonly BulkColumn[], rows: Iterable<readonly unknown[]>): Promise<void>;
+  /** Runs batches in a session of its own, so that a transaction can stay open. */
+  readonly writer: { run(sql: string): Promise<void> };
   close(): Promise<void>;
 }
 type BulkLoad = ReturnType<Connection["newBulkLoad"]>;
@@ -61,6 +63,12 @@ export async function startTestServer(): Promise<TestServer> {
         for (const column of columns) load.addColumn(...column);
         connection.execBulkLoad(load, rows as Iterable<unknown[]>);
       }),
+    writer: {
+      run: (sql) =>
+        new Promise((resolve, reject) => {
+          connection.execSqlBatch(new Request(sql, (error) => (error ? reject(error) : resolve())));
+        }),
+    },
     async close() {
       connection.close();
       await server.close();
@@ -93,10 +101,20 @@ export interface Asked {
 
 /** Reads a table of the server into the recorder. */
 export function readTable(server: TestServer, table: string, output: Recorder, asked: Asked = {}): Promise<Outcome> {
+  return serve(server, { op: "sql.table", table, columns: "*", watermark: "none", ...asked.operation }, output, asked);
+}
+
+/** One session of any operation. */
+export function serve(
+  server: TestServer,
+  operation: Operation,
+  output: Recorder,
+  asked: Omit<Asked, "operation"> = {},
+): Promise<Outcome> {
   const connector: Connector = createMssqlConnector(asked.pace);
   return connector(
     { ...server.target, ...asked.target },
-    { op: "sql.table", table, columns: "*", watermark: "none", ...asked.operation },
+    operation,
     asked.grant ?? GRANT,
     { ...LIMITS, ...asked.limits },
     output,
