@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { type AgentConfig, ConfigError, defaultStateDir, loadConfig, refuseEnvironment } from "../config.ts";
 import { statePaths } from "../state.ts";
 import { EXIT, UsageError } from "./exit.ts";
+import { becomeSupervisor, cleanAfterStart } from "./own-process.ts";
 import { fail } from "./print.ts";
 
 interface RunOptions {
@@ -11,9 +12,6 @@ interface RunOptions {
   readonly config?: string;
   readonly insecureFiles?: boolean;
 }
-
-/** Without the first an executor could send SIGUSR1 and open this process's inspector. */
-const OWN_FLAGS = ["--disable-sigusr1", "--disable-warning=ExperimentalWarning"];
 
 export function addRun(program: Command): void {
   program
@@ -48,11 +46,12 @@ Example:
 
 async function run(options: RunOptions): Promise<void> {
   refuseEnvironment(process.env);
-  becomeConfined();
+  becomeSupervisor();
   const config = configOf(options);
   // Only this verb needs the supervisor, and loading it takes a while.
   const [{ runAgent }, { default: pino }] = await Promise.all([import("../supervisor/main.ts"), import("pino")]);
   const log = pino({ base: { pid: process.pid } }, pino.destination({ dest: 2, sync: true }));
+  cleanAfterStart();
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
     // A second one does not wait for the drain: executors end with this process.
@@ -78,17 +77,5 @@ function configOf({ state, config: file }: RunOptions): AgentConfig {
   throw new ConfigError(
     `${paths.config} says \`stateDir: ${config.stateDir}\`, which is another folder: start with --state ${config.stateDir}, ` +
       "or mend that line",
-  );
-}
-
-/** Replaces this process by itself with the flags it needs, where they were not given; same id, same files, same environment. */
-function becomeConfined(): void {
-  const missing = OWN_FLAGS.filter((flag) => !process.execArgv.includes(flag));
-  if (!missing.includes("--disable-sigusr1") || process.platform === "win32" || process.execve === undefined) return;
-  process.removeAllListeners("warning");
-  process.execve(
-    process.execPath,
-    [process.execPath, ...missing, ...process.execArgv, ...process.argv.slice(1)],
-    process.env as Record<string, string>,
   );
 }
