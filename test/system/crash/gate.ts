@@ -22,8 +22,9 @@ export interface Gate {
   after(seen: Seen): Promise<"go" | "drop">;
   /** Sets a trap in place of the last one. Resolves when it was sprung, with what sprung it. */
   set(trap: Trap): Promise<Seen>;
-  /** Takes the trap away. False when there was none any more, because one request has met it. */
-  clear(): boolean;
+  clear(): void;
+  /** Whether a trap waits for its request. */
+  readonly isSet: boolean;
   /** How many of each step have passed. */
   readonly passed: ReadonlyMap<string, number>;
 }
@@ -72,9 +73,10 @@ export function createGate(): Gate {
       return sprung.promise;
     },
     clear() {
-      const wasSet = current !== undefined;
       current = undefined;
-      return wasSet;
+    },
+    get isSet() {
+      return current !== undefined;
     },
   };
 }
