@@ -183,3 +183,37 @@ test("a reset during a run ends it, and the next one replaces everything", async
     ],
   );
 });
+
+test("a snapshot's bound ends with its session: the next session has another, and warnings stay with the run", async () => {
+  const inner = testSource(30);
+  inner.positions = false;
+  inner.plan = { isolation: "snapshot", consistency: "exact", to: "20" };
+  const warning = { code: "sql.retention", facts: { sinceMinutes: 3, keptMinutes: 5 } } as const;
+  const source: typeof inner = {
+    ...inner,
+    openSession: async (...given) => {
+      const outcome = await inner.openSession(...given);
+      return outcome.ok ? { ...outcome, warnings: [warning] } : outcome;
+    },
+  };
+  const deps = rig.process(source, { sliceBytes: 1 });
+  const key = await rig.pull(deps);
+  const run = await startRun(deps, "acme", key.pull);
+  inner.onBatch = async (batch) => (batch === 2 ? refused("protocol.truncated") : undefined);
+  await answer(deps, key, splitRunId(run.id).run);
+  assert.equal((await getRun(deps, "acme", run.id)).to, "20");
+  inner.plan = { ...inner.plan, to: "30" };
+  inner.onBatch = async () => undefined;
+  deps.advance(3600_000);
+  await answer(deps, key, splitRunId(run.id).run);
+  const ended = await getRun(deps, "acme", run.id);
+  assert.deepEqual([ended.state, ended.to, ended.slices], ["published", "30", 1]);
+  assert.deepEqual(
+    ended.warnings.map(({ code, facts }) => ({ code, facts })),
+    [warning],
+  );
+  const plans = inner.requests.map(({ operation }) => "plan" in operation);
+  assert.deepEqual(plans, [false, false], "the first session's plan was not sent on");
+  const [only] = await manifests(deps, key);
+  assert.deepEqual(await idsIn(deps, only!), idsFrom(1, 30));
+});
