@@ -11,7 +11,7 @@ const HELP = `Measures Sallyport on this machine, whole, on loopback, and writes
 
   npm run bench -- pull         rows a second against mssql writing NDJSON; CPU, peak memory, bytes on the wire
   npm run bench -- memory       peak memory while 5 GB pass, against 0.5 GB; needs 7 GB of disk
-  npm run bench -- footprint    the idle agent: time to ready, memory, packages
+  npm run bench -- footprint    the idle agent from its bundle: time to ready, memory, size, packages
 
   --rows N         rows of pull (1000000)
   --runs N         runs of each, medians are given (pull 5, memory 1, footprint 5)

@@ -13,6 +13,9 @@ const result = z.strictObject({
   peer: z.number().nullable(),
   /** `ours` / `peer`. */
   ratio: z.number().nullable(),
+  /** What it should stay within, and whether it does; null where nothing is promised. */
+  budget: z.string().nullable(),
+  held: z.boolean().nullable(),
   /** How many were measured; the figures are their medians. */
   runs: z.int().min(1),
 });
@@ -30,14 +33,21 @@ export interface Measured {
   readonly unit: string;
   readonly ours: readonly number[];
   readonly peer?: { readonly name: string; readonly values: readonly number[] };
+  readonly budget?: { readonly most: number } | { readonly least: number };
 }
 
-export function resultOf(scenario: string, { metric, unit, ours, peer }: Measured): Result {
+export function resultOf(scenario: string, { metric, unit, ours, peer, budget }: Measured): Result {
   const own = median(ours);
-  const base = { scenario, metric, unit, ours: rounded(own), runs: ours.length };
+  const base = { scenario, metric, unit, ours: rounded(own), ...promised(own, budget), runs: ours.length };
   if (peer === undefined) return { ...base, peerName: null, peer: null, ratio: null };
   const other = median(peer.values);
   return { ...base, peerName: peer.name, peer: rounded(other), ratio: rounded(own / other) };
+}
+
+function promised(own: number, budget: Measured["budget"]): Pick<Result, "budget" | "held"> {
+  if (budget === undefined) return { budget: null, held: null };
+  if ("most" in budget) return { budget: `≤ ${budget.most}`, held: own <= budget.most };
+  return { budget: `≥ ${budget.least}`, held: own >= budget.least };
 }
 
 const rounded = (value: number): number => Number(value.toPrecision(4));
@@ -58,14 +68,15 @@ function readResults(file: string): Result[] {
 }
 
 export function tableOf(results: readonly Result[]): string {
-  const lines = results.map(({ metric, unit, ours, peerName, peer, ratio }) => [
+  const lines = results.map(({ metric, unit, ours, peerName, peer, ratio, budget, held }) => [
     metric,
     `${shown(ours)} ${unit}`,
+    budget === null ? "" : `${budget}${held ? "" : "  MISSED"}`,
     peer === null ? "" : `${shown(peer)} ${unit}`,
     ratio === null ? "" : ratio.toFixed(2),
     peerName ?? "",
   ]);
-  const all = [["", "ours", "peer", "ratio", "the peer"], ...lines];
+  const all = [["", "ours", "budget", "peer", "ratio", "the peer"], ...lines];
   const widths = all[0]!.map((_, at) => Math.max(...all.map((line) => line[at]!.length)));
   return all
     .map((line) =>

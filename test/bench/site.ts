@@ -6,6 +6,7 @@ import type { RunView } from "@sallyport/shared/schema/api.ts";
 import type { SinkFormat } from "@sallyport/shared/schema/pull.ts";
 import { type Cleanup, createCleanup } from "../stack/cleanup.ts";
 import { freshFolder } from "../stack/folders.ts";
+import type { Program } from "../stack/program.ts";
 import { runPull } from "../stack/pull.ts";
 import { CONNECTION, READER, type Stack, startStack, TENANT } from "../stack/start.ts";
 import { childrenOf, commandOf } from "./processes.ts";
@@ -20,6 +21,8 @@ export interface Site extends Stack {
 }
 
 export interface SiteOptions {
+  /** What agent and function app are run from; the sources by default. */
+  readonly program?: Program;
   /** Settings of the function app beside the stack's own. */
   readonly settings?: Readonly<Record<string, string>>;
 }
