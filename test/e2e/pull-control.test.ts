@@ -1,10 +1,15 @@
 /** What people do with pulls besides running them, over HTTP and the whole embedded stack. */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { TableClient } from "@azure/data-tables";
+import { openStore } from "@sallyport/cloud/src/store/open.ts";
+import { replaceCursor } from "@sallyport/cloud/src/store/runs.ts";
+import { commit } from "@sallyport/cloud/src/store/tables.ts";
 import type { PullView, RunView, Scope } from "@sallyport/shared/schema/api.ts";
 import sql from "mssql";
 import type { Api } from "../stack/api.ts";
@@ -111,6 +116,35 @@ describe("controlling pulls", () => {
     }
     const nobody = await keyWith("data:read");
     await assert.rejects(nobody.get(`${PULLS}/by-version`), /api\.forbidden/);
+  });
+
+  it("a due pull is started by a tick over HTTP, by a key that may do nothing else", async () => {
+    await define("nightly", { watermark: "rowversion", schedule: { cron: "0 2 * * *" } });
+    // The night has come, and nothing ticked: its due time and its wake entry lie in the past.
+    const options = { allowInsecureConnection: true };
+    const { connectionString } = stack.storage;
+    const store = openStore((name) => TableClient.fromConnectionString(connectionString, name, options), randomBytes);
+    const key = { tenant: TENANT, pull: "nightly" };
+    const cursor = (await store.runs.cursor(key))!;
+    const due = { ...cursor.value, nextDue: new Date(Date.now() - 1000).toISOString() };
+    assert.equal((await commit(store.runs.table, `${TENANT}|nightly`, [replaceCursor(due, cursor.etag)])).ok, true);
+    await store.wake.insert(key, Date.now() - 1000);
+    const made = await stack.api.post<{ key: string }>("/keys", {
+      id: "ticker",
+      tenant: null,
+      scopes: ["schedule:tick"],
+    });
+    const report = await stack.api.as(made.key).post<{ failed: number }>("/schedule/tick", {});
+    assert.equal(report.failed, 0);
+    // By this tick, or by the timer's at the same moment: of two one wins.
+    const runs = await stack.api.get<RunView[]>(`${PULLS}/nightly/runs`);
+    assert.deepEqual(
+      runs.map(({ kind }) => kind),
+      ["scheduled"],
+    );
+    assert.equal((await ended(runs[0]!)).state, "published");
+    assert.match((await stack.api.get<PullView>(`${PULLS}/nightly`)).nextDue ?? "", /T02:00:00/);
+    await assert.rejects(stack.api.as(made.key).get(`${PULLS}/nightly`), /api\.forbidden/);
   });
 
   it("a tick by hand says what it did", async () => {
