@@ -157,3 +157,23 @@ test("a snapshot is refused where the database allows none", async () => {
   await tds.sql("ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON");
   assert.deepEqual(await ask(two, state), [[1]]);
 });
+
+test("management views show open transactions to those who may look", async () => {
+  const open = `SELECT s.session_id, DATEDIFF(second, d.database_transaction_begin_time, SYSDATETIME()) FROM sys.dm_tran_database_transactions d
+    JOIN sys.dm_tran_session_transactions s ON s.transaction_id = d.transaction_id
+    WHERE d.database_id = DB_ID() AND d.database_transaction_begin_time IS NOT NULL`;
+  assert.deepEqual(await ask(two, open), []);
+  const [[spid]] = (await ask(one, "SELECT @@SPID")) as [[number]];
+  await ask(one, "BEGIN TRAN; UPDATE dbo.T SET N = 3");
+  const [[session, seconds]] = (await ask(two, open)) as [[number, number]];
+  assert.equal(session, spid);
+  assert.ok(seconds >= 0 && seconds < 60);
+  await ask(one, "ROLLBACK");
+  assert.deepEqual(await ask(two, open), []);
+  await ask(one, "CREATE LOGIN blind WITH PASSWORD = 'Blind-1'; CREATE USER blind FOR LOGIN blind");
+  const blind = await connect(tds, { login: { name: "blind", password: "Blind-1" } });
+  assert.equal(await errorNumber(ask(blind, open)), 262);
+  await ask(one, "GRANT VIEW DATABASE STATE TO blind");
+  assert.deepEqual(await ask(blind, open), []);
+  blind.close();
+});

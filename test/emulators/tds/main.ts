@@ -13,6 +13,7 @@ const rightsSchema = z.strictObject({
   delete: names,
   execute: names,
   viewChangeTracking: names,
+  viewDatabaseState: names,
   roles: names,
 });
 const optionsSchema = z.strictObject({

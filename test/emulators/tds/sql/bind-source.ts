@@ -6,6 +6,7 @@ import { bindChanges } from "./bind-changes.ts";
 import { bindCondition, bindValue } from "./bind-expression.ts";
 import { type Binding, type Bound, commonType, converted, INT, type Scope, type ScopeColumn } from "./bound.ts";
 import { isTemporary, quoteName, splitName, type Table, tableKey } from "./catalog.ts";
+import { liveRows } from "./live-tables.ts";
 import { may } from "./rights.ts";
 import type { State } from "./state.ts";
 
@@ -79,7 +80,7 @@ function bindNamed(binding: Binding, scope: Scope, source: Source & { is: "table
   }
   const quoted = `t${binding.aliases++}`;
   scope.sources.push({ alias, columns: tableColumns(table, quoted) });
-  return `${table.sqlite} AS ${quoted}`;
+  return `${liveRows(binding.state, table) ?? table.sqlite} AS ${quoted}`;
 }
 
 function locate(state: State, source: Source & { is: "table" }): Table {

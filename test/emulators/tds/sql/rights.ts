@@ -2,7 +2,15 @@
 import type { Login } from "./state.ts";
 
 /** Permissions of a database, as GRANT names them. */
-export const PERMISSIONS = ["SELECT", "INSERT", "UPDATE", "DELETE", "EXECUTE", "VIEW CHANGE TRACKING"] as const;
+export const PERMISSIONS = [
+  "SELECT",
+  "INSERT",
+  "UPDATE",
+  "DELETE",
+  "EXECUTE",
+  "VIEW CHANGE TRACKING",
+  "VIEW DATABASE STATE",
+] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
 /** A database, a schema, or a schema and an object of it, in lower case: `*`, `hr`, `dbo.flights`. */
@@ -16,6 +24,8 @@ export interface Rights {
   readonly delete?: readonly Securable[];
   readonly execute?: readonly Securable[];
   readonly viewChangeTracking?: readonly Securable[];
+  /** Of the database only: `*`. */
+  readonly viewDatabaseState?: readonly Securable[];
   /** Fixed roles: `sysadmin` of the server, `db_owner`, `db_datareader`, `db_datawriter` of every database. */
   readonly roles?: readonly string[];
 }
@@ -27,6 +37,7 @@ const FIELDS: Readonly<Record<Permission, Exclude<keyof Rights, "roles">>> = {
   DELETE: "delete",
   EXECUTE: "execute",
   "VIEW CHANGE TRACKING": "viewChangeTracking",
+  "VIEW DATABASE STATE": "viewDatabaseState",
 };
 
 const ROLES: Readonly<Record<string, readonly string[]>> = {
@@ -67,6 +78,9 @@ export function may(login: Login, permission: Permission, schema: string, name: 
   const wanted = ["*", schema.toLowerCase(), `${schema}.${name}`.toLowerCase()];
   return granted.some((one) => wanted.includes(one.toLowerCase()));
 }
+
+/** Whether the login has a permission on the database as a whole. */
+export const mayInDatabase = (login: Login, permission: Permission): boolean => may(login, permission, "*", "*");
 
 /** The rights with these permissions on a securable added, or taken away. */
 export function changed(

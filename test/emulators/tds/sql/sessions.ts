@@ -32,6 +32,7 @@ export function openSession(options: SessionOptions): State {
     login,
     application,
     host,
+    peers: options.server.sessions,
     store,
     sqlite: store.connect(),
     temporary: new Map(),

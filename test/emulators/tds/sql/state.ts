@@ -32,6 +32,7 @@ export interface Transaction {
   /** An error with XACT_ABORT on: only ROLLBACK is left (error 3930). */
   doomed: boolean;
   readonly descriptor: bigint;
+  readonly beganMs: number;
 }
 
 export interface State {
@@ -39,6 +40,8 @@ export interface State {
   readonly login: Login;
   readonly application: string;
   readonly host: string;
+  /** All sessions of the server. */
+  readonly peers: ReadonlySet<State>;
   store: Store;
   sqlite: DatabaseSync;
   readonly temporary: Map<string, Table>;

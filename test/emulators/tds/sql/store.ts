@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { type Catalog, emptyCatalog, quoteName } from "./catalog.ts";
 import { TRACKING_TABLE } from "./change-tracking.ts";
 import { applyToCatalog } from "./define.ts";
+import { LIVE_TABLES } from "./live-tables.ts";
 import { parseBatch } from "./parse.ts";
 import { fillDatabases, fillSystemTables, SYSTEM_TABLES } from "./system-tables.ts";
 import { createTableSql } from "./table-sql.ts";
@@ -61,7 +62,8 @@ export function openStore(path: string, database: string, databases: readonly st
     reload(sqlite) {
       store.catalog = emptyCatalog();
       const texts = sqlite.prepare('SELECT text FROM "#ddl" ORDER BY seq').all() as { text: string }[];
-      for (const statement of parseBatch(`${SYSTEM_TABLES}`)) applyToCatalog(store.catalog, statement, database);
+      for (const statement of parseBatch(`${SYSTEM_TABLES}${LIVE_TABLES}`))
+        applyToCatalog(store.catalog, statement, database);
       for (const { text } of texts) {
         for (const statement of parseBatch(text)) applyToCatalog(store.catalog, statement, database);
       }

@@ -22,6 +22,7 @@ export function begin(state: State, isolation: string = state.isolation): Transa
     changedCatalog: false,
     doomed: false,
     descriptor: descriptors++,
+    beganMs: Date.now(),
   };
   return state.transaction;
 }

@@ -1,0 +1,47 @@
+/** Management views whose rows are what sessions do at this moment: open transactions. */
+import { sqlError } from "../values/errors.ts";
+import type { Table } from "./catalog.ts";
+import { isAdmin, mayInDatabase } from "./rights.ts";
+import type { State } from "./state.ts";
+
+export const LIVE_TABLES = `
+CREATE TABLE sys.dm_tran_database_transactions (transaction_id bigint NOT NULL, database_id int NOT NULL,
+  database_transaction_begin_time datetime NULL);
+CREATE TABLE sys.dm_tran_session_transactions (session_id int NOT NULL, transaction_id bigint NOT NULL,
+  is_user_transaction bit NOT NULL);`;
+
+const DAYS_1900_TO_1970 = 25_567;
+/** As SQLite keeps a datetime: 300ths of a second since 1900. */
+const datetime = (ms: number): number => DAYS_1900_TO_1970 * 25_920_000 + Math.floor((ms * 3) / 10);
+
+type Row = readonly (number | bigint | null)[];
+
+const ROWS: Readonly<Record<string, (state: State) => Row[]>> = {
+  // A transaction has begun in a database once it has written there.
+  dm_tran_database_transactions: (state) =>
+    transactions(state).map(({ transaction, id }) => [
+      transaction.descriptor,
+      id,
+      transaction.writing ? datetime(transaction.beganMs) : null,
+    ]),
+  dm_tran_session_transactions: (state) =>
+    transactions(state).map(({ spid, transaction }) => [spid, transaction.descriptor, 1]),
+};
+
+function transactions(state: State) {
+  return [...state.peers].flatMap(({ spid, transaction, store }) =>
+    transaction === null ? [] : [{ spid, transaction, id: store.databases.indexOf(store.database) + 1 }],
+  );
+}
+
+/** SQLite's text of such a view, or null for any other table. Throws error 262 without VIEW DATABASE STATE. */
+export function liveRows(state: State, table: Table): string | null {
+  const rows = table.schema === "sys" ? ROWS[table.name] : undefined;
+  if (rows === undefined) return null;
+  if (!isAdmin(state.login) && !mayInDatabase(state.login, "VIEW DATABASE STATE")) {
+    throw sqlError(262, "VIEW DATABASE STATE", state.store.database);
+  }
+  const names = table.columns.map(({ name }) => name);
+  const values = rows(state).map((row) => `SELECT ${row.map((value, at) => `${value} AS ${names[at]}`).join(", ")}`);
+  return values.length === 0 ? table.sqlite : `(${values.join(" UNION ALL ")})`;
+}
