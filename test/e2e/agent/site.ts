@@ -65,6 +65,7 @@ export interface RunningAgent {
 const LISTEN_KEY = "listen-key-of-the-test";
 const SEND_KEY = "send-key-of-the-test";
 
+const ONLINE = "control channel online";
 const LOCAL: SiteNames = { orchestrator: "localhost", relay: "localhost", rendezvous: "localhost" };
 
 export async function startSite(names: SiteNames = LOCAL): Promise<Site> {
@@ -199,12 +200,9 @@ export async function startSite(names: SiteNames = LOCAL): Promise<Site> {
       ),
     async start(environment) {
       const agent = launch(environment);
-      const failed = agent.exited.then((code) => {
-        throw new Error(`the agent ended with ${code}:\n${agent.log()}`);
-      });
-      failed.catch(() => {});
       // Its own word: the relay may still hold the listener of an agent that has just ended.
-      await Promise.race([agent.logged("control channel online"), failed]);
+      await agent.logged(ONLINE);
+      if (!agent.log().includes(ONLINE)) throw new Error(`the agent ended with ${await agent.exited}:\n${agent.log()}`);
       return agent;
     },
     launch,
