@@ -40,6 +40,7 @@ export async function exchange(
     },
     signal,
   );
+  socket.removeAllListeners("message"); // the one that closes on whatever comes before the request
   socket.on("message", (data: Buffer, isBinary) => receiving.message(isBinary ? data : Buffer.of(0)));
   socket.on("close", () => receiving.closed());
   if (socket.readyState === socket.OPEN) socket.send(sealed.record);

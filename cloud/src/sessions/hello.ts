@@ -26,7 +26,12 @@ function firstMessage(socket: WebSocket, signal: AbortSignal): Promise<Buffer> {
       act();
     };
     const onMessage = (data: Buffer, isBinary: boolean) =>
-      settle(() => (isBinary ? resolve(data) : reject(new SallyportError("protocol.order", "The agent sent text."))));
+      settle(() => {
+        // Until the request is sealed the agent has nothing to say; without a listener `ws` would drop it unseen.
+        socket.on("message", () => socket.close(1002));
+        if (isBinary) resolve(data);
+        else reject(new SallyportError("protocol.order", "The agent sent text."));
+      });
     const onClose = () =>
       settle(() => reject(new SallyportError("protocol.truncated", "The session closed before the hello.")));
     const onAbort = () =>
