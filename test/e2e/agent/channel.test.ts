@@ -7,40 +7,9 @@ import { openHycoSocket } from "@sallyport/agent/src/supervisor/channel-hyco.ts"
 import { openWsSocket } from "@sallyport/agent/src/supervisor/channel-ws.ts";
 import { onControlMessage, renewTokenFrame } from "@sallyport/agent/src/supervisor/control-message.ts";
 import { type Bench, makeBench, RULES } from "../../emulators/relay/clients.ts";
+import { makeClock } from "./hand-clock.ts";
 
 const PATH = "agents/a1";
-
-/** A clock whose waits end when the test says so. */
-function makeClock() {
-  let nowMs = 0;
-  const waits = new Set<{ atMs: number; go: () => void }>();
-  const clock: Clock = {
-    wallMs: Date.now,
-    monotonicMs: () => nowMs,
-    sleep: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        const wait = { atMs: nowMs + ms, go: () => resolve() };
-        waits.add(wait);
-        signal.addEventListener("abort", () => {
-          waits.delete(wait);
-          reject(signal.reason);
-        });
-      }),
-  };
-  const pass = async (ms: number): Promise<void> => {
-    const untilMs = nowMs + ms;
-    for (;;) {
-      const next = [...waits].filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
-      if (next === undefined) break;
-      nowMs = next.atMs;
-      waits.delete(next);
-      next.go();
-      await new Promise(setImmediate);
-    }
-    nowMs = untilMs;
-  };
-  return { clock, pass };
-}
 
 function connect(bench: Bench, open: OpenSocket, clock: Clock, token = bench.token(RULES.listen)) {
   const texts: string[] = [];
