@@ -1,11 +1,13 @@
 /** How a table is read: which columns, in which order, up to where. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import type { Warning } from "@sallyport/shared/protocol/warnings.ts";
 import type { SqlTable } from "@sallyport/shared/schema/operations.ts";
 import { hasName, sameName } from "../../executor/names.ts";
 import { ask } from "./ask.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
 import type { Session } from "./connect.ts";
 import { boundText, type Growing, growingColumn, planGrowing } from "./growing.ts";
+import { warnOfOpenTransaction } from "./open-transaction.ts";
 import { rowversionBefore, rowversionText } from "./position.ts";
 import type { Statement } from "./statement.ts";
 
@@ -23,6 +25,7 @@ export interface Read {
   /** Rowversions as 16 hex digits: after `from`, up to `to`. `to` is the plan's bound in every mode that has one. */
   readonly from?: string;
   readonly to?: string;
+  readonly warnings?: readonly Warning[];
   /** What stands after FROM in the table's place. */
   readonly source?: Statement;
   /** In mode `column`: by which column, and between which of its values. */
@@ -38,6 +41,7 @@ export async function planRead(
   signal: AbortSignal,
 ): Promise<Read> {
   const emitted = chooseColumns(table, operation, allowed);
+  if (operation.consistency === "snapshot") return planSnapshot(table, operation, emitted);
   if (operation.watermark === "none") return withOrder({ table, emitted, byRowversion: false }, table.key, allowed);
 
   if (operation.watermark === "column") return planByColumn(session, table, operation, emitted, allowed, signal);
@@ -55,8 +59,9 @@ export async function planRead(
   if (from !== undefined && !isRowversion(from)) {
     throw new SallyportError("request.invalid", "The watermark is no rowversion.", { field: "operation.from" });
   }
-  const to = await upperBound(session, operation, signal);
+  const { to, warnings } = await upperBound(session, operation, signal);
   const read = {
+    warnings,
     table,
     emitted,
     rowversion,
@@ -65,6 +70,16 @@ export async function planRead(
     ...(from === undefined ? {} : { from }),
   };
   return withOrder(read, from === undefined ? table.key : [rowversion], allowed);
+}
+
+/** All rows of one instant in one statement, in no order, so without positions. */
+function planSnapshot(table: CatalogTable, operation: SqlTable, emitted: readonly CatalogColumn[]): Read {
+  if (operation.watermark !== "none") {
+    throw new SallyportError("request.invalid", "A snapshot is read whole: without a watermark.", {
+      field: "operation.consistency",
+    });
+  }
+  return { table, emitted, unseen: [], order: [], byRowversion: false };
 }
 
 export function requireKey(table: CatalogTable, operation: Pick<SqlTable, "table">): void {
@@ -140,7 +155,11 @@ const isRowversion = (text: string): boolean => /^[0-9a-f]{16}$/.test(text);
  * Everything below it is committed: `MIN_ACTIVE_ROWVERSION() - 1`, fixed once for a run, before its first row.
  * A watermark above the database's current value comes from a history that a restore took away.
  */
-async function upperBound(session: Session, operation: SqlTable, signal: AbortSignal): Promise<string> {
+async function upperBound(
+  session: Session,
+  operation: SqlTable,
+  signal: AbortSignal,
+): Promise<{ readonly to: string; readonly warnings: readonly Warning[] }> {
   const sql = "SELECT MIN_ACTIVE_ROWVERSION() AS active, @@DBTS AS latest";
   const [row] = await ask(session, { sql, parameters: [] }, signal);
   const active = rowversionText(row?.active as Uint8Array);
@@ -161,8 +180,10 @@ async function upperBound(session: Session, operation: SqlTable, signal: AbortSi
       });
     }
   }
-  if (planned !== undefined) return planned;
+  if (planned !== undefined) return { to: planned, warnings: [] };
   const before = rowversionBefore(active);
   // An old transaction may hold the bound back; what was read once is not read again.
-  return from !== undefined && before < from ? from : before;
+  const to = from !== undefined && before < from ? from : before;
+  const warnings = before < latest ? await warnOfOpenTransaction(session, to === from, signal) : [];
+  return { to, warnings };
 }

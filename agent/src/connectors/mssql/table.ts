@@ -6,6 +6,7 @@ import { arrowColumn, resolveTable } from "./catalog.ts";
 import { type Position, parsePosition } from "./position.ts";
 import { planRead, type Read } from "./read-plan.ts";
 import { readSlices, type Work } from "./slices.ts";
+import { beginSnapshot } from "./snapshot.ts";
 
 type TableGrant = Extract<Grant, { kind: "table" }>;
 
@@ -13,17 +14,20 @@ type TableGrant = Extract<Grant, { kind: "table" }>;
 export async function readTable(work: Work, operation: SqlTable, grant: TableGrant): Promise<Outcome> {
   const { session, signal, output } = work;
   const table = await resolveTable(session, operation.table, grant.named === true, signal);
+  const isSnapshot = operation.consistency === "snapshot";
   const read = await planRead(session, table, operation, grant.columns, signal);
+  if (isSnapshot) await beginSnapshot(session, signal);
   const plan: Plan = {
     to: read.to ?? null,
     key: read.table.key.map(({ name }) => name),
-    isolation: "readCommitted",
-    consistency: read.table.key.length > 0 ? "fuzzy" : "statement",
+    isolation: isSnapshot ? "snapshot" : "readCommitted",
+    consistency: isSnapshot ? "exact" : read.table.key.length > 0 ? "fuzzy" : "statement",
   };
   checkPlan(operation.plan, plan);
   const start = startOf(operation, read);
   const batch = await output.schema(read.emitted.map(arrowColumn), plan);
-  return readSlices({ ...work, read, batch }, start);
+  const outcome = await readSlices({ ...work, read, batch }, start);
+  return read.warnings === undefined || read.warnings.length === 0 ? outcome : { ...outcome, warnings: read.warnings };
 }
 
 /** The run's plan, fixed by its first session, must be what this session would do too. */
