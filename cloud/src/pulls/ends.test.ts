@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { splitRunId } from "../store/ids.ts";
+import { pullPartition, splitRunId } from "../store/ids.ts";
+import { replaceRun } from "../store/runs.ts";
+import { commit } from "../store/tables.ts";
 import { testAzurite } from "../store/test-azurite.ts";
 import { cancelRun } from "./cancel.ts";
 import { resetPull } from "./define.ts";
@@ -93,6 +95,23 @@ test("a run ends at its deadline", async () => {
   const failed = await getRun(deps, "acme", run.id);
   assert.deepEqual([failed.state, failed.error?.code], ["failed", "run.deadline"]);
   assert.match(failed.error!.message, /agent\.offline/);
+});
+
+test("a run whose hosts ended again and again before a slice was committed fails", async () => {
+  const source = testSource(30);
+  const deps = rig.process(source, { claims: 3 });
+  const key = await rig.pull(deps);
+  const run = await startRun(deps, "acme", key.pull);
+  const id = splitRunId(run.id).run;
+  // As three claims leave it whose hosts died.
+  const stored = await deps.store.runs.run(key, id);
+  assert.ok(stored);
+  const died = replaceRun(id, { ...stored.value, claims: 3 }, stored.etag);
+  assert.ok((await commit(deps.store.runs.table, pullPartition("acme", key.pull), [died])).ok);
+  await answer(deps, key, id);
+  const failed = await getRun(deps, "acme", run.id);
+  assert.deepEqual([failed.state, failed.error?.code], ["failed", "limit.claims"]);
+  assert.deepEqual([source.requests.length, await manifests(deps, key)], [0, []]);
 });
 
 test("cancelling: before it begins, while it runs, and too late", async () => {

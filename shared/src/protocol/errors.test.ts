@@ -16,11 +16,10 @@ describe("the table of errors", () => {
     const named =
       "enrolment.refused agent.offline agent.busy agent.locked agent.draining policy.denied protocol.integrity " +
       "protocol.version connection.unreachable connection.tls connection.login_failed connection.account_locked " +
-      "sql.syntax sql.deadlock sql.timeout sql.permission sql.watermark_lost directory.not_found limit.rows limit.bytes " +
+      "sql.syntax sql.deadlock sql.timeout sql.permission sql.watermark_lost limit.rows limit.bytes " +
       "limit.time request.cancelled request.expired executor.crashed value.not_exact agent.pending " +
-      "agent.journal_unwritable agent.interrupted policy.ambiguous protocol.credit limit.memory " +
-      "sql.snapshot_unavailable request.plan_changed write.outcome_unknown connection.windows_login_refused " +
-      "directory.clock_skew";
+      "agent.journal_unwritable agent.interrupted protocol.credit limit.memory " +
+      "sql.snapshot_unavailable request.plan_changed write.outcome_unknown connection.windows_login_refused";
     assert.deepEqual(
       named.split(" ").filter((code) => !isErrorCode(code)),
       [],

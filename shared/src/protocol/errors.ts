@@ -187,11 +187,6 @@ export const ERRORS = {
     retry: "never",
     advice: "Ask the agent's owner to allow it; `sallyport policy test` tells them which rule is missing.",
   },
-  "policy.ambiguous": {
-    http: 403,
-    retry: "never",
-    advice: "Two rules allow it with different masks: `sallyport policy check` names them.",
-  },
   "policy.invalid": {
     http: 500,
     retry: "later",
@@ -268,6 +263,16 @@ export const ERRORS = {
     advice: "Look for locks on the server, or give an index that fits the read.",
   },
   "sql.permission": { http: 403, retry: "never", advice: "Grant the login what the facts name." },
+  "sql.constraint": {
+    http: 409,
+    retry: "never",
+    advice: "Mend the row that the facts number, from 0: a key, foreign key, check or NOT NULL of the table refuses it.",
+  },
+  "sql.overflow": {
+    http: 422,
+    retry: "never",
+    advice: "Mend the value: it is too long, too large or of the wrong form for where it is put.",
+  },
   "sql.failed": {
     http: 502,
     retry: "never",
@@ -295,8 +300,6 @@ export const ERRORS = {
     advice:
       "Give the table a primary key or a unique index over columns that are not null, or read it without a watermark.",
   },
-  "directory.not_found": { http: 404, retry: "never", advice: "Check the base; the account may not see it." },
-  "directory.clock_skew": { http: 401, retry: "later", advice: "Set this machine's clock to the domain's." },
   "value.not_exact": {
     http: 422,
     retry: "never",
