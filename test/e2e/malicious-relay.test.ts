@@ -6,7 +6,7 @@ import { SLOW_ATTACKS } from "./malicious-relay/slow.ts";
 import { WIRING_ATTACKS } from "./malicious-relay/wiring.ts";
 import { startWorld, type World } from "./malicious-relay/world.ts";
 
-describe("a malicious relay", { timeout: 300_000 }, () => {
+describe("a malicious relay", { timeout: 900_000 }, () => {
   let world: World;
   before(async () => {
     world = await startWorld();

@@ -159,17 +159,32 @@ export async function startWorld(): Promise<World> {
   };
 }
 
+/** `little` gives few rows, `guarded` few logins. */
 const policyOf = (port: number): string => `
 v: 1
 limits: { sessionsPerMinute: 6000 }
-connections:
-  erp:
+connections:${[
+  ["erp", "sessions: 4, failedLogins: 99/1h"],
+  ["little", "rows: 100"],
+  ["guarded", "failedLogins: 3/1h"],
+]
+  .map(
+    ([name, limits]) => `
+  ${name}:
     kind: mssql
     address: localhost:${port}
     database: ERP
     tls: { mode: required, ca: sql-ca.pem }
     logins: [svc]
-    limits: { sessions: 4, failedLogins: 99/1h }
+    limits: { ${limits} }
     rules:
-      - { id: orders, allow: [table], tables: [dbo.Orders], columns: "*" }
+      - { id: ${name}-orders, allow: [table], tables: [dbo.Orders], columns: "*" }
+      - id: ${name}-by-note
+        allow: [statement]
+        name: byNote
+        sql: SELECT Id, Note FROM dbo.Orders WHERE Note = @note
+        parameters: { note: nvarchar(200) }
+        returns: [Id, Note]`,
+  )
+  .join("")}
 `;
