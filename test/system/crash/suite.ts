@@ -14,8 +14,8 @@ import { until } from "../processes.ts";
 import type { Check, Suite, SuiteOptions } from "../suite.ts";
 import { CASES, type Case, nameOf, SCHEDULED_CASES } from "./cases.ts";
 import { checkCounter } from "./counter-examples.ts";
-import { type Kill, setCase } from "./crash.ts";
-import { drawKills, suffer } from "./drawn.ts";
+import { setCase } from "./crash.ts";
+import { type DrawnKill, drawKills, suffer } from "./drawn.ts";
 import { keepTicking, quiet, runOnce, STUCK_MS } from "./drive.ts";
 import type { Host } from "./host.ts";
 import { type Lane, type LaneOptions, startLane } from "./lane.ts";
@@ -63,7 +63,7 @@ export const crash: Suite = {
 interface Work {
   readonly check: Check;
   readonly seed: number;
-  readonly kills: readonly Kill[];
+  readonly kills: readonly DrawnKill[];
   readonly program: Program;
   readonly folder: string;
   readonly cleanup: Cleanup;
