@@ -51,6 +51,7 @@ export function describeRun(run: RunView, { coloured }: Output, nowMs: number): 
     ["MANIFEST", run.seq === null ? "none" : count(run.seq)],
     ["STARTED", `${run.startedAt} (${when(run.startedAt, nowMs)})`],
     ["ENDED", ended],
+    ...run.warnings.map(({ code, message }) => ["WARNING", `${code}: ${message}`] as const),
     ["ERROR", error === null ? undefined : `${error.code}: ${error.message}`],
     ["ADVICE", error?.advice],
     ...(error === null

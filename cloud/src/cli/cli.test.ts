@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { Command } from "commander";
+import { createProgram } from "./program.ts";
+import { refuseSecrets } from "./secret.ts";
+
+const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
+const KEY = `sp_admin_${"Kk0_-".repeat(8)}abc`;
+/** Where nobody listens: a port that was free a moment ago. */
+let nowhere: string;
+let folder: string;
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), "sallyportctl-"));
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((done) => server.once("listening", done));
+  nowhere = `https://127.0.0.1:${(server.address() as { port: number }).port}`;
+  await new Promise((done) => server.close(done));
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const ctl = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+  const node = ["--disable-warning=ExperimentalWarning", MAIN, ...args];
+  const { status, stdout, stderr } = spawnSync(process.execPath, node, { encoding: "utf8", env: { ...env } });
+  return { status, stdout, stderr };
+};
+const file = (name: string, content: string, mode: number) => {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  chmodSync(path, mode);
+  return path;
+};
+
+const VERBS: Readonly<Record<string, readonly string[]>> = {
+  runs: ["list", "show", "parts", "watch", "cancel", "retry"],
+  pulls: ["list", "show", "run", "pause", "resume", "reset"],
+  tenants: ["list", "create"],
+  sites: ["list", "create"],
+  agents: ["list", "approve", "revoke"],
+  codes: ["create"],
+  connections: ["list", "create", "credential"],
+  keys: ["list", "create", "revoke"],
+};
+
+describe("help", () => {
+  const program = createProgram();
+  const helpOf = (command: Command): string => {
+    const parts: string[] = [];
+    command.configureOutput({ writeOut: (part) => void parts.push(part) }).outputHelp();
+    return parts.join("");
+  };
+
+  it("knows these nouns and verbs", () => {
+    const found = program.commands.map((noun) => [noun.name(), noun.commands.map((verb) => verb.name())]);
+    assert.deepEqual(Object.fromEntries(found), VERBS);
+  });
+
+  it("teaches with an example of each", () => {
+    for (const noun of program.commands) {
+      for (const verb of noun.commands) {
+        const name = `${noun.name()} ${verb.name()}`;
+        assert.match(helpOf(verb), new RegExp(`\\nExample:\\n {2}sallyportctl ${name}`), name);
+      }
+    }
+  });
+
+  it("comes on the standard output with 0, where it was asked for", () => {
+    const { status, stdout } = ctl(["runs", "watch", "--help"]);
+    assert.equal(status, 0);
+    assert.match(stdout, /Ctrl-C leaves the run alone/);
+  });
+
+  it("without a verb it is usage, 64, and says where to start", () => {
+    const { status, stderr } = ctl([]);
+    assert.equal(status, 64);
+    assert.match(stderr, /Start here:/);
+    for (const args of [["conquer"], ["runs", "list", "Not An Id"], ["runs", "list"]]) {
+      assert.equal(ctl(args).status, 64, args.join(" "));
+    }
+  });
+});
+
+describe("secrets on the command line", () => {
+  const refused: Readonly<Record<string, readonly string[]>> = {
+    "a key as an option": ["runs", "list", "orders", "--key", KEY],
+    "a key in an option": ["runs", "list", "orders", `--key-file=${KEY}`],
+    "a key anywhere": ["runs", "show", KEY],
+    "a password": ["connections", "credential", "erp", "--user", "svc", "--password", "s3cret-word"],
+    "a password with =": ["connections", "credential", "erp", "--password=s3cret-word"],
+    "a token": ["pulls", "list", "--token", "s3cret-word"],
+    "a user in the URL": ["pulls", "list", "--url", "https://jane:s3cret-word@localhost"],
+    "a user in the URL with =": ["pulls", "list", "--url=https://s3cret-word@localhost"],
+    "the environment's own key, whatever it looks like": ["runs", "show", "an-odd-key"],
+  };
+  for (const [name, args] of Object.entries(refused)) {
+    it(`${name} is refused with 64`, () => {
+      assert.throws(() => refuseSecrets(args, "an-odd-key"), { exit: 64, next: /SALLYPORT_API_KEY or --key-file/ });
+    });
+  }
+
+  it("what only looks a little like one is not", () => {
+    for (const args of [
+      ["keys", "create", "night-watch"],
+      ["connections", "credential", "erp", "--password-file", "f"],
+    ]) {
+      refuseSecrets([...args, "--key-file", "admin.key", "--url", "https://localhost:7071"], KEY);
+    }
+  });
+
+  it("are not repeated, not even by the parser", () => {
+    const args = ["connections", "credential", "erp", "--user", "svc", "--password=s3cret-word", KEY];
+    const { status, stdout, stderr } = ctl(args, { SALLYPORT_URL: nowhere });
+    assert.equal(status, 64);
+    assert.match(stderr, /every user of this machine sees it/);
+    assert.doesNotMatch(stdout + stderr, /s3cret-word|Kk0_/);
+  });
+});
+
+describe("settings", () => {
+  const good = () => ({ SALLYPORT_URL: nowhere, SALLYPORT_API_KEY: KEY, SALLYPORT_TENANT: "contoso" });
+  const says = (expected: RegExp, status: number, args: readonly string[], env: Readonly<Record<string, string>>) => {
+    const ran = ctl(args, env);
+    assert.equal(ran.status, status, ran.stderr);
+    assert.match(ran.stderr, expected);
+    assert.doesNotMatch(ran.stdout + ran.stderr, /Kk0_/);
+  };
+
+  it("an address that is missing, not https or more than an origin is 78", () => {
+    says(/SALLYPORT_URL/, 78, ["pulls", "list"], { ...good(), SALLYPORT_URL: "" });
+    says(/only https: is used/, 78, ["pulls", "list"], { ...good(), SALLYPORT_URL: "http://localhost" });
+    says(/only https: is used/, 78, ["pulls", "list"], { ...good(), SALLYPORT_URL: "localhost" });
+    says(/more than an origin/, 78, ["pulls", "list"], { ...good(), SALLYPORT_URL: "https://localhost/api/v1" });
+    says(/more than an origin/, 78, ["pulls", "list"], { ...good(), SALLYPORT_URL: "https://jane:x@localhost" });
+  });
+
+  it("a key that is missing or none, or in a file that others may read, is 78", () => {
+    says(/There is no API key/, 78, ["pulls", "list"], { ...good(), SALLYPORT_API_KEY: "" });
+    says(/not one line/, 78, ["pulls", "list"], { ...good(), SALLYPORT_API_KEY: "Kk0_ with spaces" });
+    says(/cannot be read \(ENOENT\)/, 78, ["pulls", "list", "--key-file", join(folder, "none")], good());
+    for (const mode of [0o644, 0o640, 0o604]) {
+      says(/mode 06\d\d.*\n {2}chmod 600/, 78, ["pulls", "list", "--key-file", file("open.key", KEY, mode)], good());
+    }
+    says(/did not answer/, 69, ["pulls", "list", "--key-file", file("own.key", `${KEY}\n`, 0o600)], {
+      ...good(),
+      SALLYPORT_API_KEY: "",
+    });
+  });
+
+  it("a tenant is needed where one is meant, 64; an authority's file must be there, 78", () => {
+    says(/No tenant is given/, 64, ["pulls", "list"], { ...good(), SALLYPORT_TENANT: "" });
+    says(/cannot be read \(ENOENT\)/, 78, ["pulls", "list", "--ca", join(folder, "none.pem")], good());
+  });
+
+  it("a server that is not there is 69 and says what to look at", () => {
+    says(/did not answer: .*ECONNREFUSED.*\n {2}Check SALLYPORT_URL/, 69, ["tenants", "list"], good());
+  });
+
+  it("with --json an error is an object with every field, on the standard output", () => {
+    const { status, stdout, stderr } = ctl(["tenants", "list", "--json"], good());
+    assert.deepEqual([status, stderr], [69, ""]);
+    const { error } = JSON.parse(stdout) as { error: Record<string, unknown> };
+    assert.deepEqual(Object.keys(error), ["code", "message", "advice", "next", "facts", "instance"]);
+    assert.deepEqual([error.code, error.facts], [null, {}]);
+  });
+
+  it("what cannot be undone is done with --yes only", () => {
+    for (const args of [
+      ["pulls", "reset", "orders"],
+      ["keys", "revoke", "k"],
+    ]) {
+      says(/Add --yes/, 64, args, good());
+    }
+  });
+});

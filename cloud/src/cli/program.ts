@@ -1,0 +1,38 @@
+/** The nouns and verbs of `sallyportctl`, and its help. */
+import { Command } from "commander";
+import { addAgents } from "./agents.ts";
+import { addCodes } from "./codes.ts";
+import { addConnections } from "./connections.ts";
+import { addKeys } from "./keys.ts";
+import { addPulls } from "./pulls.ts";
+import { addRuns } from "./runs.ts";
+import { addSites } from "./sites.ts";
+import { addTenants } from "./tenants.ts";
+
+export function createProgram(): Command {
+  const program = new Command("sallyportctl")
+    .description("Sallyport's orchestrator from the command line: pulls, their runs, and who takes part.")
+    .addHelpText(
+      "after",
+      `
+In the environment:
+  SALLYPORT_URL        the orchestrator, https://…
+  SALLYPORT_API_KEY    the API key; or SALLYPORT_KEY_FILE, a file of mode 0600 that holds it
+  SALLYPORT_TENANT     the tenant, where --tenant is not given
+  NODE_EXTRA_CA_CERTS  further authorities to trust, in PEM
+  NO_COLOR             no colours
+
+Exit codes: 0 ok, 1 the answer is no, 64 usage, 69 unreachable, 75 try again, 77 refused, 78 configuration
+
+Start here:
+  sallyportctl pulls list --tenant contoso
+  sallyportctl pulls run orders --watch
+  sallyportctl runs list orders`,
+    );
+  for (const add of [addRuns, addPulls, addTenants, addSites, addAgents, addCodes, addConnections, addKeys])
+    add(program);
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((noun) => noun.commands)]) {
+    command.exitOverride();
+  }
+  return program;
+}
