@@ -47,7 +47,7 @@ const ask = (change: Partial<SessionRequestPayload> = {}, ping = false) =>
 
 test("what a rule allows is read under the owner's limits, and reported without the login", () => {
   const { report, work } = ask();
-  assert.equal(work.do, "read");
+  assert.equal(work.do, "serve");
   assert.equal(report.decision, "allow");
   assert.equal(report.rule, "orders");
   assert.equal(report.object, "dbo.Orders");

@@ -11,7 +11,7 @@ import { type Allowed, decide, type PolicyRequest } from "./policy.ts";
 export type Work =
   | { readonly do: "ping" }
   | {
-      readonly do: "read";
+      readonly do: "serve";
       readonly connection: string;
       readonly asked: PolicyRequest;
       readonly credential: PlainCredential;
@@ -54,8 +54,10 @@ export function judge(
     decision: work.do === "refuse" ? "deny" : "allow",
     code: work.do === "refuse" ? work.error.code : undefined,
     login: credential === null ? undefined : hashLogin(loginKey, connection ?? "", credential.user),
-    seconds: work.do === "read" ? work.allowed.limits.seconds : SHORT_SECONDS,
-    bytes: work.do === "read" ? work.allowed.limits.bytes : undefined,
+    seconds: work.do === "serve" ? work.allowed.limits.seconds : SHORT_SECONDS,
+    bytes: work.do === "serve" ? work.allowed.limits.bytes : undefined,
+    rows: work.do === "serve" && operation.op === "sql.write" ? work.allowed.limits.rows : undefined,
+    effect: work.do === "serve" && work.allowed.grant.kind === "call" ? work.allowed.grant.effect : undefined,
   });
   if (!report.success || report.data.say !== "request") {
     throw new SallyportError("request.invalid", "The request's ids or names cannot stand in the journal.");
@@ -78,7 +80,7 @@ function workOf(request: SessionRequestPayload, policy: Policy, ping: boolean, n
     caller: request.caller,
   };
   const decision = decide(policy, asked, now);
-  if ("allow" in decision) return { do: "read", connection, asked, credential, allowed: decision.allow };
+  if ("allow" in decision) return { do: "serve", connection, asked, credential, allowed: decision.allow };
   const { code, reason, rule } = decision.deny;
   return refuse(code, reason, rule);
 }
@@ -89,7 +91,7 @@ const refuse = (code: ErrorCode, message: string, rule?: string): Work => ({
 });
 
 function ruleOf(work: Work): string | undefined {
-  if (work.do === "read") return work.allowed.rule;
+  if (work.do === "serve") return work.allowed.rule;
   const rule = work.do === "refuse" ? work.error.detail.rule : undefined;
   return typeof rule === "string" ? rule : undefined;
 }
@@ -99,7 +101,10 @@ function objectOf(operation: Operation): string | undefined {
     case "sql.table":
     case "sql.changes":
     case "sql.schema":
+    case "sql.write":
       return operation.table;
+    case "sql.call":
+      return operation.procedure;
     case "sql.query":
       return operation.statement;
     case "agent.ping":

@@ -18,6 +18,10 @@ export function smallestLimits(levels: readonly (StatedLimits | undefined)[], re
   return Object.fromEntries(entries) as unknown as Limits;
 }
 
+/** `2` and `"2"` are one value: 64-bit integers and decimals travel as text. */
+export const sameValue = (listed: unknown, given: unknown): boolean =>
+  listed === null || given === null ? listed === given : String(listed) === String(given);
+
 /** Counts what leaves. `take` comes before the rows do, so nothing above the limit is ever sent. */
 export interface Meter {
   readonly rows: number;

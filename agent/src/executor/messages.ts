@@ -10,7 +10,7 @@ import { journalFacts } from "../supervisor/journal-line.ts";
 
 const text = (max: number) => z.string().max(max);
 const count = z.int().min(0);
-const { code, op, object, rule, decision, source, request, run, pull, caller, connection } = journalFacts.shape;
+const { code, op, object, rule, decision, effect, source, request, run, pull, caller, connection } = journalFacts.shape;
 
 /** Supervisor to executor: everything for one session, then `hello`, then `go` or `refuse`. */
 export const toExecutor = z.discriminatedUnion("say", [
@@ -36,8 +36,8 @@ export const toExecutor = z.discriminatedUnion("say", [
     loginKey: sha256Text,
   }),
   z.strictObject({ say: z.literal("hello"), record: text(16_384) }),
-  /** `bytes`: what is reserved for this session; it sends no more. */
-  z.strictObject({ say: z.literal("go"), bytes: z.int().min(1).optional() }),
+  /** What is reserved for this session: it sends no more bytes and writes no more rows. */
+  z.strictObject({ say: z.literal("go"), bytes: z.int().min(1).optional(), rows: z.int().min(1).optional() }),
   z.strictObject({ say: z.literal("refuse"), code: code.unwrap(), message: text(500) }),
   /** Stop at the next checkpoint. */
   z.strictObject({ say: z.literal("finish") }),
@@ -69,6 +69,10 @@ export const toSupervisor = z.discriminatedUnion("say", [
     seconds: z.int().min(1).max(86_400),
     /** How much it may send, by the same. */
     bytes: z.int().min(1).max(1e15).optional(),
+    /** How many rows it may write, by the same. */
+    rows: z.int().min(1).max(1e12).optional(),
+    /** What the owner calls the procedure. */
+    effect,
   }),
   /** The system took the login. Said at once: the session goes on, and may be killed. */
   z.strictObject({ say: z.literal("accepted") }),
@@ -77,6 +81,8 @@ export const toSupervisor = z.discriminatedUnion("say", [
     code,
     rowsOut: count,
     bytesOut: count,
+    /** Rows that came to be written, whether or not they were. */
+    rowsIn: count.optional(),
     source,
     /** No login left this machine. Without this word or `accepted` before it, the attempt counts as failed. */
     unsent: z.literal(true).optional(),

@@ -27,6 +27,8 @@ function open(limits: Partial<Limits> = {}, finishing = false) {
       sent.push({ type, body });
     },
     message: () => {},
+    onInput: () => {},
+    credit: () => {},
     finish: () => {},
     stop: () => {},
     end: () => {},

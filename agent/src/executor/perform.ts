@@ -2,26 +2,30 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { FRAME } from "@sallyport/shared/protocol/frames.ts";
 import type { SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
-import type { Connector, Outcome, Target } from "../connectors/connector.ts";
+import type { Connector, Outcome, Target, Writer } from "../connectors/connector.ts";
+import { createInput } from "./input.ts";
 import type { Work } from "./judge.ts";
 import { createMemoryFuse, createTimeFuse } from "./limits.ts";
 import type { SessionOrder } from "./messages.ts";
 import { createOutput } from "./output.ts";
 import { decide, parsePolicy } from "./policy.ts";
+import { isChange } from "./policy-write.ts";
 import type { SealedStream } from "./stream.ts";
 
 const RECHECK_POLICY_MS = 60_000;
 
 export interface Connectors {
   readonly mssql: Promise<Connector>;
+  readonly mssqlWriter: Promise<Writer>;
 }
 
 /** Loading takes a few hundred milliseconds, so it begins while the executor waits for its order. */
 export function loadConnectors(): Connectors {
   const mssql = import("../connectors/mssql/index.ts").then((module) => module.mssqlConnector);
+  const mssqlWriter = import("../connectors/mssql/write/index.ts").then((module) => module.mssqlWriter);
   // A ping needs none; who needs one hears of the failure.
-  mssql.catch(() => {});
-  return { mssql };
+  for (const each of [mssql, mssqlWriter]) each.catch(() => {});
+  return { mssql, mssqlWriter };
 }
 
 export interface Performance {
@@ -30,11 +34,13 @@ export interface Performance {
   readonly stream: SealedStream;
   readonly connectors: Connectors;
   readonly onLogin: (step: "sent" | "accepted") => void;
+  /** Told how many rows came to be written, at the end of a write. */
+  readonly onRowsIn: (rows: number) => void;
 }
 
 /** @throws the refusal, or what the connector throws; the stream's signal has the reason where that was aborted. */
 export async function perform(work: Work, performance: Performance): Promise<Outcome> {
-  const { request, order, stream, connectors, onLogin } = performance;
+  const { request, order, stream, connectors, onLogin, onRowsIn } = performance;
   if (work.do === "refuse") throw work.error;
   if (work.do === "ping") {
     await stream.sendJson(FRAME.result, order.state);
@@ -43,7 +49,6 @@ export async function perform(work: Work, performance: Performance): Promise<Out
   const { allowed, asked } = work;
   const target = { ...targetOf(work, request, order), onLogin };
   const output = createOutput(stream, allowed.limits, request.window);
-  const connector = await connectors.mssql;
   const fuse = createTimeFuse(allowed.limits);
   const memory = createMemoryFuse(order.memoryBytes);
   for (const { signal } of [fuse, memory]) {
@@ -56,7 +61,20 @@ export async function perform(work: Work, performance: Performance): Promise<Out
     if ("deny" in decision) stream.stop(new SallyportError("policy.denied", decision.deny.reason));
   }, RECHECK_POLICY_MS);
   try {
-    return await connector(target, request.operation, allowed.grant, allowed.limits, output, stream.signal);
+    const { operation } = request;
+    if (!isChange(operation)) {
+      return await (await connectors.mssql)(target, operation, allowed.grant, allowed.limits, output, stream.signal);
+    }
+    const write = await connectors.mssqlWriter;
+    const input = createInput({ limits: allowed.limits, credit: stream.credit, signal: stream.signal });
+    stream.onInput((frame, recordBytes) => {
+      input.frame(frame, recordBytes);
+    });
+    try {
+      return await write(target, operation, allowed.grant, allowed.limits, { input, output }, stream.signal);
+    } finally {
+      onRowsIn(input.rows);
+    }
   } finally {
     clearInterval(recheck);
     fuse.clear();
@@ -65,7 +83,7 @@ export async function perform(work: Work, performance: Performance): Promise<Out
 }
 
 /** Address, database and trust are the policy's; the request brought the credential only. */
-function targetOf(work: Extract<Work, { do: "read" }>, request: SessionRequestPayload, order: SessionOrder): Target {
+function targetOf(work: Extract<Work, { do: "serve" }>, request: SessionRequestPayload, order: SessionOrder): Target {
   const { allowed, credential, connection } = work;
   const { tls, ...place } = allowed.target;
   const caPem = order.authorities[connection];

@@ -6,6 +6,7 @@ import type { ErrorCode } from "@sallyport/shared/protocol/errors.ts";
 import type { Limits, Operation } from "@sallyport/shared/schema/operations.ts";
 import {
   type AllowRule,
+  isReadRule,
   type MssqlConnection,
   type MssqlRule,
   type Policy,
@@ -13,16 +14,17 @@ import {
   type TableRule,
 } from "@sallyport/shared/schema/policy.ts";
 import type { Grant } from "../connectors/connector.ts";
-import { smallestLimits } from "./limits.ts";
+import { sameValue, smallestLimits } from "./limits.ts";
 import { addDays, dayIn, isWithin, timeIn } from "./local-time.ts";
 import { hasName, isSystemSchema, matchTable, splitTable } from "./names.ts";
 import { RAW_DAYS_AT_MOST } from "./policy-conflicts.ts";
+import { type Change, changeGrant, isChange, limitsOfRule, whyChangeMisused } from "./policy-write.ts";
 
 export { digestPolicy, parsePolicy } from "./policy-file.ts";
 
 /** What the policy decides about; a ping needs none. */
 export type Judged = Exclude<Operation, { op: "agent.ping" }>;
-type OnTables = Exclude<Judged, { op: "sql.query" }>;
+type OnTables = Exclude<Judged, Change | { op: "sql.query" }>;
 
 export interface PolicyRequest {
   readonly connection: string;
@@ -77,19 +79,19 @@ export function decide(policy: Policy, request: PolicyRequest, now: Date): Decis
   const closed = whyClosed(connection, request, now);
   if (closed !== undefined) return denied(closed);
 
-  if (operation.op !== "sql.query" && operation.table !== undefined) {
-    const { table } = operation;
-    const parts = splitTable(table);
+  const named = nameOf(operation);
+  if (named !== undefined) {
+    const parts = splitTable(named);
     if (parts === undefined) return denied("Only tables named as schema.table can be allowed.");
-    if (isSystemSchema(parts[0])) return denied("sys and INFORMATION_SCHEMA are never readable.");
-    const against = connection.rules.find((rule) => "deny" in rule && matches(rule.tables, table));
-    if (against !== undefined) return denied(`A rule denies ${table}.`, against.id);
+    if (isSystemSchema(parts[0])) return denied("Nothing in sys and INFORMATION_SCHEMA is ever allowed.");
+    const against = connection.rules.find((rule) => "deny" in rule && matches(rule.tables, named));
+    if (against !== undefined) return denied(`A rule denies ${named}.`, against.id);
   }
   const inForce = connection.rules.filter((rule) => isInForce(rule, connection, request.caller, now));
   for (const rule of inForce) {
     const grant = "deny" in rule ? undefined : grantOf(rule, operation, inForce);
     if (grant === undefined) continue;
-    const misuse = whyMisused(rule, operation);
+    const misuse = isChange(operation) ? changeMisuse(grant, operation) : whyMisused(rule, operation);
     if (misuse !== undefined) return { deny: misuse };
     const { database, tls, refuseOverPrivileged } = connection;
     return {
@@ -97,7 +99,7 @@ export function decide(policy: Policy, request: PolicyRequest, now: Date): Decis
         rule: rule.id,
         grant,
         target: { ...splitAddress(connection.address), database, tls, refuseOverPrivileged },
-        limits: smallestLimits([policy.limits, connection.limits, (rule as AllowRule).limits], request.limits),
+        limits: smallestLimits([policy.limits, connection.limits, limitsOfRule(rule as AllowRule)], request.limits),
         object: objectOf(operation),
       },
     };
@@ -126,6 +128,8 @@ export const TABLE_WORDS = { "sql.table": "table", "sql.changes": "changes", "sq
 
 /** What a rule gives to this operation, if it is about it at all. */
 function grantOf(rule: AllowRule, operation: Judged, inForce: readonly MssqlRule[]): Grant | undefined {
+  if (isChange(operation)) return changeGrant(rule, operation);
+  if (!isReadRule(rule)) return undefined;
   if ("tables" in rule) return operation.op === "sql.query" ? undefined : tableGrant(rule, operation, inForce);
   if (operation.op !== "sql.query") return undefined;
   if (!("name" in rule)) return operation.raw === undefined ? undefined : { kind: "raw", rule: rule.id };
@@ -154,7 +158,7 @@ function tableGrant(rule: TableRule, operation: OnTables, inForce: readonly Mssq
 function shownBy(rules: readonly MssqlRule[]): Pick<Extract<Grant, { kind: "schema" }>, "shown" | "hidden"> {
   return {
     shown: rules.flatMap((rule) =>
-      "tables" in rule && !("deny" in rule) && rule.allow.includes("schema")
+      isReadRule(rule) && "tables" in rule && rule.allow.includes("schema")
         ? [{ tables: rule.tables, columns: rule.columns }]
         : [],
     ),
@@ -174,13 +178,13 @@ function isInForce(rule: MssqlRule, connection: MssqlConnection, caller: string,
   if (rule.until === undefined) return true;
   const today = dayIn(connection.hours?.timezone ?? "UTC", now);
   if (rule.until < today) return false;
-  const isRaw = !("tables" in rule) && !("name" in rule);
+  const isRaw = isReadRule(rule) && !("tables" in rule) && !("name" in rule);
   return !isRaw || rule.until <= addDays(today, RAW_DAYS_AT_MOST);
 }
 
 /** A statement's parameters are exactly the declared ones, with values that the owner lists where they list any. */
 function whyMisused(rule: MssqlRule, operation: Judged): Denied | undefined {
-  if (operation.op !== "sql.query" || !("parameters" in rule)) return undefined;
+  if (operation.op !== "sql.query" || !("sql" in rule)) return undefined;
   const given = operation.parameters;
   const surplus = Object.keys(given).find((name) => !Object.hasOwn(rule.parameters, name));
   if (surplus !== undefined) return { code: "request.invalid", reason: `The statement has no parameter @${surplus}.` };
@@ -195,11 +199,14 @@ function whyMisused(rule: MssqlRule, operation: Judged): Denied | undefined {
   return undefined;
 }
 
-/** `2` and `"2"` are one value: 64-bit integers and decimals travel as text. */
-const sameValue = (listed: unknown, given: unknown): boolean =>
-  listed === null || given === null ? listed === given : String(listed) === String(given);
+function changeMisuse(grant: Grant, operation: Change): Denied | undefined {
+  const misuse = whyChangeMisused(grant, operation);
+  return misuse === undefined || misuse.code !== "policy.denied" ? misuse : { ...misuse, rule: grant.rule };
+}
 
 function describe(operation: Judged): string {
+  if (operation.op === "sql.call") return `calling ${operation.procedure}`;
+  if (operation.op === "sql.write") return `${operation.action} of these columns in ${operation.table}`;
   if (operation.op === "sql.query")
     return operation.raw === undefined ? `the statement ${operation.statement}` : "raw SQL";
   if (operation.op === "sql.schema") return `showing ${operation.table ?? "what there is"}`;
@@ -207,5 +214,11 @@ function describe(operation: Judged): string {
   return `reading ${operation.op === "sql.changes" ? "changes in " : ""}${columns} of ${operation.table}`;
 }
 
+/** The table or procedure that a request names. */
+function nameOf(operation: Judged): string | undefined {
+  if (operation.op === "sql.query") return undefined;
+  return operation.op === "sql.call" ? operation.procedure : operation.table;
+}
+
 const objectOf = (operation: Judged): string | undefined =>
-  operation.op === "sql.query" ? (operation.statement ?? "raw") : operation.table;
+  operation.op === "sql.query" ? (operation.statement ?? "raw") : nameOf(operation);

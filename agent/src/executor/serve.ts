@@ -17,7 +17,7 @@ import { type Connectors, loadConnectors, perform } from "./perform.ts";
 import { parsePolicy } from "./policy.ts";
 import { type Opened, receiveRequest } from "./receive-request.ts";
 import { dialRendezvous } from "./rendezvous.ts";
-import { type Supervisor, talkToSupervisor } from "./supervisor-link.ts";
+import { type Go, type Supervisor, talkToSupervisor } from "./supervisor-link.ts";
 
 /** Says that it is ready, waits for an order, serves it. Never throws: how it ended is told to the supervisor. */
 export async function serveOneSession(): Promise<void> {
@@ -27,27 +27,33 @@ export async function serveOneSession(): Promise<void> {
   await supervisor.say({ say: "ready" });
   const order = await supervisor.order;
   let report: EndReport;
-  const login: LoginWatch = { sent: false };
+  const facts: SessionFacts = { loginSent: false, rowsIn: undefined };
   try {
-    report = await serve(order, supervisor, connectors, login);
+    report = await serve(order, supervisor, connectors, facts);
   } catch (thrown) {
-    report = { say: "end", code: asOurs(thrown).code, rowsOut: 0, bytesOut: 0, ...unsentOf(login) };
+    report = { say: "end", code: asOurs(thrown).code, rowsOut: 0, bytesOut: 0, ...reported(facts) };
   }
   await supervisor.say(report);
 }
 
-/** Whether a credential has left this process, however the session ended. */
-interface LoginWatch {
-  sent: boolean;
+/** What is told of a session however it ended. */
+interface SessionFacts {
+  /** A credential has left this process. */
+  loginSent: boolean;
+  /** Rows that came to be written; undefined for an operation that takes none. */
+  rowsIn: number | undefined;
 }
 
-const unsentOf = ({ sent }: LoginWatch): { unsent?: true } => (sent ? {} : { unsent: true });
+const reported = ({ loginSent, rowsIn }: SessionFacts): Pick<EndReport, "unsent" | "rowsIn"> => ({
+  ...(rowsIn === undefined ? {} : { rowsIn }),
+  ...(loginSent ? {} : { unsent: true }),
+});
 
 async function serve(
   order: SessionOrder,
   supervisor: Supervisor,
   connectors: Connectors,
-  login: LoginWatch,
+  facts: SessionFacts,
 ): Promise<EndReport> {
   const network = {
     ...(order.caPem === undefined ? {} : { caPem: order.caPem }),
@@ -67,11 +73,11 @@ async function serve(
       stream.stop(new SallyportError("protocol.truncated", "The other side closed the session.")),
     );
     supervisor.onInterrupt({ finish: () => stream.finish(), stop: (error) => stream.stop(error) });
-    const error = await answer(opened, order, supervisor, connectors, login);
+    const error = await answer(opened, order, supervisor, connectors, facts);
     stream.end();
     await rendezvous.close(isViolation(error) ? 1002 : 1000);
     const { rows: rowsOut, bytes: bytesOut } = stream.totals;
-    return { say: "end", rowsOut, bytesOut, ...endOf(error), ...unsentOf(login) };
+    return { say: "end", rowsOut, bytesOut, ...endOf(error), ...reported(facts) };
   } catch (thrown) {
     await rendezvous.close(1002);
     throw thrown;
@@ -84,7 +90,7 @@ async function answer(
   order: SessionOrder,
   supervisor: Supervisor,
   connectors: Connectors,
-  login: LoginWatch,
+  facts: SessionFacts,
 ): Promise<SallyportError | undefined> {
   const startedMs = systemClock.monotonicMs();
   try {
@@ -96,17 +102,15 @@ async function answer(
     await supervisor.say(judgement.report);
     const go = await supervisor.go;
     const onLogin = (step: "sent" | "accepted"): void => {
-      if (step === "sent") login.sent = true;
+      if (step === "sent") facts.loginSent = true;
       else void supervisor.say({ say: "accepted" });
     };
-    const outcome = await perform(withinBytes(judgement.work, go.bytes), {
-      request,
-      order,
-      stream,
-      connectors,
-      onLogin,
-    });
-    stream.signal.throwIfAborted();
+    const onRowsIn = (rows: number): void => {
+      facts.rowsIn = rows;
+    };
+    const performance = { request, order, stream, connectors, onLogin, onRowsIn };
+    const outcome = await perform(within(judgement.work, go), performance);
+    if (outcome.committed !== true) stream.signal.throwIfAborted();
     const { rows, bytes, batches } = stream.totals;
     const executedMs = systemClock.monotonicMs() - startedMs;
     const { complete, position = null, warnings = [] } = outcome;
@@ -114,17 +118,22 @@ async function answer(
     return undefined;
   } catch (thrown) {
     // What stopped the session is why it failed, whatever the driver made of it.
-    const error = asOurs(stream.signal.aborted ? stream.signal.reason : thrown);
+    const error = asOurs(stream.signal.aborted && !isUnknown(thrown) ? stream.signal.reason : thrown);
     if (!isViolation(error)) await stream.sendJson(FRAME.error, errorBodyOf(error));
     return error;
   }
 }
 
-/** The owner's day may leave less than the session's own limit. */
-function withinBytes(work: Work, bytes = Number.POSITIVE_INFINITY): Work {
-  if (work.do !== "read") return work;
+/** Whoever stopped it, the person who asked has to know that nobody can say whether it was done. */
+const isUnknown = (thrown: unknown): boolean =>
+  thrown instanceof SallyportError && thrown.code === "write.outcome_unknown";
+
+/** The owner's day may leave less than the session's own limits. */
+function within(work: Work, { bytes = Number.POSITIVE_INFINITY, rows = Number.POSITIVE_INFINITY }: Go): Work {
+  if (work.do !== "serve") return work;
   const { limits } = work.allowed;
-  return { ...work, allowed: { ...work.allowed, limits: { ...limits, bytes: Math.min(limits.bytes, bytes) } } };
+  const least = { ...limits, bytes: Math.min(limits.bytes, bytes), rows: Math.min(limits.rows, rows) };
+  return { ...work, allowed: { ...work.allowed, limits: least } };
 }
 
 /** Errors after which nothing more is said: the other side broke the protocol, or is not who it should be. */

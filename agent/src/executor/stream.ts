@@ -10,19 +10,23 @@ import {
   costsCredit,
   createOpener,
   createSealer,
+  creditBody,
   FRAME,
+  type Frame,
   type FrameType,
   jsonBody,
   pieces,
   readBody,
   readCredit,
 } from "@sallyport/shared/protocol/frames.ts";
+import { isInput } from "@sallyport/shared/protocol/input-stream.ts";
 import { FRAME_OVERHEAD } from "@sallyport/shared/protocol/records.ts";
 import type { Clock } from "../clock.ts";
 
 const HEARTBEAT_EVERY_MS = 10_000;
 const SILENCE_MS = 60_000;
 const CHECK_EVERY_MS = 1_000;
+const CREDIT_EVERY_MS = 60;
 
 /** What has been sent in this session: `bytes` is what batch frames held. */
 export interface Totals {
@@ -42,6 +46,10 @@ export interface SealedStream {
   /** Sends one small JSON frame, under credit where its type costs any. */
   sendJson(type: FrameType, body: unknown): Promise<void>;
   message(message: Uint8Array | "text"): void;
+  /** Who takes rows that the other side sends. Without anybody such a frame is out of order. */
+  onInput(take: (frame: Frame, recordBytes: number) => void): void;
+  /** Gives the other side credit for so many more bytes of input. */
+  credit(bytes: number): void;
   finish(): void;
   stop(error: SallyportError): void;
   /** Ends timers; nothing is sent after it. */
@@ -65,6 +73,7 @@ export function createSealedStream({ keys, windowBytes, send, clock }: StreamOpt
   const totals: Totals = { rows: 0, bytes: 0, batches: 0 };
   let finishing = false;
   let ended = false;
+  let takeInput: ((frame: Frame, recordBytes: number) => void) | undefined;
   let lastHeardMs = clock.monotonicMs();
   let lastProgressMs = clock.monotonicMs();
 
@@ -85,11 +94,27 @@ export function createSealedStream({ keys, windowBytes, send, clock }: StreamOpt
     }
   }, CHECK_EVERY_MS);
 
+  // The other side takes 20 small frames a second: credit that falls due sooner is sent together.
+  let dueCredit = 0;
+  let creditTimer: NodeJS.Timeout | undefined;
+  const sendCredit = (): void => {
+    creditTimer = undefined;
+    if (dueCredit === 0 || ended) return;
+    emit(FRAME.credit, creditBody(dueCredit));
+    dueCredit = 0;
+    creditTimer = setTimeout(sendCredit, CREDIT_EVERY_MS);
+  };
+
   const receive = (message: Uint8Array | "text"): void => {
     if (message === "text") throw new SallyportError("protocol.order", "A text message arrived.");
     const frame = open(message);
-    gate(clock.monotonicMs());
     lastHeardMs = clock.monotonicMs();
+    if (isInput(frame)) {
+      if (takeInput === undefined) throw new SallyportError("protocol.order", "Rows came that nobody asked for.");
+      takeInput(frame, message.byteLength);
+      return;
+    }
+    gate(lastHeardMs);
     switch (frame.type) {
       case FRAME.credit:
         window.grant(readCredit(frame));
@@ -136,6 +161,13 @@ export function createSealedStream({ keys, windowBytes, send, clock }: StreamOpt
         );
       }
     },
+    onInput(take) {
+      takeInput = take;
+    },
+    credit(bytes) {
+      dueCredit += bytes;
+      if (creditTimer === undefined) sendCredit();
+    },
     finish() {
       finishing = true;
     },
@@ -143,6 +175,7 @@ export function createSealedStream({ keys, windowBytes, send, clock }: StreamOpt
     end() {
       ended = true;
       clearInterval(timer);
+      clearTimeout(creditTimer);
     },
   };
 }

@@ -16,9 +16,10 @@ export interface Supervisor {
   onInterrupt(interrupt: Interrupt): void;
 }
 
-/** `bytes`: what the session may send at most, where the supervisor bounds it. */
+/** What the session may send, and write, at most, where the supervisor bounds it. */
 export interface Go {
   readonly bytes?: number | undefined;
+  readonly rows?: number | undefined;
 }
 
 export interface Interrupt {

@@ -1,6 +1,7 @@
 /** What the supervisor counts: sessions at a time, sessions a minute, bytes a day; failed logins: `login-breaker.ts`. */
 
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { createDailyRows, type RowPlace } from "./daily-rows.ts";
 import type { LoginBreaker, LoginLimits } from "./login-breaker.ts";
 
 /** Why a session is turned down before its rendezvous. */
@@ -79,12 +80,23 @@ export interface ConnectionLimits {
 export interface Place {
   /** What the session may send at most: so much of the day is reserved for it. */
   readonly bytes: number;
+  /** The same for the rows of a write; undefined for anything else. */
+  readonly rows?: number | undefined;
   /** The system took the login: this attempt, and the failed ones before it, are forgotten. */
   loginAccepted(): void;
   /** No login was sent: the attempt is taken back. */
   loginUnsent(): void;
-  /** Charges what was sent; where nobody said how much, all that was reserved. */
-  release(sentBytes: number | undefined): void;
+  /** Charges what was sent and what came in; where nobody said how much, all that was reserved. */
+  release(sentBytes: number | undefined, rowsIn?: number): void;
+}
+
+/** A write, as its rule's day counts it. */
+export interface Writing {
+  readonly rule: string;
+  /** What it may write by its own limits. */
+  readonly rows: number;
+  /** The rule's limit; undefined where it has none. */
+  readonly perDay: number | undefined;
 }
 
 export interface ConnectionBudgets {
@@ -92,17 +104,28 @@ export interface ConnectionBudgets {
    * Takes a place in a connection, and counts its login as failed, on the disk, until somebody says otherwise: whoever
    * cuts a session short, or runs many at once, gets no further tries by that.
    * @param bytes what the session may send by its own limits
-   * @throws limit.sessions, limit.bytes, limit.logins.
+   * @throws limit.sessions, limit.bytes, limit.rows, limit.logins.
    */
-  begin(connection: string, login: string | undefined, limits: ConnectionLimits, bytes: number): Place;
+  begin(
+    connection: string,
+    login: string | undefined,
+    limits: ConnectionLimits,
+    bytes: number,
+    writing?: Writing,
+  ): Place;
 }
 
-/** @param sentToday bytes by connection since midnight UTC, recomputed from the journal at start */
+/**
+ * @param sentToday bytes by connection since midnight UTC, recomputed from the journal at start
+ * @param writtenToday rows by connection and rule (`rowsKey`), in the same way
+ */
 export function createConnectionBudgets(
   breaker: LoginBreaker,
   sentToday: ReadonlyMap<string, number>,
   nowMs: () => number,
+  writtenToday: ReadonlyMap<string, number> = new Map(),
 ): ConnectionBudgets {
+  const dailyRows = createDailyRows(writtenToday, nowMs);
   const sessions = new Map<string, number>();
   const sent = new Map(sentToday);
   const reserved = new Map<string, number>();
@@ -115,8 +138,17 @@ export function createConnectionBudgets(
     day = dayOf(nowMs());
     sent.clear();
   };
+  // Without a try there is no write, so what was reserved for it goes back.
+  const attemptOf = (connection: string, login: string | undefined, of: LoginLimits, rows: RowPlace | undefined) => {
+    try {
+      return login === undefined ? undefined : breaker.attempt(connection, login, of);
+    } catch (error) {
+      rows?.release(0);
+      throw error;
+    }
+  };
   return {
-    begin(connection, login, limits, wantedBytes) {
+    begin(connection, login, limits, wantedBytes, writing) {
       rollDay();
       const running = sessions.get(connection) ?? 0;
       if (running >= limits.sessions) {
@@ -133,17 +165,21 @@ export function createConnectionBudgets(
         // They will hardly send all of it: that is worth another try.
         throw new SallyportError("limit.sessions", `Other sessions of ${connection} hold what is left of the day.`);
       }
-      const attempt = login === undefined ? undefined : breaker.attempt(connection, login, limits.failedLogins);
+      const { rule = "", rows = 0, perDay } = writing ?? {};
+      const rowPlace: RowPlace | undefined = writing && dailyRows.reserve(connection, rule, rows, perDay);
+      const attempt = attemptOf(connection, login, limits.failedLogins, rowPlace);
       add(sessions, connection, 1);
       add(reserved, connection, bytes);
       let ended = false;
       return {
         bytes,
+        rows: rowPlace?.rows,
         loginAccepted: () => attempt?.("accepted"),
         loginUnsent: () => attempt?.("unsent"),
-        release(sentBytes) {
+        release(sentBytes, rowsIn) {
           if (ended) return;
           ended = true;
+          rowPlace?.release(rowsIn);
           attempt?.("failed");
           rollDay();
           add(sessions, connection, -1);

@@ -31,7 +31,15 @@ const errorCode = z.custom<ErrorCode>((value) => typeof value === "string" && is
 export const objectName = z.string().regex(/^[^.[\]"'\p{Cc}]{1,128}(\.[^.[\]"'\p{Cc}]{1,128})?$/u, "not an identifier");
 
 /** The operations that a line may name. */
-export const operationName = z.enum(["sql.table", "sql.changes", "sql.query", "sql.schema", "agent.ping"]);
+export const operationName = z.enum([
+  "sql.table",
+  "sql.changes",
+  "sql.query",
+  "sql.schema",
+  "sql.write",
+  "sql.call",
+  "agent.ping",
+]);
 
 /** What a caller of the journal says; sequence, time and chain are the journal's own. */
 export const journalFacts = z.strictObject({
@@ -67,6 +75,10 @@ export const journalFacts = z.strictObject({
   rowsIn: count.optional(),
   /** Of the connection's day, for this request: charged where its end does not say what was sent. */
   bytesReserved: count.optional(),
+  /** Of the rule's day, for this write, in the same way. */
+  rowsReserved: count.optional(),
+  /** What the owner calls the procedure: `read` or `write`. */
+  effect: z.enum(["read", "write"]).optional(),
   startedMs: count.optional(),
   durationMs: count.optional(),
   /** The driver's error number and state: `18456/8`. */

@@ -94,7 +94,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const isDraining = (): boolean => draining || isSet(join(paths.control, "drain"));
   const isLocked = (): boolean => isSet(join(paths.control, "lock"));
   const breaker = createLoginBreaker(usage, (state) => storeUsage(paths, state), clock.wallMs);
-  const budgets = createConnectionBudgets(breaker, past.sentToday, clock.wallMs);
+  const budgets = createConnectionBudgets(breaker, past.sentToday, clock.wallMs, past.writtenToday);
   const requests = new Set<string>();
   const admission = createAdmission({
     maxSessions: config.maxSessions,

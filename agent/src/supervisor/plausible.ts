@@ -1,9 +1,17 @@
 /** What an executor says of its request, held against the policy that it was given. Its word alone counts for nothing. */
-import { type AllowRule, type MssqlConnection, POLICY_DEFAULTS, type Policy } from "@sallyport/shared/schema/policy.ts";
+import {
+  type AllowRule,
+  isCallRule,
+  isWriteRule,
+  type MssqlConnection,
+  POLICY_DEFAULTS,
+  type Policy,
+} from "@sallyport/shared/schema/policy.ts";
 import { smallestLimits } from "../executor/limits.ts";
 import type { RequestReport } from "../executor/messages.ts";
 import { matchTable } from "../executor/names.ts";
 import { TABLE_WORDS } from "../executor/policy.ts";
+import { limitsOfRule } from "../executor/policy-write.ts";
 import type { ConnectionLimits } from "./budgets.ts";
 
 /** What a refused session, and a ping, may take. */
@@ -25,19 +33,29 @@ export function isPlausible(report: RequestReport, ping: boolean, policy: Policy
   const rule = connection?.rules.find(({ id }) => id === report.rule);
   if (connection === undefined || rule === undefined || "deny" in rule) return false;
   if (rule.callers !== undefined && !rule.callers.includes(report.caller)) return false;
-  const most = smallestLimits([policy.limits, connection.limits, rule.limits], ASKS_ALL);
+  const most = smallestLimits([policy.limits, connection.limits, limitsOfRule(rule)], ASKS_ALL);
   if (report.seconds > most.seconds || report.bytes > most.bytes) return false;
+  if (report.op === "sql.write" && (report.rows === undefined || report.rows > most.rows)) return false;
   return concerns(report, rule, connection);
 }
 
-/** Whether what was done is of the rule: its statement, raw SQL, or a table that it covers and no deny rule does. */
+/** Whether what was done is of the rule: its statement, raw SQL, its procedure, or a table that it covers; no deny rule does. */
 function concerns({ op, object }: RequestReport, rule: AllowRule, connection: MssqlConnection): boolean {
-  if (!("tables" in rule)) return op === "sql.query" && object === ("name" in rule ? rule.name : undefined);
-  if (op === "sql.query" || op === "agent.ping" || !rule.allow.includes(TABLE_WORDS[op])) return false;
-  if (object === undefined) return op === "sql.schema";
   const covers = (patterns: readonly string[]): boolean =>
-    patterns.some((pattern) => matchTable(pattern, object) !== undefined);
-  return covers(rule.tables) && !connection.rules.some((each) => "deny" in each && covers(each.tables));
+    patterns.some((pattern) => object !== undefined && matchTable(pattern, object) !== undefined);
+  const isDenied = connection.rules.some((each) => "deny" in each && covers(each.tables));
+  if (isCallRule(rule)) return op === "sql.call" && covers([rule.procedure]) && !isDenied;
+  if (isWriteRule(rule)) return op === "sql.write" && covers(rule.tables) && !isDenied;
+  if (!("tables" in rule)) return op === "sql.query" && object === ("name" in rule ? rule.name : undefined);
+  if (!(op in TABLE_WORDS) || !rule.allow.includes(TABLE_WORDS[op as keyof typeof TABLE_WORDS])) return false;
+  if (object === undefined) return op === "sql.schema";
+  return covers(rule.tables) && !isDenied;
+}
+
+/** How many rows may be written under a rule in a day; undefined where it does not say. */
+export function dailyRowsOf(policy: Policy, connection: string, ruleId: string | undefined): number | undefined {
+  const rule = policy.connections[connection]?.rules.find(({ id }) => id === ruleId);
+  return rule !== undefined && isWriteRule(rule) ? rule.limits?.rowsPerDay : undefined;
 }
 
 /** The owner's limits of one connection, with the defaults where nothing is said. */

@@ -4,6 +4,7 @@ import { POLICY_DEFAULTS } from "@sallyport/shared/schema/policy.ts";
 import type { Logger } from "pino";
 import { type AgentConfig, ConfigError } from "../config.ts";
 import { type Pinned, readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
+import { rowsKey, rowsTaken } from "./daily-rows.ts";
 import { isChangeable } from "./files.ts";
 import { type Journal, recentLines } from "./journal.ts";
 import type { JournalLine } from "./journal-line.ts";
@@ -59,6 +60,8 @@ const LONGEST_SESSION_MS = 2 * 86_400_000;
 export interface PastDay {
   /** Bytes sent since midnight UTC, by connection; what was reserved where nobody said how many. */
   readonly sentToday: ReadonlyMap<string, number>;
+  /** Rows written since then, by connection and rule (`rowsKey`), in the same way. */
+  readonly writtenToday: ReadonlyMap<string, number>;
   /** Requests whose `end` line is missing: the agent stopped during them. */
   readonly orphans: readonly JournalLine[];
 }
@@ -67,20 +70,31 @@ export interface PastDay {
 export function readPastDay(folder: string, nowMs: number): PastDay {
   const midnightMs = Math.floor(nowMs / 86_400_000) * 86_400_000;
   const sentToday = new Map<string, number>();
+  const writtenToday = new Map<string, number>();
   const open = new Map<string, JournalLine>();
   const charge = (connection: string | undefined, bytes = 0): void => {
     if (connection !== undefined) sentToday.set(connection, (sentToday.get(connection) ?? 0) + bytes);
+  };
+  const chargeRows = (request: JournalLine | undefined, end: JournalLine | undefined): void => {
+    if (request?.connection === undefined || request.rule === undefined || request.op !== "sql.write") return;
+    const key = rowsKey(request.connection, request.rule);
+    writtenToday.set(key, (writtenToday.get(key) ?? 0) + rowsTaken(request, end));
   };
   for (const line of recentLines(folder, nowMs - LONGEST_SESSION_MS)) {
     if (line.event === "request" && line.request !== undefined) open.set(line.request, line);
     if (line.event !== "end" || line.request === undefined) continue;
     const begun = open.get(line.request);
     open.delete(line.request);
-    if (Date.parse(line.at) >= midnightMs) charge(line.connection, line.bytesOut ?? begun?.bytesReserved);
+    if (Date.parse(line.at) < midnightMs) continue;
+    charge(line.connection, line.bytesOut ?? begun?.bytesReserved);
+    chargeRows(begun, line);
   }
   const orphans = [...open.values()];
-  for (const { connection, bytesReserved } of orphans) charge(connection, bytesReserved);
-  return { sentToday, orphans };
+  for (const orphan of orphans) {
+    charge(orphan.connection, orphan.bytesReserved);
+    chargeRows(orphan, undefined);
+  }
+  return { sentToday, writtenToday, orphans };
 }
 
 /** Gives each orphan the `end` line that the crash took. */

@@ -15,6 +15,7 @@ import {
   progressBody,
   readBody,
 } from "./frames.ts";
+import { createCollector } from "./pieces.ts";
 
 /** What a frame completed. Pieces that complete nothing give undefined. */
 export type AgentMessage =
@@ -29,9 +30,6 @@ export type AgentMessage =
 
 /** Bytes of a batch's message beyond its data: Arrow metadata and what zstd may add. */
 const BATCH_MARGIN = 2 ** 20;
-/** Pieces hold at least 4 KiB each on average, but for a few. */
-const MIN_PIECE_BYTES = 4096;
-const FREE_PIECES = 64;
 
 /**
  * @param rowBytes the request's `limits.rowBytes`: one single row may be that large.
@@ -43,24 +41,13 @@ export function createAgentStream(rowBytes: number): (frame: Frame) => AgentMess
     [FRAME.batch]: Math.max(MAX_BATCH_BYTES, rowBytes) + BATCH_MARGIN,
     [FRAME.result]: MAX_SCHEMA_BYTES,
   };
-  let open: { type: keyof typeof maxBytes; parts: Buffer[]; bytes: number } | undefined;
+  const collector = createCollector(outOfOrder);
   let schemaSeen = false;
   let ended = false;
   let batchBytes = 0;
 
-  const collect = (frame: Frame, type: keyof typeof maxBytes): Buffer | undefined => {
-    open ??= { type, parts: [], bytes: 0 };
-    if (open.type !== type) throw outOfOrder("pieces of two messages are mixed", frame);
-    open.parts.push(frame.body);
-    open.bytes += frame.body.byteLength;
-    // A piece costs more memory than its bytes: without this, empty or tiny ones would add up under the limit in bytes.
-    if (open.parts.length > FREE_PIECES + open.bytes / MIN_PIECE_BYTES) throw outOfOrder("pieces are too small", frame);
-    if (open.bytes > maxBytes[type]) throw outOfOrder("a message is larger than it may be", frame);
-    if (!frame.last) return undefined;
-    const whole = open.parts.length === 1 ? open.parts[0]! : Buffer.concat(open.parts, open.bytes);
-    open = undefined;
-    return whole;
-  };
+  const collect = (frame: Frame, type: keyof typeof maxBytes): Buffer | undefined =>
+    collector.add(frame, maxBytes[type]);
   const needs = (condition: boolean, why: string, frame: Frame) => {
     if (!condition) throw outOfOrder(why, frame);
   };
@@ -86,7 +73,7 @@ export function createAgentStream(rowBytes: number): (frame: Frame) => AgentMess
         return bytes && { kind: "result", bytes };
       }
       case FRAME.checkpoint: {
-        needs(schemaSeen && open === undefined, "a checkpoint inside a batch", frame);
+        needs(schemaSeen && !collector.open, "a checkpoint inside a batch", frame);
         const body = readBody(frame, checkpointBody);
         needs(body.bytes === batchBytes, "a checkpoint whose bytes are not those sent", frame);
         return { kind: "checkpoint", body };
@@ -99,13 +86,16 @@ export function createAgentStream(rowBytes: number): (frame: Frame) => AgentMess
         ended = true;
         return { kind: "error", body: readBody(frame, errorBody) };
       case FRAME.end: {
-        needs(open === undefined, "the end inside a batch", frame);
+        needs(!collector.open, "the end inside a batch", frame);
         ended = true;
         const body = readBody(frame, endBody);
         needs(body.bytes === batchBytes, "an end whose bytes are not those sent", frame);
         return { kind: "end", body };
       }
       case FRAME.cancel:
+      case FRAME.inputSchema:
+      case FRAME.inputBatch:
+      case FRAME.inputEnd:
       case FRAME.finish:
         throw outOfOrder("a frame that only the orchestrator sends", frame);
       default:

@@ -22,15 +22,24 @@ export const FRAME = {
   end: 0x1f,
   credit: 0x20,
   cancel: 0x21,
+  inputSchema: 0x22,
+  inputBatch: 0x23,
+  inputEnd: 0x24,
   finish: 0x25,
 } as const;
 export type FrameType = (typeof FRAME)[keyof typeof FRAME];
 const TYPES: ReadonlySet<number> = new Set(Object.values(FRAME));
 
-/** Flag bit 0: the last piece of a schema, batch or result. Other bits are 0. */
+/** Flag bit 0: the last piece of a schema, batch or result, either way. Other bits are 0. */
 export const LAST_PIECE = 1;
-/** Frames that come in pieces, and whose record bytes cost credit together with checkpoints. */
-const PIECED: ReadonlySet<number> = new Set([FRAME.schema, FRAME.batch, FRAME.result]);
+/** Frames that come in pieces, and whose record bytes cost credit together with checkpoints and the input's end. */
+const PIECED: ReadonlySet<number> = new Set([
+  FRAME.schema,
+  FRAME.batch,
+  FRAME.result,
+  FRAME.inputSchema,
+  FRAME.inputBatch,
+]);
 /** Frames that need no credit are at most this large. */
 export const MAX_FREE_BODY: number = 16 * 1024;
 /** A whole schema or result. */
@@ -39,7 +48,8 @@ export const MAX_SCHEMA_BYTES: number = 4 * 2 ** 20;
 const MAX_CHECKPOINT_BODY = 8 * 1024;
 
 /** Whether a frame's record bytes count against the receiver's credit. */
-export const costsCredit = (type: FrameType): boolean => PIECED.has(type) || type === FRAME.checkpoint;
+export const costsCredit = (type: FrameType): boolean =>
+  PIECED.has(type) || type === FRAME.checkpoint || type === FRAME.inputEnd;
 
 export interface Frame {
   readonly type: FrameType;
@@ -163,6 +173,8 @@ export const endBody = z.object({
   executedMs: z.number().min(0),
   warnings: z.array(warning).max(MAX_WARNINGS).default([]),
 });
+/** What was sent as input in all: the agent commits nothing that does not add up. */
+export const inputEndBody = z.object({ rows: count, batches: count });
 export const cancelBody = z.object({ reason: z.string().max(200) });
 
 export const jsonBody = (value: unknown): Buffer => utf8(JSON.stringify(value));

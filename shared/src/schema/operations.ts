@@ -1,14 +1,10 @@
 /** What a request may ask of an agent. One discriminated union on `op`; later operations join it here. */
 import { z } from "zod";
 import { position } from "./ids.ts";
+import { columnName, parameterValue, tableName } from "./operation-words.ts";
+import { sqlCall, sqlWrite } from "./write-operations.ts";
 
-/** `schema.table`, each part a regular SQL Server identifier without dots or brackets. */
-export const tableName = z
-  .string()
-  .max(257)
-  .regex(/^[^.[\]"'\p{Cc}]{1,128}\.[^.[\]"'\p{Cc}]{1,128}$/u, "use schema.table");
-
-export const columnName = z.string().regex(/^[^\p{Cc}]{1,128}$/u);
+export { columnName, parameterValue, tableName } from "./operation-words.ts";
 
 /**
  * How a run reads, fixed by its first session: sent by the agent in the schema's metadata (`sallyport.plan`), stored in
@@ -41,8 +37,6 @@ export const watermarkMode = z.enum([...tableWatermark.options, ...changesBy.opt
  */
 export const CHANGE_COLUMN = "_op";
 
-/** A value bound to a statement's parameter. Decimals, 64-bit integers, times and binary travel as text. */
-export const parameterValue = z.union([z.string().max(65536), z.number(), z.boolean(), z.null()]);
 const parameters = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/), parameterValue);
 
 const resume = {
@@ -112,7 +106,15 @@ export const sqlQuery = z
 
 export const agentPing = z.strictObject({ op: z.literal("agent.ping") });
 
-export const operation = z.discriminatedUnion("op", [sqlTable, sqlChanges, sqlQuery, sqlSchema, agentPing]);
+export const operation = z.discriminatedUnion("op", [
+  sqlTable,
+  sqlChanges,
+  sqlQuery,
+  sqlSchema,
+  sqlWrite,
+  sqlCall,
+  agentPing,
+]);
 export type Operation = z.infer<typeof operation>;
 export type SqlTable = z.infer<typeof sqlTable>;
 export type SqlChanges = z.infer<typeof sqlChanges>;

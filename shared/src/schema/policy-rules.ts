@@ -1,10 +1,11 @@
 /**
  * The rules of a connection of kind `mssql`. What a rule allows decides which keys it may have, so that a mistake in
- * one key is reported as that, not as "fits none of four shapes".
+ * one key is reported as that, not as "fits none of six shapes".
  */
 import { z } from "zod";
 import { columnName, parameterValue } from "./operations.ts";
 import { byteSize, caller, declaredType, ruleId, tablePattern, until } from "./policy-words.ts";
+import { type CallRule, callRule, WRITE_WORDS, type WriteRule, writeRule } from "./policy-write-rules.ts";
 
 const columnList = z.array(columnName).min(1).max(1024);
 const tables = z.array(tablePattern).min(1).max(1000);
@@ -66,18 +67,31 @@ export type TableRule = z.infer<typeof tableRule>;
 export type StatementRule = z.infer<typeof statementRule>;
 export type RawRule = z.infer<typeof rawRule>;
 export type DenyRule = z.infer<typeof denyRule>;
-export type AllowRule = TableRule | StatementRule | RawRule;
+export type { CallParameter, CallRule, WriteRule } from "./policy-write-rules.ts";
+export type ReadRule = TableRule | StatementRule | RawRule;
+export type AllowRule = ReadRule | WriteRule | CallRule;
 export type MssqlRule = AllowRule | DenyRule;
 
-const READ_WORDS = ["table", "changes", "schema", "statement", "raw"];
+const WORDS = ["table", "changes", "schema", "statement", "raw", ...WRITE_WORDS, "call"];
 
-/** Which of the four shapes a rule wants to be, by its own `allow` or `deny`; or why it is none. */
+export const isCallRule = (rule: MssqlRule): rule is CallRule => "procedure" in rule;
+
+export const isWriteRule = (rule: MssqlRule): rule is WriteRule =>
+  "allow" in rule && rule.allow.some((word) => WRITE_WORDS.includes(word));
+
+/** A rule that lets nothing be changed. */
+export const isReadRule = (rule: MssqlRule): rule is ReadRule =>
+  "allow" in rule && !isCallRule(rule) && !isWriteRule(rule);
+
+/** Which of the six shapes a rule wants to be, by its own `allow` or `deny`; or why it is none. */
 function shapeOf(rule: object): z.ZodType<MssqlRule> | string {
   if ("deny" in rule) return "allow" in rule ? "a rule has either `allow` or `deny`" : denyRule;
   if (!("allow" in rule) || !Array.isArray(rule.allow)) return "a rule needs `allow: […]` or `deny: all`";
-  const unknown = rule.allow.find((word) => !READ_WORDS.includes(word));
-  if (unknown !== undefined) return `\`${String(unknown)}\` is not one of ${READ_WORDS.join(", ")}`;
+  const unknown = rule.allow.find((word) => !WORDS.includes(word));
+  if (unknown !== undefined) return `\`${String(unknown)}\` is not one of ${WORDS.join(", ")}`;
   if (rule.allow.includes("statement")) return statementRule;
+  if (rule.allow.includes("call")) return callRule;
+  if (rule.allow.some((word) => WRITE_WORDS.includes(word))) return writeRule;
   return rule.allow.includes("raw") ? rawRule : tableRule;
 }
 

@@ -1,12 +1,24 @@
 /**
- * The owner's policy file, for connections of kind `mssql` that are read. Strict: a key that is not here is an error,
+ * The owner's policy file, for connections of kind `mssql`. Strict: a key that is not here is an error,
  * so nothing that an owner writes is ever ignored. Rules between fields stand in `policy-rules.ts`.
  */
 import { z } from "zod";
 import { mssqlRule } from "./policy-rules.ts";
 import { byteSize, nameOfConnection } from "./policy-words.ts";
 
-export type { AllowRule, DenyRule, MssqlRule, RawRule, StatementRule, TableRule } from "./policy-rules.ts";
+export type {
+  AllowRule,
+  CallParameter,
+  CallRule,
+  DenyRule,
+  MssqlRule,
+  RawRule,
+  ReadRule,
+  StatementRule,
+  TableRule,
+  WriteRule,
+} from "./policy-rules.ts";
+export { isCallRule, isReadRule, isWriteRule } from "./policy-rules.ts";
 
 const count = z.int().min(1).max(1e12);
 

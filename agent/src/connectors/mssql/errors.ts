@@ -24,6 +24,12 @@ const NUMBERS: readonly (readonly [code: ErrorCode, message: string, numbers: re
     [102, 103, 105, 137, 156, 170, 174, 195, 319, 4104, 8155],
   ],
   ["sql.permission", "The login lacks a permission.", [229, 230, 262, 297, 300, 371, 15247]],
+  ["sql.constraint", "A constraint of the table refuses it.", [334, 513, 515, 544, 547, 550, 2601, 2627]],
+  [
+    "sql.overflow",
+    "A value does not fit where it is put.",
+    [220, 232, 241, 242, 245, 248, 2628, 8114, 8115, 8152, 9420],
+  ],
   ["sql.deadlock", "The session was the victim of a deadlock.", [1205]],
   ["sql.timeout", "The server waited too long for a lock or for memory.", [1222, 8645, 8628]],
   ["sql.snapshot_unavailable", "The database does not allow snapshot isolation.", [3952]],
