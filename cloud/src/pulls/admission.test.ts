@@ -44,6 +44,7 @@ describe("admission", () => {
       [...bells, bell("other", "q")],
       ({ pull }) => (pull === "p5" ? "office" : "plant"),
       (_, site) => (site === "plant" ? 2 : 1),
+      () => 0,
     );
     assert.deepEqual(
       rounds.map((one) => [one.bell.pull, one.round]),
@@ -58,11 +59,25 @@ describe("admission", () => {
     );
   });
 
+  it("what runs already takes a place of the first round", () => {
+    const rounds = admit(
+      ["p1", "p2", "p3", "p4"].map((pull) => bell("acme", pull)),
+      () => "plant",
+      () => 4,
+      () => 3,
+    );
+    assert.deepEqual(
+      rounds.map(({ round }) => round),
+      [0, 1, 1, 1],
+    );
+  });
+
   it("a run is rung once, and sites of one name in two tenants are two", () => {
     const rounds = admit(
       [bell("acme", "p"), bell("acme", "p"), bell("other", "p")],
       () => "plant",
       () => 1,
+      () => 0,
     );
     assert.deepEqual(
       rounds.map((one) => [one.bell.tenant, one.round]),
@@ -77,6 +92,7 @@ describe("admission", () => {
     const rounds = admit(
       [bell("acme", "p"), bell("acme", "q")],
       () => undefined,
+      () => 0,
       () => 0,
     );
     assert.deepEqual(

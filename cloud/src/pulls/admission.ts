@@ -16,25 +16,26 @@ export function inTurn<T extends { readonly tenant: string }>(items: readonly T[
 
 export interface Admitted {
   readonly bell: Doorbell;
-  /** Rounds of a site that are rung before this one. */
+  /** Rounds of a site that are rung, or running, before this one. */
   readonly round: number;
 }
 
 /**
  * The doorbells in the order in which they are rung. `siteOf`: of a run's pull; undefined where it is not known. `takes`:
- * sessions that a site serves at once. What goes beyond is for the site's next round.
+ * sessions that a site serves at once; `busy`: those that it serves already. What goes beyond is for the site's next round.
  */
 export function admit(
   bells: readonly Doorbell[],
   siteOf: (bell: Doorbell) => string | undefined,
   takes: (tenant: string, site: string) => number,
+  busy: (tenant: string, site: string) => number,
 ): Admitted[] {
   const rung = new Map<string, number>();
   const once = new Map(bells.map((bell) => [`${bell.tenant}|${bell.pull}|${bell.run}`, bell]));
   return inTurn([...once.values()]).map((bell) => {
     const site = siteOf(bell);
     if (site === undefined) return { bell, round: 0 };
-    const before = rung.get(`${bell.tenant}|${site}`) ?? 0;
+    const before = rung.get(`${bell.tenant}|${site}`) ?? busy(bell.tenant, site);
     rung.set(`${bell.tenant}|${site}`, before + 1);
     return { bell, round: Math.floor(before / Math.max(1, takes(bell.tenant, site))) };
   });

@@ -33,7 +33,7 @@ export interface PullSettings {
   readonly restSeconds: number;
   /** Pulls that the slow re-index looks at in one tick. */
   readonly reindexPulls: number;
-  /** Sessions that one agent serves at once, unless its owner has configured another number. */
+  /** Sessions that one agent serves at once, while it has not announced how many. */
   readonly agentSessions: number;
   /** What a site cannot take at once is rung in rounds this far apart. */
   readonly roundSeconds: number;

@@ -22,6 +22,8 @@ export interface WakeStore {
   insert(key: PullKey, atMs: number, shared?: boolean): Promise<void>;
   /** The entries up to `nowMs`, at most `most` of each partition, oldest first. */
   due(nowMs: number, most: number): Promise<WakeEntry[]>;
+  /** The entries after `fromMs` and up to `untilMs`, at most `most` of each partition. */
+  between(fromMs: number, untilMs: number, most: number): Promise<WakeEntry[]>;
   remove(entry: WakeEntry): Promise<void>;
   /** Where the slow re-index has got to: a continuation token, empty at the start of a round. */
   place(): Promise<Row | undefined>;
@@ -38,11 +40,8 @@ export function wakeStore(table: TableClient, random: (bytes: number) => Buffer)
       // An entry that exists already is one whose reply was lost: 64 random bits do not meet.
       if (!written.ok && written.refused !== 409) throw new Error(`wake entry refused with ${written.refused}`);
     },
-    async due(nowMs, most) {
-      const upTo = `${new Date(nowMs).toISOString()}}`;
-      const partitions = await Promise.all(WAKE_PARTITIONS.map((partition) => entries(table, partition, upTo, most)));
-      return partitions.flat().sort((a, b) => a.atMs - b.atMs);
-    },
+    due: (nowMs, most) => ofAll(table, "", upTo(nowMs), most),
+    between: (fromMs, untilMs, most) => ofAll(table, upTo(fromMs), upTo(untilMs), most),
     place: () => read(table, REINDEX, "at"),
     async move(from, token) {
       const properties = { token };
@@ -58,9 +57,23 @@ export function wakeStore(table: TableClient, random: (bytes: number) => Buffer)
   };
 }
 
-async function entries(table: TableClient, partition: string, upTo: string, most: number): Promise<WakeEntry[]> {
+/** Sorts after every row key of this time. */
+const upTo = (ms: number): string => `${new Date(ms).toISOString()}}`;
+
+async function ofAll(table: TableClient, from: string, to: string, most: number): Promise<WakeEntry[]> {
+  const partitions = await Promise.all(WAKE_PARTITIONS.map((partition) => entries(table, partition, from, to, most)));
+  return partitions.flat().sort((a, b) => a.atMs - b.atMs);
+}
+
+async function entries(
+  table: TableClient,
+  partition: string,
+  from: string,
+  to: string,
+  most: number,
+): Promise<WakeEntry[]> {
   const found: WakeEntry[] = [];
-  for await (const row of range(table, partition, "", upTo)) {
+  for await (const row of range(table, partition, from, to)) {
     const [at, tenant, pull] = row.row.split("|");
     const atMs = Date.parse(at ?? "");
     if (Number.isNaN(atMs) || !nameId.safeParse(tenant).success || !nameId.safeParse(pull).success) continue;
