@@ -1,5 +1,6 @@
 /** Management views whose rows are what sessions do at this moment: open transactions. */
 import { sqlError } from "../values/errors.ts";
+import { datetimeAt } from "../values/time.ts";
 import type { Table } from "./catalog.ts";
 import { isAdmin, mayInDatabase } from "./rights.ts";
 import type { State } from "./state.ts";
@@ -10,10 +11,6 @@ CREATE TABLE sys.dm_tran_database_transactions (transaction_id bigint NOT NULL, 
 CREATE TABLE sys.dm_tran_session_transactions (session_id int NOT NULL, transaction_id bigint NOT NULL,
   is_user_transaction bit NOT NULL);`;
 
-const DAYS_1900_TO_1970 = 25_567;
-/** As SQLite keeps a datetime: 300ths of a second since 1900. */
-const datetime = (ms: number): number => DAYS_1900_TO_1970 * 25_920_000 + Math.floor((ms * 3) / 10);
-
 type Row = readonly (number | bigint | null)[];
 
 const ROWS: Readonly<Record<string, (state: State) => Row[]>> = {
@@ -22,7 +19,7 @@ const ROWS: Readonly<Record<string, (state: State) => Row[]>> = {
     transactions(state).map(({ transaction, id }) => [
       transaction.descriptor,
       id,
-      transaction.writing ? datetime(transaction.beganMs) : null,
+      transaction.writing ? datetimeAt(transaction.beganMs) : null,
     ]),
   dm_tran_session_transactions: (state) =>
     transactions(state).map(({ spid, transaction }) => [spid, transaction.descriptor, 1]),

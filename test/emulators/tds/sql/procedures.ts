@@ -9,6 +9,7 @@ import { tokenize } from "./lexer.ts";
 import { parseBatch } from "./parse.ts";
 import { parseQuery } from "./parse-query.ts";
 import { evaluate, type OnError, type Run } from "./run.ts";
+import { cdcProcedure } from "./run-cdc.ts";
 import type { Variable } from "./state.ts";
 
 export interface Parameter {
@@ -98,8 +99,11 @@ export async function runProcedure(
     }
     case "sp_describe_first_result_set":
       return describeFirstResultSet(run, text, parseParameters(argumentText(args[1])));
-    default:
+    default: {
+      const cdc = cdcProcedure(name);
+      if (cdc !== null) return cdc(run, args);
       throw sqlError(2812, call.procedure.join("."));
+    }
   }
 }
 

@@ -123,7 +123,8 @@ function definitionText(table: Table): string {
   return `CREATE TABLE [${table.schema}].[${table.name.replaceAll("]", "]]")}] (${columns.join(", ")})`;
 }
 
-const typeText = (type: SqlType): string =>
+/** A type as CREATE TABLE declares it. */
+export const typeText = (type: SqlType): string =>
   isString(type) && type.name !== "xml" ? `${describe(type)} COLLATE ${type.collation.name}` : describe(type);
 
 function addKey(state: State, statement: Statement & { is: "createIndex" | "addKey" }): void {

@@ -5,6 +5,7 @@ import { fitDecimal, packDecimal, power10, rescale, unpackDecimal } from "../val
 import { sqlError } from "../values/errors.ts";
 import { fromMoment, toMoment } from "../values/moments.ts";
 import { type SqlType, type SqlValue, sqlType, TYPES } from "../values/type.ts";
+import { stepLsn } from "./cdc.ts";
 import { addTo, difference, partOf } from "./date-functions.ts";
 import { likePattern } from "./like.ts";
 import type { State } from "./state.ts";
@@ -62,6 +63,7 @@ const PURE: Readonly<Record<string, Body>> = {
     if (typeof value === "number") throw sqlError(8115, "expression", name);
     return kept(convert(value, sqlType("bigint"), typeAt(type)), typeAt(type));
   }),
+  lsn_step: nullable((value, step) => stepLsn(value as Uint8Array, BigInt(step as bigint))),
   dec: nullable(decimalOperation),
   neg_dec: nullable((value) => packDecimal(-unpackDecimal(value as Uint8Array))),
   scale_dec: nullable((value, from, digits, mode) =>

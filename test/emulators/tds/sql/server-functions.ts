@@ -4,8 +4,10 @@ import { type SqlType, type SqlValue, sqlType, TYPES } from "../values/type.ts";
 import type { CallContext } from "./bind-call.ts";
 import { type Bound, computed, constant, converted, INT } from "./bound.ts";
 import { type Catalog, isTemporary, splitName, type Table, tableKey } from "./catalog.ts";
+import { isCaptured } from "./cdc.ts";
 import { syntaxError } from "./cursor.ts";
 import { tokenize } from "./lexer.ts";
+import { LSN_FUNCTIONS } from "./lsn-functions.ts";
 import { isAdmin, isMember, may, PERMISSIONS } from "./rights.ts";
 import type { State } from "./state.ts";
 import { minActiveVersion } from "./store.ts";
@@ -202,6 +204,11 @@ export function serverFunction(context: CallContext, args: readonly Bound[]): Bo
   if (tracked !== undefined) {
     const sql = tracked(binding.state, args);
     return sql === null ? constant(binding, null, sqlType("bigint")) : computed(sql, sqlType("bigint"));
+  }
+  const lsn = LSN_FUNCTIONS[expression.name];
+  if (lsn !== undefined) {
+    if (isCaptured(binding.state.store.catalog)) return lsn(args);
+    return constant(binding, null, sqlType("binary", { length: 10 }));
   }
   const found = server[expression.name];
   if (found === undefined) {

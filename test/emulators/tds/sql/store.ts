@@ -1,6 +1,7 @@
 /** One database of the emulated server: its SQLite file, its catalog, its write lock and its rowversions. */
 import { DatabaseSync } from "node:sqlite";
 import { type Catalog, emptyCatalog, quoteName } from "./catalog.ts";
+import { LSN_TABLE } from "./cdc.ts";
 import { TRACKING_TABLE } from "./change-tracking.ts";
 import { applyToCatalog } from "./define.ts";
 import { LIVE_TABLES } from "./live-tables.ts";
@@ -73,7 +74,7 @@ export function openStore(path: string, database: string, databases: readonly st
   const known = sqlite.prepare("SELECT 1 FROM sqlite_master WHERE name = '#ddl'").get() !== undefined;
   if (!known) {
     sqlite.exec('CREATE TABLE "#ddl" (seq INTEGER PRIMARY KEY, text TEXT); CREATE TABLE "#version" (last INTEGER);');
-    sqlite.exec(`INSERT INTO "#version" VALUES (2000); ${TRACKING_TABLE}`);
+    sqlite.exec(`INSERT INTO "#version" VALUES (2000); ${TRACKING_TABLE}; ${LSN_TABLE}`);
   }
   store.reload(sqlite);
   for (const table of store.catalog.tables.values()) {

@@ -3,6 +3,8 @@
  * SQLite's transaction starts at the first write; the stricter levels start it at the first read.
  */
 import { sqlError } from "../values/errors.ts";
+import { datetimeAt } from "../values/time.ts";
+import { commitLsn, isCaptured } from "./cdc.ts";
 import { COMMIT_VERSION } from "./change-tracking.ts";
 import { fromSqlite } from "./sqlite-errors.ts";
 import type { State, Transaction } from "./state.ts";
@@ -91,7 +93,8 @@ function commitSqlite(state: State): void {
   state.sqlite
     .prepare('UPDATE "#version" SET last = ? WHERE last < ?')
     .run(state.store.lastVersion, state.store.lastVersion);
-  state.sqlite.exec(`${COMMIT_VERSION}; COMMIT`);
+  const captured = isCaptured(state.store.catalog) ? `${commitLsn(datetimeAt(Date.now()))};` : "";
+  state.sqlite.exec(`${COMMIT_VERSION}; ${captured} COMMIT`);
 }
 
 function endWrite(state: State): void {

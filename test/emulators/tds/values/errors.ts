@@ -224,6 +224,18 @@ export const SQL_ERRORS = {
     ends: "statement",
     text: "Change tracking is already in that state for the database.",
   },
+  22901: {
+    class: 16,
+    state: 1,
+    ends: "statement",
+    text: "The database '%' is not enabled for Change Data Capture.",
+  },
+  22904: {
+    class: 16,
+    state: 1,
+    ends: "statement",
+    text: "Caller is not authorized to initiate the requested action.",
+  },
   22105: { class: 16, state: 1, ends: "statement", text: "Change tracking is not enabled on table '%'." },
   22115: {
     class: 16,

@@ -124,3 +124,10 @@ export function fromTicks(ticks: bigint, offsetMinutes = 0): Moment {
 }
 
 export const toTicks = (value: Moment): bigint => BigInt(value.days) * BigInt(TICKS_A_DAY) + BigInt(value.ticks);
+
+const DAYS_1900_TO_1970 = 25_567;
+const THREE_HUNDREDTHS_A_DAY = 25_920_000;
+
+/** Milliseconds since 1970 as SQLite keeps a datetime: 300ths of a second since 1900. */
+export const datetimeAt = (ms: number): number =>
+  DAYS_1900_TO_1970 * THREE_HUNDREDTHS_A_DAY + Math.floor((ms * 3) / 10);
