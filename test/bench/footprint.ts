@@ -16,7 +16,7 @@ export interface FootprintOptions {
 }
 
 /** After so long without a change of its memory a process counts as idle. */
-const SETTLED_MS = 2_000;
+const SETTLED_MS = 5_000;
 const LOOK_MS = 250;
 
 interface Start {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Bundle, bundle, type Plugin } from "./bundle.ts";
 import { hycoSubmodules, hycoWithoutTokens } from "./hyco.ts";
 import { ROOT } from "./root.ts";
-import { englishOnly, nodeStreams, noEntra } from "./slim.ts";
+import { englishOnly, nodeStreams, noEntra, shakenZod } from "./slim.ts";
 
 export const AGENT_DIST: string = join(ROOT, "agent/dist");
 /** What `sallyport` is in the bundle's folder. */
@@ -29,7 +29,7 @@ export function buildAgent(folder: string = AGENT_DIST): Promise<Bundle> {
     banner: { js: REQUIRE },
     // A third less to keep in memory. No output of an executor is ever read, and the supervisor logs messages, no stacks.
     minifyIdentifiers: true,
-    plugins: [bundledProgram, noEntra, nodeStreams, englishOnly, hycoSubmodules, hycoWithoutTokens],
+    plugins: [bundledProgram, noEntra, nodeStreams, englishOnly, shakenZod, hycoSubmodules, hycoWithoutTokens],
   });
 }
 

@@ -1,4 +1,5 @@
 /** What the agent's bundle leaves out of packages, because nothing of ours comes to it. Smaller is also less to review. */
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Plugin } from "./bundle.ts";
 import { ROOT } from "./root.ts";
@@ -27,6 +28,17 @@ export const englishOnly: Plugin = {
   setup({ onLoad }) {
     onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, () => ({
       contents: 'export { default as en } from "./en.js";',
+    }));
+  },
+};
+
+/** `import { z }` keeps all of zod, `import * as z` what is used. */
+export const shakenZod: Plugin = {
+  name: "shaken zod",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/(agent|shared)\/src\/.*\.ts$/ }, async ({ path }) => ({
+      contents: (await readFile(path, "utf8")).replace('import { z } from "zod";', 'import * as z from "zod";'),
+      loader: "ts",
     }));
   },
 };

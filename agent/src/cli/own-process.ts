@@ -15,6 +15,7 @@ const SMALL = [
   "--no-sparkplug",
   "--no-maglev",
   "--no-opt",
+  "--single-threaded",
   "--expose-gc",
 ];
 
