@@ -1,16 +1,18 @@
 /** `npm run test:system`: invariants that only the running system can show. See `--help`. */
 import { parseArgs } from "node:util";
+import { agents } from "./agents/suite.ts";
 import { crash } from "./crash/suite.ts";
 import { faults } from "./faults/suite.ts";
 import { journal } from "./journal/suite.ts";
 import { network } from "./network/suite.ts";
 import { secrets } from "./secrets/suite.ts";
 import { servicebus } from "./servicebus/suite.ts";
+import { soak } from "./soak/suite.ts";
 import { stack } from "./stack/suite.ts";
 import { runSuites, type Suite, type SuiteOptions } from "./suite.ts";
 import { tds } from "./tds/suite.ts";
 
-const SUITES: readonly Suite[] = [stack, secrets, network, faults, journal, tds, servicebus, crash];
+const SUITES: readonly Suite[] = [stack, secrets, network, faults, journal, tds, servicebus, agents, crash, soak];
 
 const HELP = `Checks invariants of the running system on this machine: the whole stack on loopback, looked at from outside through
 /proc and strace. Linux only; needs strace, prlimit, setpriv and FreeTDS (freetds-bin), and the right to trace its own processes.
@@ -18,6 +20,7 @@ const HELP = `Checks invariants of the running system on this machine: the whole
   npm run test:system                       all suites, one after the other
   npm run test:system -- secrets network    the named ones
   npm run test:system -- crash --seed 7     with kills drawn from this seed; --kills N draws as many
+  npm run test:system -- soak --minutes 10  as long, with the faults that take a minute each
 
 ${SUITES.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join("\n")}
 
@@ -25,7 +28,12 @@ It prints one line for each check and ends with "N passed, N failed"; the exit c
 `;
 
 const { values, positionals } = parseArgs({
-  options: { help: { type: "boolean", short: "h" }, seed: { type: "string" }, kills: { type: "string" } },
+  options: {
+    help: { type: "boolean", short: "h" },
+    seed: { type: "string" },
+    kills: { type: "string" },
+    minutes: { type: "string" },
+  },
   allowPositionals: true,
 });
 if (values.help) {
@@ -41,11 +49,12 @@ const chosen = SUITES.filter(({ name }) => positionals.length === 0 || positiona
 const { passed, failed } = await runSuites(chosen, (line) => console.log(line), {
   ...wholeNumber("seed", values.seed),
   ...wholeNumber("kills", values.kills),
+  ...wholeNumber("minutes", values.minutes),
 });
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 
-function wholeNumber(name: "seed" | "kills", text: string | undefined): SuiteOptions {
+function wholeNumber(name: keyof SuiteOptions, text: string | undefined): SuiteOptions {
   if (text === undefined) return {};
   if (/^\d{1,10}$/.test(text)) return { [name]: Number(text) };
   console.error(`--${name} takes a whole number, not ${text}`);

@@ -7,6 +7,8 @@ export type Check = (name: string, act: () => Promise<void> | void) => Promise<b
 export interface SuiteOptions {
   readonly seed?: number;
   readonly kills?: number;
+  /** How long a soak takes. */
+  readonly minutes?: number;
 }
 
 export interface Suite {

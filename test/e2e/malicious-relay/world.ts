@@ -31,7 +31,7 @@ export interface World {
   /** What the orchestrator raised, `what: reason`, newest last. */
   readonly alerts: string[];
   /** A pull's session by the orchestrator's own code, over the emulated relay or the hostile gateway. */
-  read(over?: "relay" | "gateway"): Read;
+  read(over?: "relay" | "gateway", table?: string): Read;
   /** The agent is told of a connection that leads to `address`. */
   accept(address: string, headers?: Record<string, unknown>): void;
   /** A fresh challenge, as connects carry it. */
@@ -48,7 +48,12 @@ export interface Read {
   rows(): number;
 }
 
-export async function startWorld(): Promise<World> {
+export interface WorldOptions {
+  /** How long listen tokens live; half an hour by default. */
+  readonly tokenSeconds?: number;
+}
+
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const authority = await makeAuthority();
   const tds = await startTds({
     tls: await authority.issue({ names: ["localhost"], addresses: ["127.0.0.1"] }),
@@ -67,6 +72,7 @@ export async function startWorld(): Promise<World> {
   writeFileSync(join(site.state, "sql-ca.pem"), authority.caPem);
   site.setPolicy(policyOf(tds.port));
   site.addConfig(`maxSessions: ${MAX_SESSIONS}\n`);
+  site.orchestrator.faults.tokenSeconds = options.tokenSeconds ?? 1800;
   const agent = await site.start();
   const trusted = getCACertificates("default");
   setDefaultCACertificates([...trusted, site.authority.caPem]);
@@ -103,7 +109,7 @@ export async function startWorld(): Promise<World> {
     gateway,
     agent: () => agent,
     alerts,
-    read(over = "relay") {
+    read(over = "relay", table = "dbo.Orders") {
       let rows = 0;
       const consumer: Consumer = {
         schema: async () => undefined,
@@ -118,7 +124,7 @@ export async function startWorld(): Promise<World> {
         caller: "pull:orders",
         pull: "orders",
         requestId: randomBytes(16).toString("hex"),
-        operation: { op: "sql.table", table: "dbo.Orders", columns: "*", watermark: "none" },
+        operation: { op: "sql.table", table, columns: "*", watermark: "none" },
         limits: DEFAULT_LIMITS,
       };
       const outcome = ways[over](request, consumer, new AbortController().signal);
