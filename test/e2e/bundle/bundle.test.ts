@@ -1,0 +1,104 @@
+/** The bundles by themselves: what is in them, that nothing else is needed to run them, and that a second build is the same. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { AGENT_MAIN, buildAgent, EXECUTOR_MAIN } from "../../build/agent.ts";
+import type { Bundle } from "../../build/bundle.ts";
+import { buildCloud } from "../../build/cloud.ts";
+import { withoutCache } from "../../build/hyco.ts";
+import { indexApp } from "../../build/index-app.ts";
+import { SOURCES } from "../../stack/program.ts";
+
+// Outside the repository: no node_modules lies there, nor in any folder above.
+const folder = mkdtempSync(join(tmpdir(), "sallyport-bundle-"));
+let agent: Bundle;
+let cloud: Bundle;
+before(async () => {
+  [agent, cloud] = await Promise.all([buildAgent(join(folder, "agent")), buildCloud(join(folder, "cloud"))]);
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const run = (...args: string[]) =>
+  spawnSync(process.execPath, args, { cwd: folder, env: {}, encoding: "utf8", timeout: 60_000 });
+
+const digests = (bundle: string) =>
+  readdirSync(bundle).map((name) => [
+    name,
+    createHash("sha256")
+      .update(readFileSync(join(bundle, name)))
+      .digest("hex"),
+  ]);
+
+test("a second build elsewhere gives the same bytes, and none names this machine's folders", async () => {
+  const again = join(folder, "again");
+  await Promise.all([buildAgent(join(again, "agent")), buildCloud(join(again, "cloud"))]);
+  for (const name of ["agent", "cloud"])
+    assert.deepEqual(digests(join(again, name)), digests(join(folder, name)), name);
+  const text = readdirSync(agent.folder).map((name) => readFileSync(join(agent.folder, name), "latin1"));
+  assert.ok(!text.some((each) => each.includes(SOURCES.app) || each.includes(folder)));
+});
+
+test("the agent holds fewer than 60 packages, none of Azure's, in less than 2 MB", () => {
+  assert.ok(agent.packages.length > 10 && agent.packages.length < 60, agent.packages.join(" "));
+  assert.deepEqual(
+    agent.packages.filter((name) => name.startsWith("@azure/")),
+    [],
+  );
+  assert.equal(agent.packages.filter((name) => name.startsWith("tedious@")).length, 1);
+  assert.ok(agent.javascriptBytes < 2e6, `${agent.javascriptBytes}`);
+});
+
+test("the supervisor and the command line reach no file with the SQL driver; the executor does", () => {
+  const driver = (name: string) => readFileSync(join(agent.folder, name), "utf8").includes("sendLogin7Packet");
+  assert.deepEqual([...reached(AGENT_MAIN)].filter(driver), []);
+  assert.ok([...reached(EXECUTOR_MAIN)].some(driver));
+});
+
+/** The files that one loads, now or later, and those that these load. */
+function reached(entry: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(entry)) return seen;
+  seen.add(entry);
+  const text = readFileSync(join(agent.folder, entry), "utf8");
+  for (const [, name] of text.matchAll(/(?:from|import)\s*\(?"\.\/([\w-]+\.mjs)"/g)) reached(name!, seen);
+  return seen;
+}
+
+test("the agent's command line runs where nothing else is", () => {
+  const { status, stdout, stderr } = run(join(agent.folder, AGENT_MAIN), "version");
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^sallyport \d/);
+});
+
+test("help loads every verb there", () => {
+  const { status, stdout, stderr } = run(join(agent.folder, AGENT_MAIN), "--help");
+  assert.equal(status, 0, stderr);
+  for (const verb of ["enroll", "run", "status", "policy", "journal"])
+    assert.match(stdout, new RegExp(`^  ${verb}\\b`, "m"));
+});
+
+test("the function app registers what its sources do, with the same bindings and access levels", async () => {
+  const [bundled, source] = await Promise.all([indexApp(cloud.folder), indexApp(SOURCES.app)]);
+  assert.ok(source.functions.length > 10);
+  assert.deepEqual(bundled.functions, source.functions);
+  assert.deepEqual(
+    readdirSync(cloud.folder).filter((name) => name === "node_modules"),
+    [],
+  );
+});
+
+test("the function app's host settings are those of the sources", () => {
+  const read = (from: string) => JSON.parse(readFileSync(join(from, "host.json"), "utf8")) as unknown;
+  assert.deepEqual(read(cloud.folder), read(SOURCES.app));
+});
+
+test("a hyco-ws that finds its parts some other way is not bundled", () => {
+  assert.throws(() => withoutCache("const { Extensions } = require('ws');"), /some other way/);
+  assert.equal(
+    withoutCache("var wsc = require.cache[require.resolve('ws')]\r\nconst E = wsc.require('./lib/Extensions');"),
+    "\nconst E = require('ws/lib/Extensions');",
+  );
+});
