@@ -82,6 +82,8 @@ describe("what one file keeps to itself", () => {
       "agent/src/cli/run.ts",
       "agent/src/config.ts",
       "agent/src/supervisor/executors.ts",
+      // What `sallyportctl` is told: where the orchestrator is, and by which key.
+      "cloud/src/cli/settings.ts",
       // Hands it to readSettings, once.
       "cloud/src/compose.ts",
     ]);

@@ -4,7 +4,7 @@ import { getCACertificates } from "node:tls";
 import { problem } from "@sallyport/shared/schema/api.ts";
 import type { z } from "zod";
 import { ApiProblem, CliError, EXIT } from "./exit.ts";
-import type { Settings } from "./settings.ts";
+import { environment, type Settings } from "./settings.ts";
 
 /** Throws ApiProblem for a no of the orchestrator, CliError when there was no answer of its. Paths are below `/api/v1`. */
 export interface Api {
@@ -25,7 +25,7 @@ export function connectApi({ origin, key, caPem }: Settings): Api {
     // The default ones hold those of NODE_EXTRA_CA_CERTS.
     ...(caPem === undefined ? {} : { ca: [...getCACertificates("default"), caPem] }),
     // HTTPS_PROXY and NO_PROXY, as other tools read them.
-    proxyEnv: process.env,
+    proxyEnv: environment,
   });
   async function call<T extends z.ZodType>(
     method: string,

@@ -5,6 +5,7 @@ import { EXIT } from "./exit.ts";
 import { fail } from "./print.ts";
 import { createProgram } from "./program.ts";
 import { refuseSecrets } from "./secret.ts";
+import { environment } from "./settings.ts";
 
 // Whoever reads us may stop reading, as `head` does.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -14,7 +15,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 const args = process.argv.slice(2);
 try {
-  refuseSecrets(args, process.env.SALLYPORT_API_KEY);
+  refuseSecrets(args, environment.SALLYPORT_API_KEY);
   await createProgram().parseAsync();
 } catch (error) {
   // Help and the like exit 0; every other word of the parser is about usage, and it has said it already.

@@ -1,5 +1,6 @@
 /** How verbs answer: text for people, or with `--json` one object for programs; errors with code, advice and next step. */
 import { ApiProblem, CliError, exitCodeOf, nextStep } from "./exit.ts";
+import { environment } from "./settings.ts";
 
 export interface Output {
   readonly json: boolean;
@@ -25,7 +26,7 @@ const COLOURS: Readonly<Record<string, number>> = {
 export function createOutput(
   json: boolean,
   out: NodeJS.WriteStream = process.stdout,
-  noColor: string | undefined = process.env.NO_COLOR,
+  noColor: string | undefined = environment.NO_COLOR,
 ): Output {
   const colours = out.isTTY && !noColor;
   return {

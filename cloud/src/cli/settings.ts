@@ -23,15 +23,18 @@ export interface Settings {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** The one reader of this command line's environment. */
+export const environment: Environment = process.env;
+
 /** @throws CliError with exit code 78 for what is missing or wrong */
-export function readSettings(options: CommonOptions, environment: Environment): Settings {
+export function readSettings(options: CommonOptions): Settings {
   const origin = originOf(options.url ?? environment.SALLYPORT_URL);
   const key = keyOf(options.keyFile ?? environment.SALLYPORT_KEY_FILE, environment.SALLYPORT_API_KEY);
   return { origin, key, caPem: options.ca === undefined ? undefined : readCa(options.ca) };
 }
 
 /** @throws CliError with exit code 64 */
-export function readTenant(options: CommonOptions, environment: Environment): string {
+export function readTenant(options: CommonOptions): string {
   const tenant = options.tenant ?? environment.SALLYPORT_TENANT;
   if (tenant === undefined || tenant === "") {
     throw new CliError(EXIT.usage, "No tenant is given.", "Add --tenant ID, or set SALLYPORT_TENANT.");

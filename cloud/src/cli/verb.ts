@@ -39,8 +39,8 @@ export function does<T extends CommonOptions>(
     const json = options.json === true;
     let api: Api | undefined;
     try {
-      const tenant = () => readTenant(options, process.env);
-      api = connectApi(readSettings(options, process.env));
+      const tenant = () => readTenant(options);
+      api = connectApi(readSettings(options));
       const call = { ...createOutput(json), api, tenant, tenantPath: () => `/tenants/${tenant()}` };
       await work(call, options, ...(command.processedArgs as string[]));
     } catch (error) {
