@@ -44,21 +44,25 @@ export async function suffer(lane: Lane, kills: readonly DrawnKill[], seed: numb
   const random = seeded(seed);
   const run = () => runOnce(lane, { slow: random.next() < SLOW_SHARE, rows: 20 + random.below(MOST_ROWS) });
   for (const burst of burstsOf(kills)) {
-    let left = burst.length;
-    const striking = (async () => {
-      for (const kill of burst) {
-        await setKill(lane, kill);
-        left -= 1;
-        onKill();
-        if (kill.victim === "host") await lane.host.up();
-      }
-    })();
+    let over = false;
+    const striking = strike(lane, burst, onKill).finally(() => {
+      over = true;
+    });
+    striking.catch(() => undefined); // reported below
     try {
-      await run();
-      while (left > 0) await run();
+      do await run();
+      while (!over);
       await striking;
     } finally {
       lane.host.gate.clear();
     }
+  }
+}
+
+async function strike(lane: Lane, kills: readonly DrawnKill[], onKill: () => void): Promise<void> {
+  for (const kill of kills) {
+    await setKill(lane, kill);
+    onKill();
+    if (kill.victim === "host") await lane.host.up();
   }
 }

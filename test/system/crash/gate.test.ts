@@ -49,3 +49,10 @@ test("a trap that is cleared strikes nobody", async () => {
   assert.equal(gate.isSet, false);
   assert.equal(await gate.before(claim), "go");
 });
+
+test("a trap that fails tells whoever has set it, and its request goes nowhere", async () => {
+  const gate = createGate();
+  const set = gate.set({ when: "before", matches: () => true, spring: () => Promise.reject(new Error("no process")) });
+  assert.equal(await gate.before(claim), "drop");
+  await assert.rejects(set, /no process/);
+});

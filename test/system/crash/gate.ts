@@ -20,7 +20,7 @@ export interface Gate {
   before(seen: Seen): Promise<Fate>;
   /** Also when no reply came, because a connection broke. */
   after(seen: Seen): Promise<"go" | "drop">;
-  /** Sets a trap in place of the last one. Resolves when it was sprung, with what sprung it. */
+  /** Sets a trap in place of the last one. Resolves when it was sprung, with what sprung it; rejects as `spring` does. */
   set(trap: Trap): Promise<Seen>;
   clear(): void;
   /** Whether a trap waits for its request. */
@@ -43,9 +43,13 @@ export function createGate(): Gate {
 
   async function spring({ trap, sprung }: Set, seen: Seen): Promise<"go" | "drop"> {
     try {
-      return await trap.spring(seen);
-    } finally {
+      const fate = await trap.spring(seen);
       sprung.resolve(seen);
+      return fate;
+    } catch (thrown) {
+      // It concerns whoever has set the trap, not the proxy.
+      sprung.reject(thrown);
+      return "drop";
     }
   }
 
@@ -69,6 +73,7 @@ export function createGate(): Gate {
     },
     set(trap) {
       const sprung = Promise.withResolvers<Seen>();
+      sprung.promise.catch(() => undefined); // reported where it is awaited
       current = { trap, sprung, nth: 0 };
       return sprung.promise;
     },

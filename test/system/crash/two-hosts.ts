@@ -4,8 +4,6 @@
  */
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Stored } from "@sallyport/cloud/src/store/record.ts";
-import type { Run } from "@sallyport/cloud/src/store/runs.ts";
 import { until } from "../processes.ts";
 import type { Check } from "../suite.ts";
 import { quiet, runOnce, STUCK_MS } from "./drive.ts";
@@ -79,60 +77,108 @@ export async function checkPair(check: Check, pair: Pair): Promise<void> {
       }
     });
     let over = false;
-    const done = Promise.all(killing).then(() => {
+    const done = Promise.all(killing).finally(() => {
       over = true;
     });
-    while (!over) await runOnce(lane);
+    done.catch(() => undefined); // reported below
+    do await runOnce(lane);
+    while (!over);
     await done;
   });
+  const zombies: Zombie[] = [];
   for (const each of PAUSES) {
     const { step, nth, until: goal } = each;
-    await check(`a host held still at its ${nth === 2 ? "second " : ""}${step} until its run is ${goal}`, () =>
-      holdStill(pair, each),
-    );
+    await check(`a host held still at its ${nth === 2 ? "second " : ""}${step} until its run is ${goal}`, async () => {
+      zombies.push(await holdStill(pair, each));
+    });
   }
+  await check("none of the hosts that were held still has written to its run since", () => {
+    for (const zombie of zombies) assertSilent(zombie);
+  });
 }
 
-async function holdStill({ lane, hosts }: Pair, { step, nth = 1, slow = false, until: goal, refused }: Pause) {
+async function holdStill(
+  { lane, hosts }: Pair,
+  { step, nth = 1, slow = false, until: goal, refused }: Pause,
+): Promise<Zombie> {
   await Promise.all(hosts.map(({ host }) => host.up()));
   await quiet(lane);
   let caught = false;
   const held = hosts.map(async ({ host, replies }) => {
-    let stopped: { id: string; run: Stored<Run>; slices: number } | undefined;
+    let stopped: Stopped | undefined;
     let repliesBefore = 0;
     const spring = async (seen: Seen) => {
       // Whoever of the two comes first is the one.
       caught = true;
       for (const other of hosts) if (other.host !== host) other.host.gate.clear();
       host.signal("SIGSTOP");
-      const id = seen.run ?? (await lane.store.runs.cursor(lane.key))?.value.activeRun ?? "";
-      const run = await lane.store.runs.run(lane.key, id);
-      assert.ok(run, `a run at ${seen.step}`);
-      stopped = { id, run, slices: (await lane.store.runs.slices(lane.key, id)).length };
-      await takenOver(lane, id, run.value.fence, goal);
-      repliesBefore = replies.length;
-      host.signal("SIGCONT");
+      try {
+        stopped = await whileStopped(lane, seen, goal);
+      } finally {
+        repliesBefore = replies.length;
+        host.signal("SIGCONT");
+      }
       return "go" as const;
     };
     const seen = await host.gate.set({ when: "before", matches: createMatcher(step, nth), spring });
     return { seen, replies, stopped: stopped!, repliesBefore };
   });
+  for (const each of held) each.catch(() => undefined); // reported below
   await runOnce(lane, { slow });
   for (const { host } of hosts) host.gate.clear();
   if (!caught) assert.fail("no run came to that step");
   const { seen, replies, stopped, repliesBefore } = await Promise.race(held);
 
-  const fence = String(stopped.run.value.fence);
-  const written = replies.slice(repliesBefore).filter((reply) => reply.seen.run === stopped.id);
-  const accepted = written.filter((reply) => reply.seen.fence === fence && reply.status < 300);
-  assert.deepEqual(accepted, [], "the host that was held still has written to its run");
+  const zombie: Zombie = {
+    run: stopped.id,
+    fence: String(stopped.fence),
+    before: replies.slice(0, repliesBefore),
+    replies,
+  };
+  assert.ok(acceptedOf(zombie, zombie.before).length > 0, "its claim was not seen");
   if (refused) {
-    const own = await until("its own write is answered", () => written.find((reply) => reply.seen === seen));
+    const own = await until("its own write is answered", () => replies.find((reply) => reply.seen === seen));
     assert.equal(own.status, 412);
   }
+  assertSilent(zombie);
   const slices = await lane.store.runs.slices(lane.key, stopped.id);
-  const old = slices.filter(({ value }) => value.fence === stopped.run.value.fence);
+  const old = slices.filter(({ value }) => value.fence === stopped.fence);
   assert.ok(old.length <= stopped.slices, "a slice of the host that was held still counts");
+  return zombie;
+}
+
+/** A host that was held still, and what was answered to it before that and ever. */
+interface Zombie {
+  readonly run: string;
+  readonly fence: string;
+  readonly before: readonly Reply[];
+  readonly replies: readonly Reply[];
+}
+
+const acceptedOf = ({ run, fence }: Zombie, replies: readonly Reply[]): Reply[] =>
+  replies.filter(({ seen, status }) => seen.run === run && seen.fence === fence && status < 300);
+
+/** Nothing that it sent to its run afterwards was taken. */
+const assertSilent = (zombie: Zombie): void =>
+  assert.deepEqual(acceptedOf(zombie, zombie.replies.slice(zombie.before.length)), []);
+
+/** The run as it was when its holder was stopped. */
+interface Stopped {
+  readonly id: string;
+  readonly fence: number;
+  readonly slices: number;
+}
+
+/** Resolves when the other host has got as far as it should. */
+async function whileStopped(lane: Lane, seen: Seen, goal: Pause["until"]): Promise<Stopped> {
+  const { store, key } = lane;
+  const id = seen.run ?? (await store.runs.cursor(key))?.value.activeRun ?? "";
+  const run = await store.runs.run(key, id);
+  assert.ok(run, `a run at ${seen.step}`);
+  const { fence } = run.value;
+  const slices = (await store.runs.slices(key, id)).length;
+  await takenOver(lane, id, fence, goal);
+  return { id, fence, slices };
 }
 
 async function takenOver(lane: Lane, id: string, fence: number, goal: Pause["until"]): Promise<void> {
