@@ -9,6 +9,7 @@ import { type Stack, startStack, TENANT } from "../stack/start.ts";
 import { badCalls } from "./bad-input/calls.ts";
 import { type Door, makeDoor } from "./bad-input/door.ts";
 import { badEnrolments } from "./bad-input/enrolment.ts";
+import { badKeys } from "./bad-input/routes.ts";
 import { CLAIMS, fillTraps, trapPolicy } from "./bad-input/sample.ts";
 import { badSources } from "./bad-input/sources.ts";
 
@@ -46,6 +47,7 @@ describe("bad input", { timeout: 300_000 }, () => {
 
   describe("an enrolment code", () => badEnrolments(() => stack));
   describe("a call", () => badCalls(() => stack));
+  describe("keys", () => badKeys(() => stack));
   describe("a source", () =>
     badSources(
       () => stack,

@@ -61,6 +61,9 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const stopTimers = new AbortController();
   for (const { fn, schedule } of timers) void runTimer(fn, schedule, invoker, stopTimers.signal);
   front.serve({ router, functions, invoker, keys: options.keys });
+  // In the real host's words (azure-functions-host, WebScriptHostHttpRoutesManager).
+  for (const { name, route, methods } of http)
+    writeLog("information", "Host", `Mapped function route '${route}' [${methods.join(",")}] to '${name}'`);
 
   return {
     url: front.url,

@@ -223,7 +223,8 @@ export const STORAGE_CASES: readonly FaultCase[] = [
     },
     end: "published",
     says: "storage.failed",
-    sessions: ["request.cancelled", "ok"],
+    // The agent may have sent its last frame before a block was refused.
+    sessions: [["ok", "protocol.truncated", "request.cancelled"], "ok"],
   },
   {
     name: "tables do not answer in the middle of a run",
