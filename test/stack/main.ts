@@ -82,7 +82,9 @@ async function realSource(server: RealAddress): Promise<Source> {
 
 /** What `sallyportctl` needs to know, to be copied as one line; the key is in a file that only this account reads. */
 function commandLine({ origin, folder: where }: StackOn): string {
-  const inFolder = (name: string) => `'${relative(process.cwd(), join(where, name)).replaceAll("'", "'\\''")}'`;
+  const below = relative(process.cwd(), where);
+  const shown = below.startsWith("..") ? where : below;
+  const inFolder = (name: string) => `'${join(shown, name).replaceAll("'", "'\\''")}'`;
   const settings = [
     `SALLYPORT_URL=${origin}`,
     `SALLYPORT_TENANT=${TENANT}`,

@@ -7,6 +7,7 @@ import type { Suite } from "../suite.ts";
 
 const FILES: Readonly<Record<string, string>> = {
   "npm start can be left at any moment, and leaves nothing": "leaving.e2e.ts",
+  "npm start says how to look around, by a key that is on no screen": "look-around.e2e.ts",
   "npm start uses a real server in a schema of its own that goes again": "real-server.e2e.ts",
 };
 
