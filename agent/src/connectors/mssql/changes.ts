@@ -5,6 +5,7 @@
 import type { SqlChanges } from "@sallyport/shared/schema/operations.ts";
 import type { Grant, Outcome } from "../connector.ts";
 import { resolveTable } from "./catalog.ts";
+import { readCdc } from "./cdc.ts";
 import { readTracked } from "./change-tracking.ts";
 import { chooseColumns } from "./read-plan.ts";
 import type { Work } from "./slices.ts";
@@ -14,6 +15,7 @@ type TableGrant = Extract<Grant, { kind: "table" }>;
 /** @throws SallyportError. */
 export async function readChanges(work: Work, operation: SqlChanges, grant: TableGrant): Promise<Outcome> {
   const table = await resolveTable(work.session, operation.table, grant.named === true, work.signal);
+  if (operation.by === "cdc") return readCdc(work, table, operation, grant.columns);
   const columns = chooseColumns(table, operation, grant.columns);
   return readTracked(work, { table, columns, operation, allowed: grant.columns });
 }

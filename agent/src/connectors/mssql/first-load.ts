@@ -40,7 +40,7 @@ export async function loadFirst(work: Work, changes: ChangesRead, to: string): P
 
 /** Changes are folded by the key, so it has to be among what is read. @throws SallyportError `request.invalid`. */
 export function requireKeyRead({ table, columns }: Pick<ChangesRead, "table" | "columns">): void {
-  const missing = table.key.find((column) => !columns.includes(column));
+  const missing = table.key.find((part) => !columns.some(({ name }) => name === part.name));
   if (missing === undefined) return;
   throw new SallyportError("request.invalid", `Column ${missing.name} is of the key: ask for it too.`, {
     field: "operation.columns",

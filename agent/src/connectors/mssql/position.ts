@@ -9,11 +9,15 @@ import type { WireColumn } from "./wire.ts";
 const MAX_POSITION_LENGTH = 4096;
 const KEY_BYTES = 8192;
 
-/** After a row's key: a JSON array of its parts. After a rowversion: its 16 hex digits. */
-export type Position = { readonly key: readonly KeyValue[] } | { readonly rowversion: string };
+/** After a row's key: a JSON array of its parts. After a rowversion: its 16 hex digits. After an LSN: its 20. */
+export type Position =
+  | { readonly key: readonly KeyValue[] }
+  | { readonly rowversion: string }
+  | { readonly lsn: string };
 
 export function positionText(position: Position): string {
-  const text = "key" in position ? JSON.stringify(position.key) : position.rowversion;
+  const text =
+    "key" in position ? JSON.stringify(position.key) : "lsn" in position ? position.lsn : position.rowversion;
   if (text.length <= MAX_POSITION_LENGTH) return text;
   throw new SallyportError("limit.bytes", "A row's key is too long for a position.", { bytes: MAX_POSITION_LENGTH });
 }
@@ -21,6 +25,7 @@ export function positionText(position: Position): string {
 /** @throws SallyportError `request.invalid` for what `positionText` never gave. */
 export function parsePosition(text: string): Position {
   if (/^[0-9a-f]{16}$/.test(text)) return { rowversion: text };
+  if (/^[0-9a-f]{20}$/.test(text)) return { lsn: text };
   let value: unknown;
   try {
     value = JSON.parse(text);

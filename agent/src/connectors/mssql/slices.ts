@@ -71,7 +71,13 @@ export async function readSlices(reading: Reading, start: Position | undefined):
 
 /** A sink for each column of the read, in the order of its SELECT list. */
 export function sinksOf(
-  { read, batch, limits }: Pick<Reading, "read" | "batch" | "limits">,
+  {
+    read,
+    batch,
+    limits,
+  }: Pick<Reading, "batch" | "limits"> & {
+    readonly read: Pick<Read, "emitted" | "unseen" | "order">;
+  },
   wire: readonly WireColumn[],
   guard: Parameters<RowFlow["columns"]>[1],
 ): readonly ValueSink[] {

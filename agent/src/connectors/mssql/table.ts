@@ -46,7 +46,7 @@ export function checkPlan(stored: Plan | undefined, now: Plan): void {
 export function startOf(operation: Pick<SqlTable, "position">, read: Read): Position | undefined {
   if (operation.position === undefined) return undefined;
   const position = parsePosition(operation.position);
-  const fits = "rowversion" in position ? read.byRowversion : position.key.length === read.order.length;
+  const fits = "rowversion" in position || ("key" in position && position.key.length === read.order.length);
   if (read.order.length > 0 && fits && read.byRowversion === "rowversion" in position) return position;
   throw new SallyportError("request.plan_changed", "The position does not fit the way this table is read now.");
 }

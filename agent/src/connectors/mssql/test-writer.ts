@@ -22,6 +22,8 @@ export const act: fc.Arbitrary<Act> = fc.oneof(
 );
 
 export type Rows = ReadonlyMap<number, number>;
+/** What a statement did to a row, as CDC tells it: another key is a delete and an insert. */
+export type Change = readonly [op: "insert" | "before" | "update" | "delete", id: number, n: number];
 
 export interface Writer {
   /** What is committed. */
@@ -32,27 +34,45 @@ export interface Writer {
   settle(): Promise<void>;
 }
 
-/** @param onCommit told of the table's rows after each commit. */
-export function createWriter(server: TestServer, table: string, onCommit: (rows: Rows) => Promise<void>): Writer {
+/** @param onCommit told of the table's rows after each commit, and of what it changed, in order. */
+export function createWriter(
+  server: TestServer,
+  table: string,
+  onCommit: (rows: Rows, changes: readonly Change[]) => Promise<void>,
+): Writer {
   let committed = new Map<number, number>();
+  let changes: Change[] = [];
   /** The rows as the open transaction sees them. */
   let open: Map<number, number> | undefined;
 
-  const change = async (sql: string, edit: (rows: Map<number, number>) => void): Promise<void> => {
+  const told = async (): Promise<void> => {
+    const done = changes;
+    changes = [];
+    await onCommit(committed, done);
+  };
+  const change = async (sql: string, ...did: Change[]): Promise<void> => {
     await server.writer.run(sql);
-    if (open !== undefined) return edit(open);
-    committed = new Map(committed);
-    edit(committed);
-    await onCommit(committed);
+    const rows = open ?? new Map(committed);
+    for (const [op, id, n] of did) {
+      if (op === "delete" || op === "before") rows.delete(id);
+      else rows.set(id, n);
+    }
+    changes.push(...did);
+    if (open !== undefined) return;
+    committed = rows;
+    await told();
   };
   const end = async (how: "commit" | "rollback"): Promise<void> => {
     if (open === undefined) return;
     await server.writer.run(how);
     const after = open;
     open = undefined;
-    if (how === "rollback") return;
+    if (how === "rollback") {
+      changes = [];
+      return;
+    }
     committed = after;
-    await onCommit(committed);
+    await told();
   };
   const apply = async (what: Act): Promise<void> => {
     const rows = open ?? committed;
@@ -67,22 +87,23 @@ export function createWriter(server: TestServer, table: string, onCommit: (rows:
         return end(what.do);
       case "insert":
         if (rows.has(what.id)) return;
-        return change(`INSERT INTO ${table} (Id, N) VALUES (${what.id}, ${what.n})`, (edit) =>
-          edit.set(what.id, what.n),
-        );
-      case "update":
-        if (!rows.has(what.id)) return;
-        return change(`UPDATE ${table} SET N = ${what.n} WHERE Id = ${what.id}`, (edit) => edit.set(what.id, what.n));
-      case "delete":
-        if (!rows.has(what.id)) return;
-        return change(`DELETE FROM ${table} WHERE Id = ${what.id}`, (edit) => edit.delete(what.id));
+        return change(`INSERT INTO ${table} (Id, N) VALUES (${what.id}, ${what.n})`, ["insert", what.id, what.n]);
+      case "update": {
+        const before = rows.get(what.id);
+        if (before === undefined) return;
+        const sql = `UPDATE ${table} SET N = ${what.n} WHERE Id = ${what.id}`;
+        return change(sql, ["before", what.id, before], ["update", what.id, what.n]);
+      }
+      case "delete": {
+        const before = rows.get(what.id);
+        if (before === undefined) return;
+        return change(`DELETE FROM ${table} WHERE Id = ${what.id}`, ["delete", what.id, before]);
+      }
       case "rekey": {
         const n = rows.get(what.id);
         if (n === undefined || rows.has(what.to)) return;
-        return change(`UPDATE ${table} SET Id = ${what.to} WHERE Id = ${what.id}`, (edit) => {
-          edit.delete(what.id);
-          edit.set(what.to, n);
-        });
+        const sql = `UPDATE ${table} SET Id = ${what.to} WHERE Id = ${what.id}`;
+        return change(sql, ["delete", what.id, n], ["insert", what.to, n]);
       }
       default:
         what satisfies never;

@@ -38,7 +38,7 @@ export function capture(sqlite: DatabaseSync, source: Table, changes: Table, col
   const names = columns.map(({ name }) => quoteName(name));
   const head = ["__$start_lsn", "__$seqval", "__$operation", "__$command_id"].map(quoteName);
   const row = (operation: number, of: "old" | "new"): string =>
-    `INSERT INTO ${changes.sqlite} (${[...head, ...names].join(", ")}) SELECT ${lsn("last + 1")}, ${lsn("command")}, ${operation}, command, ${names.map((name) => `${of}.${name}`).join(", ")} FROM "#lsn";`;
+    `INSERT INTO ${changes.sqlite} (${[...head, ...names].join(", ")}) SELECT ${lsn("last + 1")}, ${lsn("command")}, ${operation}, command, ${columns.map((column) => kept(column, of)).join(", ")} FROM "#lsn";`;
   const step = 'UPDATE "#lsn" SET pending = 1, command = command + 1;';
   const keys = primaryKey(source)?.columns ?? [];
   const moved = keys.map(({ name }) => `old.${quoteName(name)} IS NOT new.${quoteName(name)}`).join(" OR ") || "0";
@@ -51,6 +51,12 @@ export function capture(sqlite: DatabaseSync, source: Table, changes: Table, col
   trigger("updated", "UPDATE", `WHEN NOT (${moved})`, step + row(3, "old") + row(4, "new"));
   // Another key is another row.
   trigger("moved", "UPDATE", `WHEN ${moved}`, step + row(1, "old") + row(2, "new"));
+}
+
+// A rowversion is an integer in SQLite, and a binary(8) in a change table.
+function kept({ name, type }: Column, of: "old" | "new"): string {
+  const value = `${of}.${quoteName(name)}`;
+  return type.name === "rowversion" ? `unhex(printf('%016X', ${value}))` : value;
 }
 
 const triggerName = (kind: string, { objectId }: Table): string => quoteName(`#capture.${kind}.${objectId}`);

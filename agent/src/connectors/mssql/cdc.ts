@@ -1,0 +1,116 @@
+/**
+ * Changes by Change Data Capture: every committed change in the order of commits, deletes and intermediate versions
+ * included, from the change table of a capture instance. Slices end where a transaction does: never inside one LSN.
+ */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { sqlServerTypeText } from "@sallyport/shared/rows/types.ts";
+import type { Plan, SqlChanges } from "@sallyport/shared/schema/operations.ts";
+import { hasName, sameName } from "../../executor/names.ts";
+import type { Outcome } from "../connector.ts";
+import { arrowColumn, type CatalogColumn, type CatalogTable } from "./catalog.ts";
+import { type CaptureInstance, findInstance, keptMinutes, type Lsns, lsnsOf } from "./cdc-instance.ts";
+import { CDC_OPERATION, readCaptured } from "./cdc-rows.ts";
+import { type ChangeWatermark, lost, parseWatermark, retentionWarning, watermarkText } from "./change-watermark.ts";
+import { loadFirst, requireKeyRead } from "./first-load.ts";
+import { lsnAfter, lsnBefore } from "./lsn.ts";
+import { operationColumn } from "./operation-column.ts";
+import { parsePosition } from "./position.ts";
+import { chooseColumns, requireAllowed } from "./read-plan.ts";
+import type { Work } from "./slices.ts";
+import { quoteName } from "./statement.ts";
+import { checkPlan } from "./table.ts";
+
+/** @throws SallyportError `sql.not_tracked`, `sql.permission`, `sql.watermark_lost`, `request.*`. */
+export async function readCdc(
+  work: Work,
+  table: CatalogTable,
+  operation: SqlChanges,
+  allowed: "*" | readonly string[],
+): Promise<Outcome> {
+  const { session, signal } = work;
+  const instance = await findInstance(session, table, operation.captureInstance, signal);
+  const columns = chooseColumns({ columns: instance.columns }, operation, allowed).map((column) => ({
+    ...column,
+    nullable: !hasName(
+      table.key.map(({ name }) => name),
+      column.name,
+    ),
+  }));
+  requireKeyRead({ table, columns });
+  requireAllowed(table.key, allowed);
+  const lsns = await lsnsOf(session, instance, signal);
+  if (operation.from === undefined) return firstRun(work, table, instance, columns, operation, allowed, lsns);
+  return nextRun(work, table, instance, columns, operation, lsns);
+}
+
+async function firstRun(
+  work: Work,
+  table: CatalogTable,
+  instance: CaptureInstance,
+  columns: readonly CatalogColumn[],
+  operation: SqlChanges,
+  allowed: "*" | readonly string[],
+  { least, most, at }: Lsns,
+): Promise<Outcome> {
+  const version = most ?? lsnBefore(least);
+  const now = watermarkText("cdc", { objectId: instance.objectId, version, at });
+  const planned = operation.plan?.to ?? operation.to ?? now;
+  return loadFirst(
+    work,
+    { table, columns: columns.map((column) => fromTable(table, column)), operation, allowed },
+    planned,
+  );
+}
+
+/** The table's own column, in the type in which its changes are kept: so every run has one schema. */
+function fromTable(table: CatalogTable, kept: CatalogColumn): CatalogColumn {
+  const own = table.columns.find(({ name }) => sameName(name, kept.name));
+  if (own === undefined) {
+    throw new SallyportError("sql.not_found", `The table has no column ${kept.name} any more.`, { column: kept.name });
+  }
+  const type = sqlServerTypeText(kept.declared);
+  if (sqlServerTypeText(own.declared) !== type)
+    return { ...kept, expression: `CAST(${quoteName(own.name)} AS ${type})` };
+  // The very object that the key has, where it is of the key.
+  return table.key.includes(own) || own.nullable ? own : { ...own, nullable: true };
+}
+
+async function nextRun(
+  work: Work,
+  table: CatalogTable,
+  instance: CaptureInstance,
+  columns: readonly CatalogColumn[],
+  operation: SqlChanges,
+  lsns: Lsns,
+): Promise<Outcome> {
+  const { session, signal, output } = work;
+  const from = parseWatermark("cdc", operation.from ?? "");
+  refuseLost(from, instance, lsns);
+  const given = operation.plan?.to ?? operation.to;
+  const version = lsns.most === undefined || lsns.most < from.version ? from.version : lsns.most;
+  const to = given ?? watermarkText("cdc", { objectId: instance.objectId, version, at: lsns.at });
+  const bound = parseWatermark("cdc", to).version;
+  const plan: Plan = { to, key: table.key.map(({ name }) => name), isolation: "readCommitted", consistency: "exact" };
+  checkPlan(operation.plan, plan);
+  const start = startOf(operation, from.version);
+  if (lsns.least > lsnAfter(start)) lost("the server has cleaned them up", { position: start, minimum: lsns.least });
+  const read = { instance, columns: [operationColumn(CDC_OPERATION), ...columns], after: start, to: bound };
+  const batch = await output.schema(read.columns.map(arrowColumn), plan);
+  const outcome = await readCaptured(work, read, batch);
+  const warnings = retentionWarning(from, lsns.at, await keptMinutes(session, signal));
+  return { ...outcome, warnings };
+}
+
+function startOf({ position }: SqlChanges, from: string): string {
+  if (position === undefined) return from;
+  const parsed = parsePosition(position);
+  if ("lsn" in parsed) return parsed.lsn;
+  throw new SallyportError("request.plan_changed", "The position does not fit the way these changes are read.");
+}
+
+function refuseLost(from: ChangeWatermark, { objectId, name }: CaptureInstance, { least, most }: Lsns): void {
+  const facts = { watermark: from.version, minimum: least, current: most ?? "none", instance: name };
+  if (from.objectId !== objectId) lost("the capture instance was made again", facts);
+  if (lsnAfter(from.version) < least) lost("the server has cleaned them up", facts);
+  if (most !== undefined && from.version > most) lost("the database was restored to an earlier state", facts);
+}
