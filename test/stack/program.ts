@@ -1,5 +1,5 @@
 /** What the stack runs: the TypeScript sources, or the bundles that are deployed. */
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { AGENT_DIST, AGENT_MAIN, buildAgent, EXECUTOR_MAIN } from "../build/agent.ts";
 import { buildCloud, CLOUD_DIST } from "../build/cloud.ts";
 import { isFresh } from "../build/fresh.ts";
@@ -39,6 +39,6 @@ export const bundledAt = (agent: string, app: string): Program => ({
   app,
 });
 
-/** What a test is about: the bundles where `SALLYPORT_TEST_BUNDLE=1`, as the system suite `bundle` has it. */
-export const programUnderTest = (): Promise<Program> =>
-  process.env.SALLYPORT_TEST_BUNDLE === "1" ? bundled() : Promise.resolve(SOURCES);
+/** What a command line is part of: the bundle in whose folder it lies, or the sources. */
+export const programOf = (sallyport: string): Program =>
+  basename(sallyport) === AGENT_MAIN ? bundledAt(dirname(sallyport), CLOUD_DIST) : SOURCES;

@@ -1,6 +1,7 @@
 /** `npm run test:system`: invariants that only the running system can show. See `--help`. */
 import { parseArgs } from "node:util";
 import { agents } from "./agents/suite.ts";
+import { bundle } from "./bundle/suite.ts";
 import { crash } from "./crash/suite.ts";
 import { faults } from "./faults/suite.ts";
 import { journal } from "./journal/suite.ts";
@@ -12,7 +13,19 @@ import { stack } from "./stack/suite.ts";
 import { runSuites, type Suite, type SuiteOptions } from "./suite.ts";
 import { tds } from "./tds/suite.ts";
 
-const SUITES: readonly Suite[] = [stack, secrets, network, faults, journal, tds, servicebus, agents, crash, soak];
+const SUITES: readonly Suite[] = [
+  stack,
+  bundle,
+  secrets,
+  network,
+  faults,
+  journal,
+  tds,
+  servicebus,
+  agents,
+  crash,
+  soak,
+];
 
 const HELP = `Checks invariants of the running system on this machine: the whole stack on loopback, looked at from outside through
 /proc and strace. Linux only; needs strace, prlimit, setpriv and FreeTDS (freetds-bin), and the right to trace its own processes.

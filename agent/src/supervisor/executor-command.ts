@@ -3,6 +3,13 @@ import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 import { EXECUTOR_MODULE, READABLE } from "../program.ts";
 
+/** What an executor is run from. */
+export interface ExecutorProgram {
+  readonly module: string;
+  /** Files and folders that it may read. */
+  readonly readable: readonly string[];
+}
+
 export interface ExecutorCommand {
   readonly execPath: string;
   readonly execArgv: readonly string[];
@@ -22,10 +29,14 @@ const YOUNG_MIB = 4;
  * `--permission`, and SIGUSR1 would open an inspector; both are off.
  * @param heapMegabytes bounds the JavaScript heap only; the supervisor watches the whole process.
  */
-export function executorCommand(heapMegabytes: number, platform: NodeJS.Platform = process.platform): ExecutorCommand {
+export function executorCommand(
+  heapMegabytes: number,
+  platform: NodeJS.Platform = process.platform,
+  { module, readable }: ExecutorProgram = { module: EXECUTOR_MODULE, readable: READABLE },
+): ExecutorCommand {
   const node = [
     "--permission",
-    ...READABLE.map((path) => `--allow-fs-read=${path}`),
+    ...readable.map((path) => `--allow-fs-read=${path}`),
     "--no-experimental-sqlite",
     "--disable-sigusr1",
     `--max-old-space-size=${heapMegabytes}`,
@@ -35,7 +46,7 @@ export function executorCommand(heapMegabytes: number, platform: NodeJS.Platform
     return {
       execPath: process.execPath,
       execArgv: node,
-      module: EXECUTOR_MODULE,
+      module,
       missing: ["prlimit and setpriv (Linux only)"],
     };
   }
@@ -52,7 +63,7 @@ export function executorCommand(heapMegabytes: number, platform: NodeJS.Platform
   return {
     execPath,
     execArgv,
-    module: EXECUTOR_MODULE,
+    module,
     missing: found.filter(({ path }) => path === undefined).map(({ tool }) => tool),
   };
 }

@@ -1,20 +1,23 @@
 /** The agent's processes as the system sees them: what confines executors, and what happens when one side is killed. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { executorCommand } from "@sallyport/agent/src/supervisor/executor-command.ts";
 import { createExecutorPool } from "@sallyport/agent/src/supervisor/executors.ts";
 import { FRAME, jsonBody } from "@sallyport/shared/protocol/frames.ts";
 import type { SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
+import { programOf } from "../../stack/program.ts";
+import { agentEntry } from "./entry.ts";
 import { dial, type Sender } from "./sender.ts";
 import { type RunningAgent, type Site, startSite } from "./site.ts";
 
-const EXECUTOR = fileURLToPath(new URL("../../../agent/src/executor/main.ts", import.meta.url));
+const program = programOf(agentEntry());
+const command = executorCommand(384, process.platform, { module: program.executor, readable: program.readable });
 const onLinux = process.platform === "linux";
 const silent = { warn: () => {}, error: () => {}, info: () => {} } as never;
 
@@ -107,13 +110,23 @@ test("an executor without the permission model exits 78 before anything else", a
     ["--permission", "--allow-fs-read=*", "--allow-fs-write=*"],
     ["--permission", "--allow-fs-read=*", "--allow-child-process"],
   ]) {
-    const child = spawn(process.execPath, [...flags, EXECUTOR], { stdio: ["ignore", "ignore", "ignore", "ipc"] });
+    const child = spawn(process.execPath, [...flags, program.executor], {
+      stdio: ["ignore", "ignore", "ignore", "ipc"],
+    });
     const said: unknown[] = [];
     child.on("message", (message) => said.push(message));
     const [code] = (await once(child, "exit")) as [number];
     assert.equal(code, 78, flags.join(" "));
     assert.deepEqual(said, []);
   }
+});
+
+test("an executor reads its program only, writes nothing and starts nothing", () => {
+  const asked = [program.executor, site.state, site.caFile, process.execPath, "/etc/passwd", "/proc/self/environ"];
+  const script = `const has = (...right) => process.permission.has(...right);
+    console.log(JSON.stringify([...${JSON.stringify(asked)}.map((path) => has("fs.read", path)), has("fs.write"), has("child"), has("worker"), has("addon")]))`;
+  const { stdout } = spawnSync(command.execPath, [...command.execArgv, "-e", script], { encoding: "utf8" });
+  assert.deepEqual(JSON.parse(stdout), [true, ...Array(9).fill(false)]);
 });
 
 test("executors have no environment of ours, no core dumps and no new privileges", {
@@ -173,14 +186,14 @@ test("a killed supervisor takes even a stopped executor with it; the next start 
 test("an executor that grows beyond its memory is killed for it, and the pool replaces it", {
   skip: !onLinux && "needs /proc",
 }, async () => {
-  const pool = createExecutorPool({ memoryBytes: 16 * 2 ** 20, warm: 1, log: silent });
+  const pool = createExecutorPool({ memoryBytes: 16 * 2 ** 20, warm: 1, log: silent, command });
   const executor = pool.take();
   assert.deepEqual(await executor.exited, { exitCode: null, killed: "memory" });
   await pool.close();
 });
 
 test("an executor that is told what is not of the list ends", async () => {
-  const pool = createExecutorPool({ memoryBytes: 512 * 2 ** 20, warm: 0, log: silent });
+  const pool = createExecutorPool({ memoryBytes: 512 * 2 ** 20, warm: 0, log: silent, command });
   const executor = pool.take();
   assert.equal(await executor.ready, true);
   executor.send({ say: "session" } as never);

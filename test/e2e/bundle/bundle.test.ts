@@ -1,11 +1,13 @@
 /** The bundles by themselves: what is in them, that nothing else is needed to run them, and that a second build is the same. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { executorCommand } from "@sallyport/agent/src/supervisor/executor-command.ts";
 import { AGENT_MAIN, buildAgent, EXECUTOR_MAIN } from "../../build/agent.ts";
 import type { Bundle } from "../../build/bundle.ts";
 import { buildCloud } from "../../build/cloud.ts";
@@ -71,6 +73,31 @@ test("the agent's command line runs where nothing else is", () => {
   const { status, stdout, stderr } = run(join(agent.folder, AGENT_MAIN), "version");
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^sallyport \d/);
+});
+
+test("an executor gives its right to read back once it has loaded the driver", {
+  skip: process.platform !== "linux" && "needs a pipe as the supervisor makes it",
+}, async () => {
+  const [module, probe] = [join(agent.folder, EXECUTOR_MAIN), join(agent.folder, "probe.mjs")];
+  // 99: what it could read before, it can no more.
+  writeFileSync(
+    probe,
+    `const { permission } = process;
+    const { drop } = permission;
+    permission.drop = (scope) => {
+      const before = permission.has("fs.read", import.meta.filename);
+      drop.call(permission, scope);
+      process.exit(before && !permission.has("fs.read", import.meta.filename) ? 99 : 98);
+    };`,
+  );
+  const { execPath, execArgv } = executorCommand(384, process.platform, { module, readable: [agent.folder] });
+  const child = spawn(execPath, [...execArgv, `--import=${probe}`, module], {
+    env: {},
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
+  });
+  const [code] = (await once(child, "exit")) as [number];
+  assert.equal(code, 99);
+  rmSync(probe);
 });
 
 test("help loads every verb there", () => {

@@ -1,0 +1,33 @@
+/** The agent's own end-to-end tests on the bundle that customers install, not on the sources. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { ROOT } from "../../build/root.ts";
+import { bundled } from "../../stack/program.ts";
+import type { Suite } from "../suite.ts";
+
+/** Everything that starts the agent as `SALLYPORT_AGENT_ENTRY` says: executors' rules, sessions, attacks, faults. */
+const FOLDER = "test/e2e/agent";
+
+export const bundle: Suite = {
+  name: "bundle",
+  about: "the agent's end-to-end tests on its bundle",
+  run: async (check) => {
+    const { sallyport } = await bundled();
+    const files = readdirSync(join(ROOT, FOLDER)).filter((name) => name.endsWith(".test.ts"));
+    for (const name of files.sort()) await check(name, () => runTests(join(FOLDER, name), sallyport));
+  },
+};
+
+/** @throws with the runner's own report when a test failed */
+async function runTests(file: string, sallyport: string): Promise<void> {
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", "--test", file], {
+    cwd: ROOT,
+    env: { ...process.env, SALLYPORT_AGENT_ENTRY: sallyport },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [report, [code]] = await Promise.all([text(child.stdout), once(child, "exit")]);
+  if (code !== 0) throw new Error(`${file} failed:\n${report}`);
+}
