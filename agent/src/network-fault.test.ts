@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { test } from "node:test";
 import { networkFault } from "./network-fault.ts";
 
@@ -24,3 +26,15 @@ for (const [name, error, code, why] of [
     assert.doesNotMatch(fault.why, /user|pw|evil|dXNl/);
   });
 }
+
+test("a port where nobody listens is network.unreachable, in the system's words", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  const refused = await once(connect(port, "127.0.0.1"), "connect").catch((thrown: unknown) => thrown);
+  const { code, why } = networkFault(refused);
+  assert.equal(code, "network.unreachable");
+  assert.match(why, /ECONNREFUSED/);
+});

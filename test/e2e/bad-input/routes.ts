@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, it } from "node:test";
+import { ERRORS } from "@sallyport/shared/protocol/errors.ts";
 import { type Scope, scope } from "@sallyport/shared/schema/api.ts";
 import { call } from "../../stack/https.ts";
 import { CONNECTION, SITE, type Stack, TENANT } from "../../stack/start.ts";
@@ -120,10 +121,12 @@ export function badKeys(stack: () => Stack): void {
     }
   });
 
-  it("of nobody are not even looked at by routes that agents sign for", async () => {
+  it("open no route that agents sign for", async () => {
     for (const route of routes.filter(({ name }) => name.startsWith("agent-"))) {
       const { status, body } = await ask(route, keys.limited);
-      assert.ok(status === 400 || status === 401, `${route.name}: ${status} ${body}`);
+      const { code } = JSON.parse(body) as { code: string };
+      const refusal = route.name === "agent-enrol" ? "api.invalid" : "agent.unknown";
+      assert.deepEqual([status, code], [ERRORS[refusal].http, refusal], `${route.name}: ${body}`);
     }
   });
 }

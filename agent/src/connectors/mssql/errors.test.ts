@@ -5,7 +5,7 @@ import { connectError, serverError, statementError } from "./errors.ts";
 const message = (number: number, level = 16) => ({ number, state: 1, class: level, procName: "" });
 
 test("numbers become codes, and no text of the server's goes on", () => {
-  const codes = [18456, 18486, 18452, 4060, 208, 207, 102, 229, 1205, 1222, 3952, 596, 245, 8134].map(
+  const codes = [18456, 18486, 18452, 4060, 208, 207, 102, 229, 1205, 1222, 3952, 596, 245, 8134, 2627, 8115].map(
     (number) => serverError([message(number)])?.code,
   );
   assert.deepEqual(codes, [
@@ -21,8 +21,10 @@ test("numbers become codes, and no text of the server's goes on", () => {
     "sql.timeout",
     "sql.snapshot_unavailable",
     "connection.lost",
+    "sql.overflow",
     "sql.failed",
-    "sql.failed",
+    "sql.constraint",
+    "sql.overflow",
   ]);
   const quoting = { ...message(245), message: "Conversion failed when converting 'secret'", procName: "dbo.P" };
   const error = serverError([quoting]);
