@@ -52,7 +52,7 @@ describe("every error code is used", () => {
 
 describe("files stay readable", () => {
   /** One closed table that reads top-down, however long it gets. */
-  const TABLES = ["shared/src/protocol/errors.ts"];
+  const TABLES = ["shared/src/protocol/errors.ts", "test/emulators/tds/values/errors.ts"];
   it(`none but a table has more than ${MAX_LINES} lines`, () => {
     const code = sources.filter(({ path }) => !path.startsWith("test/vectors/") && !TABLES.includes(path));
     assert.deepEqual(longFiles(code), []);
