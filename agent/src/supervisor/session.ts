@@ -139,7 +139,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     requestedMs = clock.monotonicMs();
     killAfter(report.seconds * 1000 + GRACE_MS);
     if (refusal !== undefined) refuse(refusal);
-    else executor.send({ say: "go", ...(place === undefined ? {} : { bytes: place.bytes, rows: place.rows }) });
+    else executor.send({ say: "go", ...roomOf(place) });
   };
 
   const refuse = ({ code, message }: SallyportError): void => executor.send({ say: "refuse", code, message });
@@ -274,6 +274,12 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     stop: (code, message) => executor.send({ say: "stop", code, message }),
   };
 }
+
+/** What was reserved for a session. */
+const roomOf = (place: Place | undefined): { bytes?: number; rows?: number } => ({
+  ...(place === undefined ? {} : { bytes: place.bytes }),
+  ...(place?.rows === undefined ? {} : { rows: place.rows }),
+});
 
 function idsOf({ request, run, pull, connection }: RequestReport) {
   return {

@@ -173,10 +173,10 @@ describe("bodies", () => {
   });
 });
 
-it("only schema, batch, checkpoint and result cost credit", () => {
+it("only schema, batch, checkpoint, result and input cost credit", () => {
   const costly = Object.entries(FRAME).filter(([, type]) => costsCredit(type));
   assert.deepEqual(
     costly.map(([name]) => name),
-    ["schema", "batch", "checkpoint", "result"],
+    ["schema", "batch", "checkpoint", "result", "inputSchema", "inputBatch", "inputEnd"],
   );
 });

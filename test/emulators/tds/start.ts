@@ -7,6 +7,7 @@ import { type DirectResult, runDirectly } from "./direct.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import type { LogEntry } from "./log.ts";
 import { cleanUp } from "./sql/change-tracking.ts";
+import type { Procedure } from "./sql/own-procedures.ts";
 import type { Server } from "./sql/principals.ts";
 import { closeSession, openSession } from "./sql/sessions.ts";
 import type { Login, State } from "./sql/state.ts";
@@ -17,6 +18,7 @@ import type { Certificate } from "./wire/tls-in-tds.ts";
 export type { DirectResult } from "./direct.ts";
 export type { Fault, FaultOptions, Faults } from "./faults.ts";
 export type { LogEntry, LogEvent } from "./log.ts";
+export type { Procedure, ProcedureCall } from "./sql/own-procedures.ts";
 export type { Login } from "./sql/state.ts";
 
 export interface TdsOptions {
@@ -50,6 +52,8 @@ export interface Tds {
     commit(text: string): Promise<void>;
     rollback(): void;
   };
+  /** Makes a procedure, written in TypeScript, in every database; one of that name is replaced. */
+  procedure(procedure: Procedure): void;
   /** What retention does in time: Change Tracking forgets the changes up to that version. */
   cleanUpChanges(version: bigint, database?: string): void;
   /** Closes the listener and every connection, and removes what it made. */
@@ -74,7 +78,12 @@ export async function startTds(options: TdsOptions): Promise<Tds> {
   const sockets = new Set<Socket>();
   const serving = new Set<Promise<void>>();
   let spid = FIRST_SPID;
-  const server: Server = { stores, logins: options.logins.map((login) => ({ ...login })), sessions: new Set() };
+  const server: Server = {
+    stores,
+    logins: options.logins.map((login) => ({ ...login })),
+    sessions: new Set(),
+    procedures: new Map(),
+  };
   const gate = { server, defaultDatabase, nextSpid: () => spid++ };
   const listener = createServer((socket) => {
     if (faults.forConnection("refuse") !== null) {
@@ -136,6 +145,7 @@ export async function startTds(options: TdsOptions): Promise<Tds> {
         rollback: () => void store.activeVersions.delete(holder),
       };
     },
+    procedure: (procedure) => void server.procedures.set(procedure.name.toLowerCase(), procedure),
     cleanUpChanges(version, database = defaultDatabase) {
       const store = stores.get(database.toLowerCase());
       if (store === undefined) throw new RangeError(`no database ${database}`);

@@ -135,6 +135,13 @@ export interface KeyDefinition {
   readonly columns: readonly { readonly name: string; readonly descending: boolean }[];
 }
 
+/** FOREIGN KEY (columns) REFERENCES table (references). */
+export interface ForeignKeyDefinition {
+  readonly columns: readonly string[];
+  readonly table: readonly string[];
+  readonly references: readonly string[];
+}
+
 export interface Assignment {
   readonly column: readonly string[];
   readonly value: Expression;
@@ -172,6 +179,7 @@ export type StatementBody =
       readonly table: readonly string[];
       readonly columns: readonly ColumnDefinition[];
       readonly keys: readonly KeyDefinition[];
+      readonly foreignKeys?: readonly ForeignKeyDefinition[];
     }
   | { readonly is: "addKey"; readonly table: readonly string[]; readonly key: KeyDefinition }
   | {
@@ -260,6 +268,8 @@ export type StatementBody =
 
 export interface Call {
   readonly is: "execute";
+  /** The variable that takes the return value. */
+  readonly into?: string;
   readonly procedure: readonly string[];
   readonly args: readonly { readonly name: string | null; readonly value: Expression; readonly output: boolean }[];
 }

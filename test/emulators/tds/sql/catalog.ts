@@ -17,6 +17,13 @@ export interface Key {
   readonly columns: readonly { readonly name: string; readonly descending: boolean }[];
 }
 
+export interface ForeignKey {
+  readonly columns: readonly string[];
+  /** The quoted name in SQLite of the table that it points to. */
+  readonly sqlite: string;
+  readonly references: readonly string[];
+}
+
 export interface Table {
   readonly schema: string;
   readonly name: string;
@@ -25,6 +32,7 @@ export interface Table {
   readonly sqlite: string;
   readonly columns: readonly Column[];
   readonly keys: Key[];
+  readonly foreignKeys: readonly ForeignKey[];
   readonly view: { readonly query: Query; readonly columns: readonly string[] | null } | null;
 }
 

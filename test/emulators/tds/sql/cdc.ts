@@ -61,6 +61,13 @@ function kept({ name, type }: Column, of: "old" | "new"): string {
 
 const triggerName = (kind: string, { objectId }: Table): string => quoteName(`#capture.${kind}.${objectId}`);
 
+/** Which tables are captured, for `sys.tables`. */
+export function markCaptured(sqlite: DatabaseSync): void {
+  sqlite.exec(
+    'UPDATE "sys.tables" SET is_tracked_by_cdc = object_id IN (SELECT source_object_id FROM "cdc.change_tables")',
+  );
+}
+
 export function stopCapture(sqlite: DatabaseSync, changes: Table): void {
   for (const kind of ["inserted", "deleted", "updated", "moved"]) {
     sqlite.exec(`DROP TRIGGER ${triggerName(kind, changes)}`);

@@ -1,6 +1,6 @@
 /** What a DDL statement does to the catalog. SQLite is changed by the executor, with the same statement. */
 import { sqlError } from "../values/errors.ts";
-import type { ColumnDefinition, KeyDefinition, Statement } from "./ast.ts";
+import type { ColumnDefinition, ForeignKeyDefinition, KeyDefinition, Statement } from "./ast.ts";
 import {
   type Catalog,
   type Column,
@@ -20,12 +20,15 @@ export function applyToCatalog(catalog: Catalog, statement: Statement, database:
       catalog.schemas.set(statement.name.toLowerCase(), { name: statement.name, id: catalog.schemas.size + 1 });
       return;
     case "createTable":
-      addTable(catalog, tableOf(catalog, statement.table, statement.columns, statement.keys, database));
+      addTable(
+        catalog,
+        tableOf(catalog, statement.table, statement.columns, statement.keys, database, statement.foreignKeys),
+      );
       return;
     case "createView": {
       const base = placeOf(catalog, statement.view, database);
       const { query, columns } = statement;
-      addTable(catalog, { ...base, columns: [], keys: [], view: { query, columns } });
+      addTable(catalog, { ...base, columns: [], keys: [], foreignKeys: [], view: { query, columns } });
       return;
     }
     case "createIndex": {
@@ -99,8 +102,14 @@ export function tableOf(
   definitions: readonly ColumnDefinition[],
   keyDefinitions: readonly KeyDefinition[],
   database: string,
+  foreignDefinitions: readonly ForeignKeyDefinition[] = [],
 ): Table {
   const base = placeOf(catalog, parts, database);
+  const foreignKeys = foreignDefinitions.map(({ columns, table, references }) => ({
+    columns,
+    sqlite: findTable(catalog, table, database).sqlite,
+    references,
+  }));
   const keys = keyDefinitions.map((key) => keyOf(base.name, key));
   const primary = keys.find((key) => key.kind === "primary");
   const inKey = new Set(primary?.columns.map((column) => column.name.toLowerCase()));
@@ -113,7 +122,7 @@ export function tableOf(
     const never = inKey.has(lower) || identity !== null || type.name === "rowversion";
     return { name, type, identity, byDefault, nullable: never ? false : (definition.nullable ?? true) };
   });
-  const table: Table = { ...base, columns, keys, view: null };
+  const table: Table = { ...base, columns, keys, foreignKeys, view: null };
   for (const key of keys) for (const column of key.columns) requireColumn(table, column.name);
   return table;
 }

@@ -1,7 +1,7 @@
-/** Management views whose rows are what sessions do at this moment: open transactions. */
+/** Views whose rows are worked out when they are asked: open transactions, and how many rows tables have. */
 import { sqlError } from "../values/errors.ts";
 import { datetimeAt } from "../values/time.ts";
-import type { Table } from "./catalog.ts";
+import { primaryKey, type Table } from "./catalog.ts";
 import { isAdmin, mayInDatabase } from "./rights.ts";
 import type { State } from "./state.ts";
 
@@ -9,7 +9,8 @@ export const LIVE_TABLES = `
 CREATE TABLE sys.dm_tran_database_transactions (transaction_id bigint NOT NULL, database_id int NOT NULL,
   database_transaction_begin_time datetime NULL);
 CREATE TABLE sys.dm_tran_session_transactions (session_id int NOT NULL, transaction_id bigint NOT NULL,
-  is_user_transaction bit NOT NULL);`;
+  is_user_transaction bit NOT NULL);
+CREATE TABLE sys.partitions (object_id int NOT NULL, index_id int NOT NULL, partition_number int NOT NULL, rows bigint NULL);`;
 
 type Row = readonly (number | bigint | null)[];
 
@@ -21,6 +22,13 @@ const ROWS: Readonly<Record<string, (state: State) => Row[]>> = {
       id,
       transaction.writing ? datetimeAt(transaction.beganMs) : null,
     ]),
+  partitions: ({ store, sqlite }) =>
+    [...store.catalog.tables.values()]
+      .filter(({ schema, view }) => view === null && schema !== "sys")
+      .map((table) => {
+        const { n } = sqlite.prepare(`SELECT count(*) AS n FROM ${table.sqlite}`).get() as { n: number };
+        return [table.objectId, primaryKey(table) === undefined ? 0 : 1, 1, n];
+      }),
   dm_tran_session_transactions: (state) =>
     transactions(state).map(({ spid, transaction }) => [spid, transaction.descriptor, 1]),
 };
@@ -35,7 +43,7 @@ function transactions(state: State) {
 export function liveRows(state: State, table: Table): string | null {
   const rows = table.schema === "sys" ? ROWS[table.name] : undefined;
   if (rows === undefined) return null;
-  if (!isAdmin(state.login) && !mayInDatabase(state.login, "VIEW DATABASE STATE")) {
+  if (table.name.startsWith("dm_") && !isAdmin(state.login) && !mayInDatabase(state.login, "VIEW DATABASE STATE")) {
     throw sqlError(262, "VIEW DATABASE STATE", state.store.database);
   }
   const names = table.columns.map(({ name }) => name);

@@ -1,6 +1,6 @@
 /** CREATE, DROP and INSERT BULK. */
 import { sqlType } from "../values/type.ts";
-import type { ColumnDefinition, Expression, KeyDefinition, StatementBody } from "./ast.ts";
+import type { ColumnDefinition, Expression, ForeignKeyDefinition, KeyDefinition, StatementBody } from "./ast.ts";
 import {
   type Cursor,
   dataType,
@@ -53,15 +53,31 @@ function createTable(cursor: Cursor): StatementBody {
   const table = dottedName(cursor);
   const columns: ColumnDefinition[] = [];
   const keys: KeyDefinition[] = [];
+  const foreignKeys: ForeignKeyDefinition[] = [];
   expect(cursor, "(");
   do {
     if (isNext(cursor, ")")) break;
+    if (take(cursor, "FOREIGN", "KEY")) {
+      foreignKeys.push(
+        references(
+          cursor,
+          parenthesised(cursor, (inner) => list(inner, name)),
+        ),
+      );
+      continue;
+    }
     const key = tableKey(cursor);
     if (key !== null) keys.push(key);
-    else columns.push(columnDefinition(cursor, keys));
+    else columns.push(columnDefinition(cursor, keys, foreignKeys));
   } while (take(cursor, ","));
   expect(cursor, ")");
-  return { is: "createTable", table, columns, keys };
+  return { is: "createTable", table, columns, keys, foreignKeys };
+}
+
+function references(cursor: Cursor, columns: readonly string[]): ForeignKeyDefinition {
+  expect(cursor, "REFERENCES");
+  const table = dottedName(cursor);
+  return { columns, table, references: parenthesised(cursor, (inner) => list(inner, name)) };
 }
 
 /** A key of a table, where one is next. */
@@ -86,7 +102,11 @@ const keyColumns = (cursor: Cursor): { name: string; descending: boolean }[] =>
     }),
   );
 
-function columnDefinition(cursor: Cursor, keys: KeyDefinition[]): ColumnDefinition {
+function columnDefinition(
+  cursor: Cursor,
+  keys: KeyDefinition[],
+  foreignKeys: ForeignKeyDefinition[],
+): ColumnDefinition {
   const called = name(cursor);
   // `Version timestamp` may be written as `timestamp` alone.
   const bare = /^timestamp$/i.test(called) && (isNext(cursor, ",") || isNext(cursor, ")"));
@@ -95,9 +115,10 @@ function columnDefinition(cursor: Cursor, keys: KeyDefinition[]): ColumnDefiniti
   let identity: ColumnDefinition["identity"] = null;
   let byDefault: Expression | null = null;
   for (;;) {
-    if (take(cursor, "NOT", "NULL")) nullable = false;
-    else if (take(cursor, "NULL")) nullable = true;
+    const said = nullability(cursor);
+    if (said !== null) nullable = said;
     else if (take(cursor, "IDENTITY")) identity = identitySpan(cursor);
+    else if (isNext(cursor, "REFERENCES")) foreignKeys.push(references(cursor, [called]));
     else if (!["CONSTRAINT", "DEFAULT", "PRIMARY", "UNIQUE"].some((word) => isNext(cursor, word))) {
       return { name: called, type, nullable, identity, byDefault };
     } else {
@@ -106,6 +127,12 @@ function columnDefinition(cursor: Cursor, keys: KeyDefinition[]): ColumnDefiniti
       else keys.push(columnKey(cursor, called, constraint));
     }
   }
+}
+
+/** `NOT NULL` or `NULL`, if it is next. */
+function nullability(cursor: Cursor): boolean | null {
+  if (take(cursor, "NOT", "NULL")) return false;
+  return take(cursor, "NULL") ? true : null;
 }
 
 function columnKey(cursor: Cursor, column: string, constraint: string | null): KeyDefinition {
@@ -156,7 +183,8 @@ export function parseInsertBulk(cursor: Cursor): StatementBody {
   if (take(cursor, "WITH")) {
     parenthesised(cursor, (inner) =>
       list(inner, (option) => {
-        keepNulls ||= /^keep_nulls$/i.test(next(option).text);
+        const { text } = next(option);
+        keepNulls ||= /^keep_nulls$/i.test(text);
         if (isNext(option, "(")) keyColumns(option);
         else if (take(option, "=")) next(option);
       }),

@@ -195,11 +195,13 @@ function parseDeclare(cursor: Cursor): StatementBody {
 }
 
 function parseCall(cursor: Cursor): Call {
+  const into = peek(cursor).kind === "variable" && peek(cursor, 1).text === "=" ? next(cursor).text : undefined;
+  if (into !== undefined) next(cursor);
   const procedure = dottedName(cursor);
   const token = peek(cursor);
   const none = token.kind === "end" || token.text === ";" || (token.kind === "word" && !/^(N|NULL)$/i.test(token.text));
   const args = none ? [] : list(cursor, parseArgument);
-  return { is: "execute", procedure, args };
+  return { is: "execute", procedure, args, ...(into === undefined ? {} : { into }) };
 }
 
 function parseArgument(cursor: Cursor): Call["args"][number] {

@@ -1,6 +1,7 @@
 /** Logins of the server and users of its databases: CREATE and DROP of both, what they are granted, their roles. */
 import { sqlError } from "../values/errors.ts";
 import type { Statement } from "./ast.ts";
+import type { Procedure } from "./own-procedures.ts";
 import { changed, isAdmin, isServerAdmin, withRole } from "./rights.ts";
 import type { Login, State } from "./state.ts";
 import type { Store } from "./store.ts";
@@ -11,6 +12,8 @@ export interface Server {
   readonly stores: ReadonlyMap<string, Store>;
   readonly logins: Login[];
   readonly sessions: Set<State>;
+  /** Written in TypeScript, by lower-case `schema.name`, in every database. */
+  readonly procedures: Map<string, Procedure>;
 }
 
 const same = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();

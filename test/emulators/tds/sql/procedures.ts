@@ -1,63 +1,16 @@
-/** The stored procedures that clients call: sp_executesql and a few others. */
+/** The stored procedures that clients call: sp_executesql, a few others, and a test's own. */
 import { convert } from "../values/convert.ts";
 import { sqlError } from "../values/errors.ts";
-import { MAX, type SqlType, type SqlValue, sqlType } from "../values/type.ts";
+import { MAX, sqlType } from "../values/type.ts";
 import type { Call } from "./ast.ts";
-import { type Cursor, dataType, list, next, peek, syntaxError, take } from "./cursor.ts";
 import { describeFirstResultSet } from "./describe.ts";
-import { tokenize } from "./lexer.ts";
+import { findProcedure, ProcedureFailed, type RunText, runOwn, takeOutputs } from "./own-procedures.ts";
+import { type Argument, bindParameters, parseParameters, TABLE_STAND_IN } from "./parameters.ts";
 import { parseBatch } from "./parse.ts";
-import { parseQuery } from "./parse-query.ts";
 import { evaluate, type OnError, type Run } from "./run.ts";
 import { cdcProcedure } from "./run-cdc.ts";
+import { serverOf } from "./sessions.ts";
 import type { Variable } from "./state.ts";
-
-export interface Parameter {
-  readonly name: string;
-  readonly type: SqlType;
-  readonly output: boolean;
-}
-
-/** `@a int, @b nvarchar(10) OUTPUT`, as sp_executesql and sp_prepare declare parameters. */
-export function parseParameters(text: string): Parameter[] {
-  const cursor: Cursor = { text, tokens: tokenize(text), at: 0, query: parseQuery };
-  if (peek(cursor).kind === "end") return [];
-  const parameters = list(cursor, (inner): Parameter => {
-    const token = next(inner);
-    if (token.kind !== "variable") throw syntaxError(token);
-    take(inner, "AS");
-    const type = dataType(inner, 1);
-    const output = take(inner, "OUTPUT") || take(inner, "OUT");
-    return { name: token.text.toLowerCase(), type, output };
-  });
-  if (peek(cursor).kind !== "end") throw syntaxError(peek(cursor));
-  return parameters;
-}
-
-export interface Argument {
-  readonly name: string;
-  readonly type: SqlType | null;
-  readonly value: SqlValue;
-}
-
-/** Arguments by name or, unnamed, by place. Throws error 8178 for one that is missing, 8144 for one too many. */
-export function bindParameters(
-  declared: readonly Parameter[],
-  given: readonly Argument[],
-  text: string,
-): Map<string, Variable> {
-  if (given.length > declared.length) throw sqlError(8144, "sp_executesql");
-  const variables = new Map<string, Variable>();
-  declared.forEach((parameter, at) => {
-    const named = given.find((argument) => argument.name.toLowerCase() === parameter.name);
-    const argument = named ?? (given[at]?.name === "" ? given[at] : undefined);
-    if (argument === undefined && !parameter.output) throw sqlError(8178, text.slice(0, 100), parameter.name);
-    const value =
-      argument === undefined || argument.type === null ? null : convert(argument.value, argument.type, parameter.type);
-    variables.set(parameter.name, { type: parameter.type, value });
-  });
-  return variables;
-}
 
 /** Runs a batch with variables of its own; they are returned, for OUTPUT parameters. */
 export async function runWithParameters(
@@ -85,6 +38,8 @@ export async function runProcedure(
 ): Promise<void> {
   const name = (call.procedure.at(-1) ?? "").toLowerCase();
   const args = call.args.map((arg): Argument => {
+    const { table } = arg.value.is === "variable" ? (run.state.variables.get(arg.value.name.toLowerCase()) ?? {}) : {};
+    if (table !== undefined) return { name: arg.name ?? "", type: TABLE_STAND_IN, value: null, table };
     const { value, type } = evaluate(run.state, arg.value);
     return { name: arg.name ?? "", type, value };
   });
@@ -102,7 +57,16 @@ export async function runProcedure(
     default: {
       const cdc = cdcProcedure(name);
       if (cdc !== null) return cdc(run, args);
-      throw sqlError(2812, call.procedure.join("."));
+      const own = findProcedure(run.state, serverOf(run.state).procedures, call.procedure);
+      if (own === undefined) throw sqlError(2812, call.procedure.join("."));
+      const runText: RunText = (inner, batch, variables, tell) =>
+        runWithParameters(inner, batch, variables, runBatch, tell);
+      try {
+        takeOutputs(run.state, call, own, await runOwn(run, own, args, runText, onError));
+      } catch (error) {
+        if (!(error instanceof ProcedureFailed)) throw error;
+      }
+      return;
     }
   }
 }

@@ -5,7 +5,7 @@ import { requireTable } from "./bind-source.ts";
 import { type Column, quoteName, type Table } from "./catalog.ts";
 import { CDC_TABLES, capture, isCaptured, nextLsnSql, stopCapture, takeLsn } from "./cdc.ts";
 import { parseBatch } from "./parse.ts";
-import type { Argument } from "./procedures.ts";
+import type { Argument } from "./parameters.ts";
 import { isAdmin } from "./rights.ts";
 import type { Run } from "./run.ts";
 import { runDefinition, typeText } from "./run-define.ts";

@@ -96,7 +96,7 @@ export function createTable(state: State, statement: Statement & { is: "createTa
     : findInCatalog(state, statement.table) !== undefined;
   if (exists) throw sqlError(2714, name);
   const before = catalog.nextObjectId;
-  const table = tableOf(catalog, statement.table, statement.columns, statement.keys, database);
+  const table = tableOf(catalog, statement.table, statement.columns, statement.keys, database, statement.foreignKeys);
   const [identity] = table.columns.flatMap((column) => column.identity ?? []);
   if (identity !== undefined) state.store.identities.set(table.objectId, identity.seed);
   state.sqlite.exec(createTableSql(table));

@@ -1,6 +1,6 @@
 /** Functions that ask about the server, the database, the session or its rights. */
 import { sqlError } from "../values/errors.ts";
-import { type SqlType, type SqlValue, sqlType, TYPES } from "../values/type.ts";
+import { COLLATIONS, type SqlType, type SqlValue, sqlType, TYPES } from "../values/type.ts";
 import type { CallContext } from "./bind-call.ts";
 import { type Bound, computed, constant, converted, INT } from "./bound.ts";
 import { type Catalog, isTemporary, splitName, type Table, tableKey } from "./catalog.ts";
@@ -63,6 +63,14 @@ function property(name: string): SqlValue {
     default:
       return null;
   }
+}
+
+const CODE_PAGES: Readonly<Record<string, number>> = { "windows-1252": 1252, "utf-8": 65001 };
+
+function collationProperty(name: string, wanted: string): SqlValue {
+  const collation = COLLATIONS.find((known) => known.name.toLowerCase() === name.toLowerCase());
+  if (collation === undefined || wanted.toLowerCase() !== "codepage") return null;
+  return CODE_PAGES[collation.encoding] ?? null;
 }
 
 function permission(state: State, [securable, kind, wanted]: readonly SqlValue[]): SqlValue {
@@ -136,6 +144,7 @@ const server: Readonly<Record<string, readonly [SqlType, Body]>> = {
       state.store.databases.some((known) => known.toLowerCase() === text(name).toLowerCase()) ? 1 : 0,
   ],
   serverproperty: [NAME, (_state, [name]) => property(text(name))],
+  collationproperty: [INT, (_state, [name, wanted]) => collationProperty(text(name), text(wanted))],
   databasepropertyex: [
     NAME,
     (_state, [, name]) => {

@@ -7,6 +7,7 @@ const CONSTRAINT_UNIQUE = 2067;
 const CONSTRAINT_PRIMARY_KEY = 1555;
 const CONSTRAINT_NOT_NULL = 1299;
 const CONSTRAINT_ROWID = 2579;
+const CONSTRAINT_FOREIGN_KEY = 787;
 const BUSY_SNAPSHOT = 517;
 
 export function fromSqlite(error: unknown, state: State): unknown {
@@ -21,6 +22,8 @@ export function fromSqlite(error: unknown, state: State): unknown {
       const { table, columns } = named(error.message, state);
       return sqlError(515, columns[0] ?? "", table === undefined ? "" : `${state.store.database}.${full(table)}`);
     }
+    case CONSTRAINT_FOREIGN_KEY:
+      return sqlError(547);
     case BUSY_SNAPSHOT:
       return sqlError(3960);
     default:

@@ -17,9 +17,17 @@ export interface Login {
   readonly onlyAsUser?: true;
 }
 
+/** Rows of a table-valued parameter. */
+export interface TableRows {
+  readonly types: readonly SqlType[];
+  readonly rows: readonly (readonly SqlValue[])[];
+}
+
 export interface Variable {
   readonly type: SqlType;
   value: SqlValue;
+  /** In the place of a value. */
+  readonly table?: TableRows;
 }
 
 export interface Transaction {

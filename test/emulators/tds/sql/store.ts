@@ -57,7 +57,9 @@ export function openStore(path: string, database: string, databases: readonly st
     },
     connect() {
       const sqlite = new DatabaseSync(path);
-      sqlite.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY;");
+      sqlite.exec(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON;",
+      );
       return sqlite;
     },
     reload(sqlite) {

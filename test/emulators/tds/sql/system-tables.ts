@@ -3,6 +3,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { decimalBytes } from "../values/decimal.ts";
 import { MAX, type SqlType, TYPES } from "../values/type.ts";
 import { type Catalog, type Column, isTemporary, type Table } from "./catalog.ts";
+import { isCaptured, markCaptured } from "./cdc.ts";
 
 export const SYSTEM_TABLES = `
 CREATE TABLE sys.schemas (name sysname NOT NULL, schema_id int NOT NULL, principal_id int NULL);
@@ -10,7 +11,8 @@ CREATE TABLE sys.objects (name sysname NOT NULL, object_id int NOT NULL, princip
   parent_object_id int NOT NULL, type char(2) NOT NULL, type_desc nvarchar(60) NULL, create_date datetime NOT NULL,
   modify_date datetime NOT NULL, is_ms_shipped bit NOT NULL);
 CREATE TABLE sys.tables (name sysname NOT NULL, object_id int NOT NULL, schema_id int NOT NULL, type char(2) NOT NULL,
-  type_desc nvarchar(60) NULL, is_ms_shipped bit NOT NULL, temporal_type tinyint NULL, is_memory_optimized bit NULL);
+  type_desc nvarchar(60) NULL, is_ms_shipped bit NOT NULL, temporal_type tinyint NULL, is_memory_optimized bit NULL,
+  is_tracked_by_cdc bit NULL);
 CREATE TABLE sys.views (name sysname NOT NULL, object_id int NOT NULL, schema_id int NOT NULL, type char(2) NOT NULL,
   type_desc nvarchar(60) NULL, is_ms_shipped bit NOT NULL);
 CREATE TABLE sys.columns (object_id int NOT NULL, name sysname NULL, column_id int NOT NULL, system_type_id tinyint NOT NULL,
@@ -75,6 +77,7 @@ export function fillSystemTables(
   for (const table of catalog.tables.values())
     if (!isTemporary(table.name)) addTable(rows, table, columnsOf(table), catalog);
   for (const [table, values] of Object.entries(rows)) replaceRows(sqlite, table, values);
+  if (isCaptured(catalog)) markCaptured(sqlite);
 }
 
 /** sys.databases, which depends on how the emulator was started. */
@@ -166,7 +169,7 @@ function addTable(rows: Record<string, Row[]>, table: Table, columns: readonly C
   const { name, objectId } = table;
   const [type, words] = table.view !== null || shipped ? ["V", "VIEW"] : ["U", "USER_TABLE"];
   rows.objects?.push([name, objectId, null, schemaId, 0, type, words, CREATED, CREATED, shipped]);
-  if (type === "U") rows.tables?.push([name, objectId, schemaId, type, words, 0, 0, 0]);
+  if (type === "U") rows.tables?.push([name, objectId, schemaId, type, words, 0, 0, 0, 0]);
   else if (!shipped) rows.views?.push([name, objectId, schemaId, type, words, 0]);
   columns.forEach((column, at) => {
     const { systemId, userId } = TYPES[column.type.name];

@@ -8,6 +8,9 @@ export function createTableSql(table: Table): string {
   const primary = primaryKey(table);
   if (primary !== undefined) columns.push(`PRIMARY KEY ${keySql(primary)}`);
   for (const key of table.keys) if (key.kind === "unique") columns.push(`UNIQUE ${keySql(key)}`);
+  for (const { columns: own, sqlite, references } of table.foreignKeys) {
+    columns.push(`FOREIGN KEY (${own.map(quoteName)}) REFERENCES ${sqlite} (${references.map(quoteName)})`);
+  }
   return `CREATE ${temporary}TABLE ${table.sqlite} (${columns.join(", ")})${rowId(table, primary)}`;
 }
 

@@ -80,6 +80,18 @@ export const SQL_ERRORS = {
     ends: "statement",
     text: "Cannot insert explicit value for identity column in table '%' when IDENTITY_INSERT is set to OFF.",
   },
+  201: {
+    class: 16,
+    state: 4,
+    ends: "statement",
+    text: "Procedure or function '%' expects parameter '%', which was not supplied.",
+  },
+  547: {
+    class: 16,
+    state: 0,
+    ends: "statement",
+    text: "The statement conflicted with a FOREIGN KEY constraint.",
+  },
   911: {
     class: 16,
     state: 1,

@@ -1,20 +1,16 @@
 /** RPC requests [MS-TDS 2.2.6.6]: sp_executesql and the prepared statements of tedious and mssql. */
 import { runBatch } from "../sql/execute.ts";
-import {
-  type Argument,
-  bindParameters,
-  type Parameter,
-  parseParameters,
-  runProcedure,
-  runWithParameters,
-} from "../sql/procedures.ts";
+import { type Argument, bindParameters, type Parameter, parseParameters, TABLE_STAND_IN } from "../sql/parameters.ts";
+import { runProcedure, runWithParameters } from "../sql/procedures.ts";
 import type { OnError, Run } from "../sql/run.ts";
+import { nameParts } from "../sql/server-functions.ts";
 import type { Variable } from "../sql/state.ts";
 import { sqlError } from "../values/errors.ts";
 import { partsOf } from "../values/parts.ts";
 import { toText } from "../values/to-text.ts";
 import { describe, isString, type SqlType, type SqlValue, sqlType } from "../values/type.ts";
 import { type Reader, shortText, u8, u16, ucs2 } from "./reader.ts";
+import { readTable, TABLE_TYPE } from "./table-value.ts";
 import { returnStatus, returnValue } from "./tokens.ts";
 import { readTypeInfo } from "./types-read.ts";
 import type { Writer } from "./writer.ts";
@@ -52,6 +48,10 @@ export function readRpc(reader: Reader): RpcRequest {
     if (reader.buffer[reader.at] === 0x80 || reader.buffer[reader.at] === 0xff) throw new RangeError("a batch of RPCs");
     const name = shortText(reader);
     const status = u8(reader);
+    if (reader.buffer[reader.at] === TABLE_TYPE) {
+      parameters.push({ name, type: TABLE_STAND_IN, value: null, table: readTable(reader), output: false });
+      continue;
+    }
     const wire = readTypeInfo(reader);
     parameters.push({ name, type: wire.type, value: wire.read(reader), output: (status & 1) !== 0 });
   }
@@ -71,7 +71,8 @@ const asString = (parameter: Argument | undefined): string =>
   typeof parameter?.value === "string" ? parameter.value : "";
 
 /** A parameter as the log shows it: numbers and text as they are, the rest as T-SQL would print it. */
-export function shown({ type, value }: RpcParameter): { type: string; value: unknown } {
+export function shown({ type, value, table }: RpcParameter): { type: string; value: unknown } {
+  if (table !== undefined) return { type: "table", value: table.rows.length };
   if (value === null || isString(type) || typeof value === "number") return { type: describe(type), value };
   return { type: describe(type), value: toText(value, type, 1, false) };
 }
@@ -86,6 +87,8 @@ const INT = sqlType("int");
 interface Outcome {
   /** OUTPUT parameters, written after the statements' tokens. */
   readonly outputs: readonly { readonly name: string; readonly type: SqlType; readonly value: SqlValue }[];
+  /** A procedure's return value; 0 without it. */
+  readonly status?: number;
 }
 
 /** Runs the request. Throws what `runBatch` throws; error 8179 for a handle that is not open. */
@@ -133,16 +136,34 @@ export async function runRpc(
     case "sp_unprepare":
       if (!prepared.delete(Number(parameters[0]?.value))) throw sqlError(8179, Number(parameters[0]?.value));
       return { outputs: [] };
-    default: {
-      const args = parameters.map(({ name, type, value }) => ({
-        name: name === "" ? null : name,
-        value: { is: "literal", value, type } as const,
-        output: false,
-      }));
-      await runProcedure(run, { is: "execute", procedure: [request.procedure], args }, onError, runBatch);
-      return { outputs: [] };
-    }
+    default:
+      return callByName(run, request, onError);
   }
+}
+
+/** The parameters become variables of their own, so that outputs and the return value have somewhere to go. */
+async function callByName(run: Run, { procedure, parameters }: RpcRequest, onError: OnError): Promise<Outcome> {
+  const { state } = run;
+  const token = { kind: "variable", text: "", from: 0, to: 0, line: 1 } as const;
+  const outer = state.variables;
+  const variables = new Map<string, Variable>([["@return", { type: INT, value: 0n }]]);
+  const args = parameters.map(({ name, type, value, table, output }, at) => {
+    const variable = `@${at}`;
+    variables.set(variable, { type, value, ...(table === undefined ? {} : { table }) });
+    return { name: name === "" ? null : name, value: { is: "variable", name: variable, token } as const, output };
+  });
+  state.variables = variables;
+  try {
+    const parts = nameParts(procedure);
+    await runProcedure(run, { is: "execute", procedure: parts, args, into: "@return" }, onError, runBatch);
+  } finally {
+    state.variables = outer;
+  }
+  const outputs = parameters.flatMap(({ name, output }, at) => {
+    const variable = variables.get(`@${at}`);
+    return output && variable !== undefined ? [{ name, type: variable.type, value: variable.value }] : [];
+  });
+  return { outputs, status: Number(variables.get("@return")?.value ?? 0) };
 }
 
 let handles = 0;
@@ -161,11 +182,11 @@ const handleOutput = (parameter: RpcParameter | undefined, value: number) => ({
 });
 
 /** RETURNSTATUS and the OUTPUT parameters. */
-export function writeOutcome(run: Run, writer: Writer, { outputs }: Outcome): void {
+export function writeOutcome(run: Run, writer: Writer, { outputs, status = 0 }: Outcome): void {
   outputs.forEach(({ name, type, value }, at) => {
     returnValue(writer, at, name, type, inParts(run, type, value));
   });
-  returnStatus(writer, 0);
+  returnStatus(writer, status);
 }
 
 // SQLite itself takes the value apart, as it does for rows.
