@@ -6,6 +6,7 @@ import { commit } from "../store/tables.ts";
 import { isoTime, type PullDeps, pause } from "./deps.ts";
 import type { Claimed } from "./hold.ts";
 import { claim } from "./run.ts";
+import { TRIES } from "./tries.ts";
 import { type Wake, wakeBefore } from "./wake.ts";
 
 export type ClaimResult =
@@ -14,7 +15,6 @@ export type ClaimResult =
   | { readonly do: "publish" }
   | { readonly do: "leave"; readonly why: "held" | "early" | "not active" | "unknown" };
 
-const TRIES = 5;
 const PAUSE_MS = 200;
 
 /** Tries to claim a run, or ends it where its time, its claims or a cancel say so. Throws when Tables do not answer. */

@@ -16,10 +16,9 @@ import { type Change, commit } from "../store/tables.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import { digestOf } from "./run.ts";
 import { firstDue } from "./schedule.ts";
+import { lookAgain } from "./tries.ts";
 import { reset } from "./turns.ts";
 import { type Wake, wakeBefore } from "./wake.ts";
-
-const TRIES = 5;
 
 export interface PutAnswer {
   readonly created: boolean;
@@ -48,17 +47,17 @@ export async function putPull(
     });
   }
   const wake = await wakeBefore(deps, key, dueMs ?? deps.clock.now());
-  for (let tries = 1; tries <= TRIES; tries++) {
+  const answer = await lookAgain(async () => {
     const stored = await store.runs.definition(key);
     if (stored && digestOf(stored.value.definition) === digestOf(definition)) {
       return { created: false, revision: stored.value.revision, reset: false };
     }
-    const answer = stored
-      ? await change(deps, key, stored, definition, dueMs, revision, wake)
-      : await create(deps, key, definition, dueMs, wake);
-    if (answer) return answer;
-  }
-  throw changed();
+    return stored
+      ? change(deps, key, stored, definition, dueMs, revision, wake)
+      : create(deps, key, definition, dueMs, wake);
+  });
+  if (!answer) throw changed();
+  return answer;
 }
 
 const changed = () => new SallyportError("api.changed", "The pull is being changed by others.");
@@ -118,12 +117,12 @@ function sourceOf({ connection, operation, watermark, watermarkColumn }: PullDef
 /** Starts a pull's history anew: the next run reads everything, and its manifest replaces all before it. */
 export async function resetPull(deps: PullDeps, key: PullKey): Promise<void> {
   const wake = await wakeBefore(deps, key, deps.clock.now());
-  for (let tries = 1; tries <= TRIES; tries++) {
+  const done = await lookAgain(async () => {
     const cursor = await deps.store.runs.cursor(key);
     if (!cursor) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
-    if (await write(deps, key, await resetChanges(deps, key, cursor, {}), wake)) return;
-  }
-  throw changed();
+    return (await write(deps, key, await resetChanges(deps, key, cursor, {}), wake)) || undefined;
+  });
+  if (!done) throw changed();
 }
 
 async function resetChanges(

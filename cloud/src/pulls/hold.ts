@@ -10,6 +10,7 @@ import { type Commit, commit } from "../store/tables.ts";
 import { whatBecame } from "./became.ts";
 import { type PullDeps, pause } from "./deps.ts";
 import type { Records, Step } from "./run.ts";
+import { TRIES } from "./tries.ts";
 import type { Wake } from "./wake.ts";
 
 /** What a claim has won. */
@@ -59,7 +60,6 @@ interface Op {
   readonly wake: Wake | undefined;
 }
 
-const TRIES = 5;
 /** After no answer. */
 const PAUSE_MS = 500;
 

@@ -13,6 +13,7 @@ import { commit } from "../store/tables.ts";
 import type { PullDeps } from "./deps.ts";
 import { listHash } from "./run.ts";
 import { eventOf, toldStep } from "./tell.ts";
+import { lookAgain } from "./tries.ts";
 
 export const sliceList = z.strictObject({
   v: z.literal(1),
@@ -53,8 +54,6 @@ export async function publishAll(deps: PullDeps, key: PullKey): Promise<boolean>
   }
 }
 
-const TRIES = 5;
-
 async function publishOne(deps: PullDeps, key: PullKey, row: string): Promise<boolean> {
   const { runs } = deps.store;
   // Read again directly before: whoever was slow since the list was read must not repeat what retention took back.
@@ -94,12 +93,12 @@ async function readSliceList(deps: PullDeps, slice: Slice): Promise<SliceList> {
 async function takeAway(deps: PullDeps, key: PullKey, out: Stored<Out>): Promise<boolean> {
   const { runs } = deps.store;
   const opId = deps.random(12).toString("hex");
-  for (let tries = 1; tries <= TRIES; tries++) {
+  const gone = await lookAgain(async () => {
     const [run, cursor] = await Promise.all([runs.run(key, out.value.run), runs.cursor(key)]);
     if (!run || !cursor || !(await runs.out(key, out.row.row))) return true;
     const { changes } = toldStep(out, run, cursor, opId);
     const done = await commit(runs.table, pullPartition(key.tenant, key.pull), changes);
-    if (done.ok || done.refused === 404) return true;
-  }
-  return false;
+    return done.ok || done.refused === 404 ? true : undefined;
+  });
+  return gone ?? false;
 }

@@ -7,10 +7,9 @@ import type { Cursor, PullKey, Run } from "../store/runs.ts";
 import { commit } from "../store/tables.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import { newRun } from "./run.ts";
+import { lookAgain, TRIES } from "./tries.ts";
 import { enter, giveTurn } from "./turns.ts";
 import { wakeBefore } from "./wake.ts";
-
-const TRIES = 5;
 
 /** Rings, and leaves it to the wake index when the queue does not answer. */
 export async function ringSafely(deps: PullDeps, key: PullKey, run: string, atMs?: number): Promise<void> {
@@ -51,7 +50,7 @@ export async function insertRunByHand(deps: PullDeps, key: PullKey, wish: NewRun
   if (!definition) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
   const wake = await wakeBefore(deps, key, deps.clock.now());
   let made: { readonly id: string; readonly run: Run } | undefined;
-  for (let tries = 1; tries <= TRIES; tries++) {
+  const inserted = await lookAgain(async () => {
     const cursor = await runs.cursor(key);
     if (!cursor) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
     // A commit whose answer was lost and that the SDK repeated comes back as 412 or 409.
@@ -60,11 +59,12 @@ export async function insertRunByHand(deps: PullDeps, key: PullKey, wish: NewRun
     await wake.keepFresh();
     const changes = enter(cursor, made.id, made.run);
     const done = await commit(runs.table, pullPartition(key.tenant, key.pull), changes);
-    if (!done.ok) continue;
+    if (!done.ok) return undefined;
     if (cursor.value.activeRun === null) await ringSafely(deps, key, made.id);
     return made.id;
-  }
-  throw new SallyportError("api.changed", "The pull is being changed by others.");
+  });
+  if (inserted === undefined) throw new SallyportError("api.changed", "The pull is being changed by others.");
+  return inserted;
 }
 
 function wishedRun(deps: PullDeps, wish: NewRunBody, { watermark, maxSeconds }: PullDefinition, cursor: Cursor) {
