@@ -64,6 +64,18 @@ test("a checkpoint answers stop once the other side wants no more, and never spl
   await assert.rejects(() => output.checkpoint("p1"), TypeError);
 });
 
+test("a result is one JSON value in pieces, counted as bytes, and bounded", async () => {
+  const { output, sent } = open();
+  await output.result({ tables: [] });
+  assert.deepEqual(
+    sent.map(({ type, bytes }) => [type, Buffer.from(bytes!).toString()]),
+    [[FRAME.result, '{"tables":[]}']],
+  );
+  const isBytes = (error: unknown) => error instanceof SallyportError && error.code === "limit.bytes";
+  await assert.rejects(() => output.result("x".repeat(5 * 2 ** 20)), isBytes);
+  await assert.rejects(() => open({ bytes: 10 }).output.result({ tables: [] }), isBytes);
+});
+
 test("rows beyond the limit are never sent", async () => {
   const { output, sent } = open({ rows: 1 });
   const batch = await output.schema(COLUMNS, { ...PLAN, key: ["Id"] });

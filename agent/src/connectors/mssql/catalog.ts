@@ -36,11 +36,13 @@ FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
 WHERE s.name = @schema AND o.name = @name AND o.type IN ('U', 'V', 'SN')`;
 
 // The base type of an alias type has its system type's id as its own; CLR types (geography) have none such.
-const COLUMNS = `SELECT c.column_id AS id, c.name AS name, b.name AS baseName, t.name AS typeName, c.max_length AS maxLength,
-c.precision AS digits, c.scale AS decimals, c.is_nullable AS nullable, c.collation_name AS collation
+/** Columns with their types; a WHERE follows. */
+export const COLUMN_ROWS = `SELECT c.object_id AS objectId, c.column_id AS id, c.name AS name, b.name AS baseName, t.name AS typeName,
+c.max_length AS maxLength, c.precision AS digits, c.scale AS decimals, c.is_nullable AS nullable, c.is_identity AS isIdentity,
+c.collation_name AS collation
 FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.user_type_id
-LEFT JOIN sys.types b ON b.user_type_id = c.system_type_id
-WHERE c.object_id = @id ORDER BY c.column_id`;
+LEFT JOIN sys.types b ON b.user_type_id = c.system_type_id`;
+const COLUMNS = `${COLUMN_ROWS} WHERE c.object_id = @id ORDER BY c.column_id`;
 
 const KEYS = `SELECT i.index_id AS indexId, i.is_primary_key AS isPrimary, k.column_id AS columnId
 FROM sys.indexes i JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id
@@ -98,7 +100,8 @@ export async function readColumns(
   return new Map(rows.map((row) => [Number(row.id), columnOf(row)]));
 }
 
-function columnOf(row: Readonly<Record<string, unknown>>): CatalogColumn {
+/** A row of `COLUMN_ROWS`. */
+export function columnOf(row: Readonly<Record<string, unknown>>): CatalogColumn {
   const name = String(row.baseName ?? row.typeName).toLowerCase();
   const bytes = Number(row.maxLength);
   const isWide = name === "nchar" || name === "nvarchar";
@@ -115,8 +118,11 @@ function columnOf(row: Readonly<Record<string, unknown>>): CatalogColumn {
   };
 }
 
-/** The first index, primary key first, whose columns all are NOT NULL and can be compared exactly. */
-function chooseKey(
+/**
+ * The first index, primary key first, whose columns all are NOT NULL and can be compared exactly.
+ * @param rows in the order of `KEYS`
+ */
+export function chooseKey(
   rows: readonly Readonly<Record<string, unknown>>[],
   byId: ReadonlyMap<number, CatalogColumn>,
 ): Pick<CatalogTable, "key" | "keyIsPrimary"> {

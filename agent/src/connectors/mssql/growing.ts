@@ -6,7 +6,7 @@
  * later with an older value, updates that leave the column alone, and deletes.
  */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { sqlServerTypeText } from "@sallyport/shared/rows/types.ts";
+import { type SqlServerDeclaration, sqlServerTypeText } from "@sallyport/shared/rows/types.ts";
 import type { SqlTable } from "@sallyport/shared/schema/operations.ts";
 import { TYPES } from "tedious";
 import { sameName } from "../../executor/names.ts";
@@ -30,6 +30,9 @@ const TEXT_STYLES: Readonly<Record<string, { readonly style?: number; readonly n
   ...{ datetime: { style: 126, now: "SYSDATETIME()" }, datetime2: { style: 126, now: "SYSDATETIME()" } },
   datetimeoffset: { style: 126, now: "SYSDATETIMEOFFSET()" },
 };
+
+/** Whether a column of this type can be a watermark. */
+export const canGrow = ({ name }: SqlServerDeclaration): boolean => TEXT_STYLES[name] !== undefined;
 
 /** @throws SallyportError `sql.not_found`, `request.invalid`. */
 export function growingColumn(table: CatalogTable, operation: SqlTable): CatalogColumn {

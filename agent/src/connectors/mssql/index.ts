@@ -6,6 +6,7 @@ import { readChanges } from "./changes.ts";
 import { openSession } from "./connect.ts";
 import { DEFAULT_PACE, type Pace } from "./flow.ts";
 import { readQuery } from "./query.ts";
+import { readSchema } from "./schema.ts";
 import type { Work } from "./slices.ts";
 import { readTable } from "./table.ts";
 
@@ -33,6 +34,7 @@ function serve(work: Work, operation: Operation, grant: Grant): Promise<Outcome>
   if (operation.op === "sql.query" && (grant.kind === "statement" || grant.kind === "raw")) {
     return readQuery(work, operation, grant);
   }
+  if (operation.op === "sql.schema" && grant.kind === "schema") return readSchema(work, operation, grant);
   throw new SallyportError("request.invalid", `SQL Server does not serve ${operation.op} under this rule.`);
 }
 

@@ -3,9 +3,9 @@ import { sqlError } from "../values/errors.ts";
 import type { SqlValue } from "../values/type.ts";
 import { requireTable } from "./bind-source.ts";
 import { type Column, quoteName, type Table } from "./catalog.ts";
-import { CDC_TABLES, capture, isCaptured, nextLsnSql, stopCapture, takeLsn } from "./cdc.ts";
-import { parseBatch } from "./parse.ts";
+import { CDC_TABLES, capture, isCaptured, markCaptured, nextLsnSql, stopCapture, takeLsn } from "./cdc.ts";
 import type { Argument } from "./parameters.ts";
+import { parseBatch } from "./parse.ts";
 import { isAdmin } from "./rights.ts";
 import type { Run } from "./run.ts";
 import { runDefinition, typeText } from "./run-define.ts";
@@ -80,6 +80,7 @@ async function enableTable(run: Run, value: (name: string) => SqlValue): Promise
     columns.forEach((column, at) => {
       add.run(changes.objectId, column.name, source.columns.indexOf(column) + 1, at + 1);
     });
+    markCaptured(sqlite);
   });
 }
 
