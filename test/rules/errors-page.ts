@@ -14,7 +14,9 @@ const HEAD = `# Errors
 Made from \`shared/src/protocol/errors.ts\` by \`node test/rules/errors-page.ts\`. Codes are stable; messages may change.
 
 \`retry\`: **never**, a repeat gives the same; **later**, a repeat may succeed and is made by itself, after a growing pause, until the
-run's budget is spent; **free**, later, and it costs no attempt.
+run's budget is spent; **free**, later, and it costs no attempt. \`agent.revoked\` is for good to that agent; a run goes on with another one.
+
+A rule holds that a named test demands each code; \`node test/rules/errors-shown.ts\` lists which.
 
 | code | HTTP | retry | what to do |
 |---|---|---|---|

@@ -14,15 +14,19 @@ import { CLAIMS, LATE_ROWS } from "./sample.ts";
 interface Read {
   readonly connection?: string;
   readonly table?: string;
+  /** Instead of a table. */
+  readonly statement?: string;
   readonly columns?: "*" | readonly string[];
   readonly watermark?: "none" | "rowversion";
 }
 
 export function badSources(stack: () => Stack, door: () => Door): void {
   let pulls = 0;
-  const definePull = async ({ connection = CONNECTION, table = "dbo.Small", columns = "*", watermark }: Read) => {
+  const definePull = async ({ connection = CONNECTION, table = "dbo.Small", columns = "*", ...more }: Read) => {
+    const { watermark, statement } = more;
     const id = `bad-${++pulls}`;
-    const operation = { op: "sql.table", table, columns };
+    const operation =
+      statement === undefined ? { op: "sql.table", table, columns } : { op: "sql.query", statement, parameters: {} };
     const definition = { connection, operation, ...(watermark === undefined ? {} : { watermark }) };
     await stack().api.post(`/tenants/${TENANT}/pulls`, { id, definition });
     return id;
@@ -47,6 +51,7 @@ export function badSources(stack: () => Stack, door: () => Door): void {
     "a table that a rule denies": { table: "hr.Salaries", rule: "never-hr" },
     "a system's table": { table: "sys.objects" },
     "a column outside the rule's": { table: "dbo.People", columns: ["Id", "Iban"] },
+    "a statement that the policy does not name": { statement: "everything" },
     "every column, where the rule has a list": { table: "dbo.People", columns: "*" },
   };
   for (const [name, { rule, ...read }] of Object.entries(denied)) {
