@@ -379,3 +379,12 @@ test("what an executor says that cannot be true is no sign that the agent is rea
   await session.ended;
   assert.deepEqual(opened, []);
 });
+
+test("a ping whose request cannot be read has come all the same", async () => {
+  const { session, say, exit, told } = begin({ ...OFFER, ping: true });
+  await told("session");
+  say(KEY, { ...END, code: "request.invalid" });
+  exit(0);
+  await session.ended;
+  assert.deepEqual(opened, ["unreadable true"]);
+});

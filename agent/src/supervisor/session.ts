@@ -220,6 +220,8 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     if (request !== undefined) deps.running.delete(request.request);
     const code = codeOf(exit, end);
     if (code === "limit.memory" && request?.run !== undefined) deps.outgrown.add(request.run);
+    // One that came and cannot be read is the other side's mistake, and has come.
+    if (offer.ping && end?.code === "request.invalid") deps.heard("unreadable", true);
     const facts = {
       ...(code === undefined ? {} : { code }),
       ...(end === undefined ? {} : { rowsOut: end.rowsOut, bytesOut: end.bytesOut }),

@@ -4,6 +4,7 @@ import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import type { Signer } from "@sallyport/shared/crypto/jws.ts";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { parseJson } from "@sallyport/shared/protocol/hello.ts";
+import { DEFAULT_WINDOW_BYTES } from "@sallyport/shared/protocol/request.ts";
 import { type AgentState, agentState } from "@sallyport/shared/schema/liveness.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import { dial } from "./dial.ts";
@@ -28,7 +29,6 @@ export type Ping = (agent: Pinged, id: string, signal: AbortSignal) => Promise<P
 
 /** Who asks, as it stands in the agent's journal. */
 const CALLER = "canary:timer";
-const WINDOW_BYTES = 64 * 1024;
 const LIMITS = { ...DEFAULT_LIMITS, seconds: 30 };
 
 export function createPing(deps: PingDeps): Ping {
@@ -54,7 +54,7 @@ export function createPing(deps: PingDeps): Ping {
       const payload = async () => ({
         ...{ v: 1 as const, id, hello: toBase64url(hello.hash), agent: agent.id, site, tenant, connection: null },
         ...{ caller: CALLER, iat: Math.floor(Date.now() / 1000), operation: { op: "agent.ping" as const } },
-        ...{ credential: null, limits: LIMITS, window: WINDOW_BYTES },
+        ...{ credential: null, limits: LIMITS, window: DEFAULT_WINDOW_BYTES },
       });
       const outcome = await exchange({ socket, hello, signer: deps.signer }, payload, consumer, signal);
       if (!outcome.ok) return { ok: false, code: outcome.code };
