@@ -94,7 +94,7 @@ const DENIED: readonly Denied[] = [
   {
     rule: "P4.14",
     asks: "a statement in a table's name",
-    wanted: operation({ table: "dbo.Orders; DROP TABLE dbo.Orders" }),
+    wanted: operation({ table: "dbo.Orders; DROP TABLE Orders" }),
     code: "policy.denied",
   },
   {

@@ -14,6 +14,8 @@ export interface End {
   readonly socket: WebSocket;
   /** Of the sender's connect; empty for an executor. */
   readonly challenge: string;
+  /** `Sec-WebSocket-Extensions` as it was offered; empty without. */
+  readonly extensions: string;
   /** The next message; undefined once the end has closed. */
   next(): Promise<Message | undefined>;
   /** Settles with the code of its close. */
@@ -73,7 +75,9 @@ export async function startGateway(certificate: Certificate): Promise<Gateway> {
     const isSender = url.searchParams.get("sb-hc-action") === "connect";
     const challenge = String(request.headers["sallyport-challenge"] ?? "");
     upgrades.handleUpgrade(request, socket, head, (webSocket) => {
-      queueOf(isSender ? "sender" : url.pathname).push(endOf(webSocket, challenge));
+      queueOf(isSender ? "sender" : url.pathname).push(
+        endOf(webSocket, challenge, request.headers["sec-websocket-extensions"]),
+      );
     });
   });
   server.listen(0, "127.0.0.1");
@@ -99,7 +103,7 @@ export async function startGateway(certificate: Certificate): Promise<Gateway> {
   return gateway;
 }
 
-function endOf(socket: WebSocket, challenge: string): End {
+function endOf(socket: WebSocket, challenge: string, extensions = ""): End {
   const messages = makeQueue<Message | undefined>();
   const closed = Promise.withResolvers<number>();
   socket.on("error", () => {});
@@ -108,7 +112,7 @@ function endOf(socket: WebSocket, challenge: string): End {
     messages.push(undefined);
     closed.resolve(code);
   });
-  return { socket, challenge, next: () => messages.shift(), closed: closed.promise };
+  return { socket, challenge, extensions, next: () => messages.shift(), closed: closed.promise };
 }
 
 /** What arrives waits until it is asked for. */

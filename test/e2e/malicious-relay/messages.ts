@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { MessageFault } from "../../emulators/relay/fault-rules.ts";
 import { until } from "../../system/processes.ts";
 import type { Attack } from "./attack.ts";
-import { ROWS, type World } from "./world.ts";
+import type { World } from "./world.ts";
 
 interface Expected {
   /** What the orchestrator makes of it. */
@@ -33,7 +33,7 @@ function tampered(rule: Attack["rule"], fault: Omit<MessageFault, "times">, expe
         const outcome = await read.outcome;
         assert.ok(!outcome.ok, "a session that was tampered with was taken for whole");
         assert.ok([expected.orchestrator].flat().includes(outcome.code), outcome.code);
-        assert.ok(read.rows() <= ROWS);
+        assert.ok(read.rows() <= world.rows);
         assert.deepEqual(world.alerts.slice(alerts), expected.alert === undefined ? [] : [expected.alert]);
         const line = await world.site.journaled(
           ({ seq, event, request }) =>

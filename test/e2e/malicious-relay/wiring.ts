@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { MAX_RECORD_BYTES } from "@sallyport/shared/protocol/records.ts";
 import type { Attack } from "./attack.ts";
 import type { End, Message } from "./gateway.ts";
-import { PASSWORD, type Read, ROWS, type World } from "./world.ts";
+import { PASSWORD, type Read, type World } from "./world.ts";
 
 interface Joined {
   readonly read: Read;
@@ -78,12 +78,21 @@ export const WIRING_ATTACKS: readonly Attack[] = [
       const seen: Buffer[] = [];
       await passAll(joined.sender, joined.executor, seen);
       const outcome = await joined.read.outcome;
-      assert.ok(outcome.ok && outcome.rows === ROWS);
+      assert.ok(outcome.ok && outcome.rows === world.rows);
       const all = Buffer.concat(seen).toString("latin1");
       for (const secret of [PASSWORD, Buffer.from(PASSWORD).toString("base64url"), "Orders", "svc"]) {
         assert.equal(all.includes(secret), false, `the relay read ${secret}`);
       }
       assert.ok(all.includes(Buffer.from('"agent":"').toString("base64url").slice(0, 8)), "it read no hello either");
+    },
+  },
+  {
+    rule: "P4.3",
+    name: "would compress: no executor offers an extension of the WebSocket",
+    async run(world) {
+      const joined = await join(world);
+      assert.deepEqual([joined.executor.extensions, joined.sender.extensions], ["", ""]);
+      end(joined);
     },
   },
   {

@@ -17,7 +17,7 @@ import { type RunningAgent, type Site, startSite } from "../agent/site.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 
 /** Enough that frames go both ways for a while: 8 MB that do not compress. */
-export const ROWS = 8_000;
+const ROWS = 8_000;
 export const PASSWORD = "Reader-1-of-this-test";
 export const MAX_SESSIONS = 3;
 /** What attacks may add to the supervisor: parsing, sockets, and garbage that was not yet collected. */
@@ -25,6 +25,8 @@ const GROWTH_BYTES = 96 * 2 ** 20;
 
 export interface World {
   readonly site: Site;
+  /** Of dbo.Orders. */
+  readonly rows: number;
   readonly tds: Tds;
   readonly gateway: Gateway;
   agent(): RunningAgent;
@@ -51,6 +53,8 @@ export interface Read {
 export interface WorldOptions {
   /** How long listen tokens live; half an hour by default. */
   readonly tokenSeconds?: number;
+  /** Rows of about a kilobyte, in thousands. */
+  readonly rows?: number;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -61,7 +65,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     databases: ["ERP"],
   });
   await tds.sql("CREATE TABLE dbo.Orders (Id int NOT NULL PRIMARY KEY, Note nvarchar(1100) NULL)");
-  for (let start = 0; start < ROWS; start += 1000) {
+  const total = options.rows ?? ROWS;
+  for (let start = 0; start < total; start += 1000) {
     const row = (index: number) => `(${start + index}, N'${randomBytes(500).toString("hex")}')`;
     await tds.sql(`INSERT INTO dbo.Orders VALUES ${Array.from({ length: 1000 }, (_, index) => row(index)).join(", ")}`);
   }
@@ -105,6 +110,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 
   return {
     site,
+    rows: total,
     tds,
     gateway,
     agent: () => agent,

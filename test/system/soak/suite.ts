@@ -9,29 +9,33 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { ERRORS } from "@sallyport/shared/protocol/errors.ts";
-import { ROWS, startWorld, type World } from "../../e2e/malicious-relay/world.ts";
+import { startWorld, type World } from "../../e2e/malicious-relay/world.ts";
 import { endpointsOf } from "../network/sockets.ts";
 import { childrenOf, residentBytes, until } from "../processes.ts";
 import type { Suite } from "../suite.ts";
-import { TROUBLES, type Trouble } from "./faults.ts";
+import { shortTroubles, TROUBLES, type Trouble } from "./faults.ts";
 import { type Holding, type PullResult, type Soaked, soakFaults } from "./verdict.ts";
 
 const TOKEN_SECONDS = 60;
 const PULL_EVERY_MS = 5_000;
+/** 2 MB: enough that credit goes back and forth. */
+const ROWS = 2_000;
 const SAY_EVERY_MS = 10_000;
 const RETRY_AFTER_MS = 1_000;
 /** A pull that has not come through by then has failed for good; the longest trouble takes 65 s. */
-const PULL_WITHIN_MS = 150_000;
+const PULL_WITHIN_MS = 300_000;
 /** The next pull finds a system at rest after so long. */
 const REST_WITHIN_MS = 60_000;
 const SHORT_MINUTES = 1;
-const LONG_TROUBLE_SECONDS = 10;
+/** Without a new trouble at the end. */
+const LAST_MS = 5_000;
+const LOOK_EVERY_MS = 100;
 
 export const soak: Suite = {
   name: "soak",
   about: `relay faults in turn with tokens of ${TOKEN_SECONDS} s: nothing fails for good, leaks or storms (60 s, --minutes N)`,
   async run(check, { minutes = SHORT_MINUTES } = {}) {
-    const world = await startWorld({ tokenSeconds: TOKEN_SECONDS });
+    const world = await startWorld({ tokenSeconds: TOKEN_SECONDS, rows: ROWS });
     try {
       let seen: Soaked | undefined;
       await check("it runs to its end", async () => {
@@ -64,11 +68,12 @@ async function soakFor(world: World, durationMs: number): Promise<Soaked> {
   await atRest(world);
   const before = holding(pid);
   const long = durationMs > 5 * 60_000;
-  const troubles = TROUBLES.filter(({ seconds }) => long || seconds < LONG_TROUBLE_SECONDS);
+  const troubles = long ? TROUBLES : shortTroubles();
   const pulls: PullResult[] = [];
   const running = new Set<Promise<unknown>>();
   const stop = new AbortController();
   let last: Trouble | undefined;
+  const brought = new Set<Trouble>();
   let earlyBytes = 0;
 
   const every = async (ms: number, act: () => void): Promise<void> => {
@@ -91,16 +96,18 @@ async function soakFor(world: World, durationMs: number): Promise<Soaked> {
         `${JSON.stringify(holding(pid))}, ${Math.round(residentBytes(pid) / 2 ** 20)} MiB, last: ${last?.name ?? "nothing yet"}`,
     );
   };
+  const online = (): boolean => world.site.relay.stats().listeners > 0;
   const bring = async (): Promise<void> => {
-    const weight = troubles.reduce((sum, { seconds }) => sum + seconds, 0);
+    const eachMs = Math.max(1_000, (durationMs - LAST_MS) / troubles.length);
     while (!stop.signal.aborted) {
       for (const trouble of troubles) {
+        // One outage at a time: what comes while the agent is away, it does not meet.
+        while (!online() && !stop.signal.aborted) await pause(LOOK_EVERY_MS);
         if (stop.signal.aborted) return;
         last = trouble;
+        brought.add(trouble);
         await trouble.bring(world.site.relay);
-        // Once through all of them in the time, but never faster than the agent can be back.
-        const spanMs = Math.max(1_000, (trouble.seconds / weight) * (durationMs - 5_000));
-        await pause(spanMs, undefined, { signal: stop.signal }).catch(() => {});
+        await pause(eachMs, undefined, { signal: stop.signal }).catch(() => {});
       }
       if (!long) return;
     }
@@ -113,10 +120,8 @@ async function soakFor(world: World, durationMs: number): Promise<Soaked> {
   world.site.relay.faults.clear();
   const after = await restingHolding(world, before);
   say();
-  if (!long) {
-    const left = TROUBLES.filter((trouble) => !troubles.includes(trouble)).map(({ name }) => name);
-    console.log(`          left to a longer soak (--minutes 10): ${left.join("; ")}`);
-  }
+  const left = TROUBLES.filter((trouble) => !brought.has(trouble)).map(({ name }) => name);
+  console.log(`          ${brought.size} kinds of trouble; not brought: ${left.join("; ") || "none"}`);
   const seconds = elapsedMs() / 1000;
   return {
     ...{ seconds: Math.round(seconds), pulls, attempts: attemptsOf(world), before, after, earlyBytes },
@@ -131,7 +136,7 @@ async function pull(world: World, number: number, table?: string): Promise<PullR
   const untilMs = performance.now() + PULL_WITHIN_MS;
   for (let attempts = 1; ; attempts += 1) {
     const outcome = await world.read("relay", table).outcome;
-    if (outcome.ok && outcome.complete && outcome.rows === ROWS) return { pull: number, attempts };
+    if (outcome.ok && outcome.complete && outcome.rows === world.rows) return { pull: number, attempts };
     const code = outcome.ok ? "rows are missing" : outcome.code;
     const isFinal = outcome.ok || ERRORS[outcome.code].retry === "never";
     if (isFinal || performance.now() > untilMs) return { pull: number, attempts, failed: code };
