@@ -215,13 +215,18 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     }
   });
 
+  /** What other sessions, and the watch over canaries, have to know of this one's end. */
+  const learn = (code: ErrorCode | undefined): void => {
+    if (code === "limit.memory" && request?.run !== undefined) deps.outgrown.add(request.run);
+    // A ping that came and cannot be read is the other side's mistake, and has come.
+    if (offer.ping && end?.code === "request.invalid") deps.heard("unreadable", true);
+  };
+
   const conclude = (exit: ExecutorExit): void => {
     done.abort();
     if (request !== undefined) deps.running.delete(request.request);
     const code = codeOf(exit, end);
-    if (code === "limit.memory" && request?.run !== undefined) deps.outgrown.add(request.run);
-    // One that came and cannot be read is the other side's mistake, and has come.
-    if (offer.ping && end?.code === "request.invalid") deps.heard("unreadable", true);
+    learn(code);
     const facts = {
       ...(code === undefined ? {} : { code }),
       ...(end === undefined ? {} : { rowsOut: end.rowsOut, bytesOut: end.bytesOut }),
