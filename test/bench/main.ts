@@ -6,15 +6,20 @@ import { benchMemory } from "./memory.ts";
 import { benchPull, profilePull } from "./pull.ts";
 import { type Measured, resultOf, tableOf, writeResults } from "./results.ts";
 import { ROOT } from "./site.ts";
+import { benchSmall } from "./small.ts";
+import { benchTick } from "./tick/bench.ts";
 
 const HELP = `Measures Sallyport on this machine, whole, on loopback, and writes bench/results.json.
 
   npm run bench -- pull         rows a second against mssql writing NDJSON; CPU, peak memory, bytes on the wire
   npm run bench -- memory       peak memory while 5 GB pass, against 0.5 GB; needs 7 GB of disk
   npm run bench -- footprint    the idle agent from its bundle: time to ready, memory, size, packages
+  npm run bench -- small        a query of one row from end to end: latency, CPU, sessions a second
+  npm run bench -- tick         the scheduler's storage operations and CPU, 100 due of 1,000, 10,000 and 100,000 pulls
 
   --rows N         rows of pull (1000000)
-  --runs N         runs of each, medians are given (pull 5, memory 1, footprint 5)
+  --pulls N        the most pulls of tick (100000)
+  --runs N         runs of each, medians are given (pull 5, memory 1, footprint 5, small 20, tick 3)
   --profile DIR    pull: in place of measuring, one run with CPU profiles of every process, kept in DIR
   --json           print the results as JSON
 `;
@@ -23,6 +28,7 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rows: { type: "string", default: "1000000" },
+    pulls: { type: "string", default: "100000" },
     runs: { type: "string" },
     profile: { type: "string" },
     json: { type: "boolean", default: false },
@@ -39,6 +45,8 @@ const SCENARIOS: Readonly<Record<string, () => Promise<Measured[]>>> = {
   pull: () => benchPull({ rows: count(options.rows), runs: runs(5), say }),
   memory: () => benchMemory({ runs: runs(1), say }),
   footprint: () => benchFootprint({ runs: runs(5), say }),
+  small: () => benchSmall({ runs: runs(20), say }),
+  tick: () => benchTick({ runs: runs(3), pulls: count(options.pulls), say }),
 };
 
 const bench = more.length === 0 && Object.hasOwn(SCENARIOS, scenario) ? SCENARIOS[scenario] : undefined;
@@ -64,7 +72,7 @@ function runs(otherwise: number): number {
 
 function count(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) fail(`${text} is no number of rows or runs.`);
+  if (!Number.isSafeInteger(value) || value < 1) fail(`${text} is no number of rows, pulls or runs.`);
   return value;
 }
 

@@ -16,7 +16,7 @@ import {
   formatCode,
   requestMac,
 } from "@sallyport/shared/crypto/enrolment.ts";
-import { generateKeyPair, signerOf, thumbprint } from "@sallyport/shared/crypto/identity.ts";
+import { generateKeyPair, type KeyPair, signerOf, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import { type JWK, publicKeyOf, type Signer, signJws, verifyJws } from "@sallyport/shared/crypto/jws.ts";
 import { ERRORS, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { parseJson } from "@sallyport/shared/protocol/hello.ts";
@@ -42,6 +42,8 @@ export interface RegisteredAgent {
 export interface TestOrchestrator {
   readonly origin: string;
   readonly signer: Signer;
+  /** The key pair behind it, for an orchestrator in a process of its own. */
+  readonly signing: KeyPair;
   /** A fresh enrolment code. */
   code(autoApprove?: boolean): string;
   readonly agents: Map<string, RegisteredAgent>;
@@ -231,6 +233,7 @@ export async function startOrchestrator(
   return {
     origin,
     signer,
+    signing,
     agents,
     reports,
     faults,

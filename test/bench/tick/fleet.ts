@@ -1,0 +1,162 @@
+/** Any number of pulls of ten tenants in a storage account, a few of them due; and ticks over them, counted. */
+import { randomBytes } from "node:crypto";
+import { putPull } from "@sallyport/cloud/src/pulls/define.ts";
+import { type PullDeps, systemClock } from "@sallyport/cloud/src/pulls/deps.ts";
+import { DEFAULT_PULL_SETTINGS } from "@sallyport/cloud/src/pulls/settings.ts";
+import { type TickReport, tick } from "@sallyport/cloud/src/pulls/tick.ts";
+import { pullPartition, wakePartition } from "@sallyport/cloud/src/store/ids.ts";
+import { createTables, openStore } from "@sallyport/cloud/src/store/open.ts";
+import type { PullKey } from "@sallyport/cloud/src/store/runs.ts";
+import { type Change, commit, type Row, range } from "@sallyport/cloud/src/store/tables.ts";
+import { pullDefinition } from "@sallyport/shared/schema/pull.ts";
+import { countOperations, type Operations } from "./operations.ts";
+
+const TENANTS = 10;
+const CONTAINER = "fleet";
+/** How far ahead the pulls are that are not due. */
+const IDLE_MS = 30 * 86_400_000;
+/** How long ago the others were due; not so long that they count as missed. */
+const OVERDUE_MS = 30_000;
+const AT_ONCE = 32;
+/** Operations of one transaction, which the service bounds. */
+const BATCH = 100;
+
+export interface Ticked {
+  readonly report: TickReport;
+  readonly operations: Operations;
+  readonly rung: number;
+  /** Of this process, without the storage. */
+  readonly cpuMs: number;
+}
+
+export interface Fleet {
+  /** Pulls that are due next month. */
+  addIdle(count: number): Promise<void>;
+  /** Pulls that were due half a minute ago. */
+  addDue(count: number): Promise<void>;
+  /** One tick of the scheduler, now. Afterwards nothing is due. */
+  tick(): Promise<Ticked>;
+}
+
+/** Ten tenants without pulls, in an account that is empty. */
+export async function openFleet(connectionString: string): Promise<Fleet> {
+  const counted = countOperations(connectionString, CONTAINER);
+  await createTables(counted.connectTable);
+  await counted.container.create();
+  let rung = 0;
+  const deps = fleetDeps(counted, async () => {
+    rung += 1;
+  });
+  const { runs, wake } = deps.store;
+  for (let tenant = 0; tenant < TENANTS; tenant++) await addConnection(deps, tenantName(tenant));
+  const model = await modelPull(deps);
+  let pulls = 0;
+
+  const add = async (count: number, dueMs: number): Promise<void> => {
+    const keys = Array.from({ length: count }, (): PullKey => {
+      pulls += 1;
+      return { tenant: tenantName(pulls % TENANTS), pull: `pull-${pulls}` };
+    });
+    const nextDue = new Date(dueMs).toISOString();
+    await each(keys, async ({ tenant, pull }) => {
+      const changes = model.map(({ row, properties }): Change => {
+        const own = "nextDue" in properties ? { ...properties, nextDue } : properties;
+        return { do: "insert", row, properties: own as Change extends { properties: infer P } ? P : never };
+      });
+      await written(commit(runs.table, pullPartition(tenant, pull), changes));
+    });
+    const entries = Map.groupBy(keys, ({ tenant, pull }) => wakePartition(tenant, pull));
+    for (const [partition, same] of entries) {
+      for (let from = 0; from < same.length; from += BATCH) {
+        const changes = same.slice(from, from + BATCH).map(({ tenant, pull }): Change => {
+          return {
+            do: "insert",
+            row: `${nextDue}|${tenant}|${pull}|${randomBytes(8).toString("hex")}`,
+            properties: {},
+          };
+        });
+        await written(commit(wake.table, partition, changes));
+      }
+    }
+  };
+  return {
+    addIdle: (count) => add(count, Date.now() + IDLE_MS),
+    addDue: (count) => add(count, Date.now() - OVERDUE_MS),
+    async tick() {
+      counted.take();
+      rung = 0;
+      const before = process.cpuUsage();
+      const report = await tick(deps, Date.now());
+      const { user, system } = process.cpuUsage(before);
+      const ticked = { report, operations: counted.take(), rung, cpuMs: (user + system) / 1000 };
+      // Its runs are queued, and would be looked at again in a minute.
+      await each(await wake.due(Date.now() + IDLE_MS / 2, Number.POSITIVE_INFINITY), (entry) => wake.remove(entry));
+      return ticked;
+    },
+  };
+}
+
+const tenantName = (index: number): string => `tenant-${index}`;
+
+function fleetDeps(counted: ReturnType<typeof countOperations>, ring: PullDeps["ring"]): PullDeps {
+  const never = (): never => {
+    throw new Error("a tick neither opens sessions nor writes parts");
+  };
+  return {
+    store: openStore(counted.connectTable, randomBytes),
+    blobs: counted.container,
+    sinks: {
+      arrow: { extension: "arrow", open: never },
+      parquet: { extension: "parquet", open: never },
+      ndjson: { extension: "ndjson", open: never },
+    },
+    links: never,
+    openSession: never,
+    ring,
+    tell: async () => {},
+    clock: systemClock,
+    random: randomBytes,
+    settings: DEFAULT_PULL_SETTINGS,
+    log: (what, facts) => {
+      throw new Error(`${what}: ${JSON.stringify(facts)}`);
+    },
+  };
+}
+
+async function addConnection({ store }: PullDeps, tenant: string): Promise<void> {
+  const createdAt = new Date().toISOString();
+  const connection = { site: "plant", kind: "mssql" as const, createdAt };
+  await store.connections.insert(tenant, "erp", { ...connection, credentialVersion: null, credentialAt: null });
+}
+
+/** The rows that the API writes for a pull on a schedule; all others are copies of them. */
+async function modelPull(deps: PullDeps): Promise<readonly Row[]> {
+  const key = { tenant: "model", pull: "model" };
+  await addConnection(deps, key.tenant);
+  const definition = pullDefinition.parse({
+    connection: "erp",
+    operation: { op: "sql.table", table: "dbo.Orders", columns: "*" },
+    watermark: "rowversion",
+    sink: { type: "blob", format: "parquet" },
+    schedule: { cron: "0 * * * *" },
+  });
+  await putPull(deps, key, definition);
+  const rows = await Array.fromAsync(range(deps.store.runs.table, pullPartition(key.tenant, key.pull), "", "~"));
+  if (!rows.some(({ properties }) => "nextDue" in properties)) throw new Error("no row says when the pull is due");
+  for (const entry of await deps.store.wake.due(Date.now() + IDLE_MS, 100)) await deps.store.wake.remove(entry);
+  return rows;
+}
+
+async function written(change: ReturnType<typeof commit>): Promise<void> {
+  const done = await change;
+  if (!done.ok) throw new Error(`refused with ${done.refused}`);
+}
+
+/** A few at once, because each waits for its answer. */
+async function each<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) await act(items[next++]!);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
