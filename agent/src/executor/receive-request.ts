@@ -45,7 +45,11 @@ export async function receiveRequest(rendezvous: Rendezvous, deps: ReceiveDeps):
   let deliver = (message: Uint8Array | "text"): void => {
     first.resolve(message);
     deliver = (next) => {
-      if (early.push(next) > MAX_EARLY) void rendezvous.close(1002);
+      early.push(next);
+      if (early.length <= MAX_EARLY) return;
+      // The close takes a while, and a flood would go on until it is through.
+      deliver = () => {};
+      void rendezvous.close(1002);
     };
   };
   rendezvous.onMessage((message) => deliver(message));

@@ -108,7 +108,7 @@ const DENIED: readonly Denied[] = [
     rule: "P4.14",
     asks: "a column that is an expression",
     wanted: operation({ columns: ["Id", "(SELECT password_hash FROM sys.sql_logins)"] }),
-    code: "sql.object",
+    code: "sql.not_found",
     contacts: true,
   },
   { rule: "P4.14", asks: "a statement of no rule", wanted: query({ statement: "dropAll" }), code: "policy.denied" },
@@ -123,7 +123,7 @@ const DENIED: readonly Denied[] = [
     rule: "P4.14",
     asks: "a parameter that the statement has not",
     wanted: query({ statement: "byNote", parameters: { note: "x", more: "1" } }),
-    code: "policy.denied",
+    code: "request.invalid",
   },
   {
     rule: "P4.14",
