@@ -2,19 +2,28 @@
 import type { Signer } from "@sallyport/shared/crypto/jws.ts";
 import type { HelloRecord } from "@sallyport/shared/protocol/hello.ts";
 import { type SessionRequestPayload, sealRequest } from "@sallyport/shared/protocol/request.ts";
+import { isRepeatable } from "@sallyport/shared/schema/write-operations.ts";
 import type { WebSocket } from "ws";
 import { receive } from "./receive.ts";
-import type { Consumer, SessionOutcome } from "./session.ts";
+import type { Consumer, SessionInput, SessionOutcome } from "./session.ts";
 
 /** A peer that does not answer the close must not keep the socket. */
 const CLOSE_MS = 2_000;
+
+/** A session whose hello was checked; `input` are the rows of a write. */
+export interface Opened {
+  readonly socket: WebSocket;
+  readonly hello: HelloRecord;
+  readonly signer: Signer;
+  readonly input?: SessionInput | undefined;
+}
 
 /**
  * Seals the request to the hello's key and receives until the last frame. The socket is ended whatever happens.
  * @throws what making the payload, signing it, or the consumer throws
  */
 export async function exchange(
-  { socket, hello, signer }: { readonly socket: WebSocket; readonly hello: HelloRecord; readonly signer: Signer },
+  { socket, hello, signer, input }: Opened,
   payloadOf: () => Promise<SessionRequestPayload>,
   consumer: Consumer,
   signal: AbortSignal,
@@ -37,6 +46,8 @@ export async function exchange(
       windowBytes: payload.window,
       agent: payload.agent,
       policy: hello.hello.policy,
+      input,
+      unsure: unsureOf(payload),
     },
     signal,
   );
@@ -50,4 +61,10 @@ export async function exchange(
   } finally {
     setTimeout(() => socket.terminate(), CLOSE_MS).unref();
   }
+}
+
+/** Once a write was sealed it is never repeated, unless it is one that cannot be done twice. */
+function unsureOf({ operation }: SessionRequestPayload): "never" | "after input" | "always" {
+  if (isRepeatable(operation)) return "never";
+  return operation.op === "sql.write" ? "after input" : "always";
 }

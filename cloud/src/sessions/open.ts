@@ -113,7 +113,7 @@ async function converse(
   const { deps, request, site, candidate } = session;
   consumer.servedBy?.(() => deps.isCurrent(request.tenant, site, candidate));
   const outcome = await exchange(
-    { socket, hello, signer: deps.signer },
+    { socket, hello, signer: deps.signer, input: request.input },
     () => payloadOf(session, hello),
     consumer,
     signal,

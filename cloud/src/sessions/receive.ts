@@ -15,10 +15,12 @@ import {
   FRAME,
   type FrameType,
   jsonBody,
+  readCredit,
 } from "@sallyport/shared/protocol/frames.ts";
 import type { Limits } from "@sallyport/shared/schema/operations.ts";
 import { createRowCheck } from "./rows.ts";
-import type { Consumer, SessionOutcome } from "./session.ts";
+import { sendInput } from "./send-input.ts";
+import type { Consumer, SessionInput, SessionOutcome } from "./session.ts";
 
 /** The WebSocket of a session, as little of it as is needed. */
 export interface Wire {
@@ -33,6 +35,13 @@ export interface ReceiveOptions {
   readonly agent: string;
   /** Digest of the agent's policy, from its hello. */
   readonly policy: string;
+  /** Rows to send for a write. */
+  readonly input?: SessionInput | undefined;
+  /**
+   * When a session without an answer leaves open whether something was changed: for a write once its rows' end was
+   * sent, for a call from the beginning, never for what may be repeated. Then it ends with `write.outcome_unknown`.
+   */
+  readonly unsure: "never" | "after input" | "always";
 }
 
 /** Seconds without a valid frame after which the other side counts as gone, and between our own heartbeats. */
@@ -62,6 +71,7 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
   const gate = createFreeFrameGate();
   const rows = createRowCheck(options.limits);
   const { promise: outcome, resolve, reject } = Promise.withResolvers<SessionOutcome>();
+  const stopInput = new AbortController();
   let ended = false;
   let cancelled: ErrorCode | undefined;
   let finishing = false;
@@ -70,8 +80,8 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
   /** Messages are handed on one after the other; the queue is bounded by the credit that was given. */
   let queue: Promise<void> = Promise.resolve();
 
-  const send = (type: FrameType, body: Uint8Array) => {
-    if (!ended) wire.send(seal(type, body));
+  const send = (type: FrameType, body: Uint8Array, last?: boolean) => {
+    if (!ended) wire.send(seal(type, body, last));
   };
   const end = (settle: () => void, code = 1000) => {
     if (ended) return;
@@ -81,14 +91,21 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
     clearTimeout(cancelTimer);
     clearTimeout(creditTimer);
     signal.removeEventListener("abort", onAbort);
+    stopInput.abort(new SallyportError("request.cancelled", "The session is over."));
     wire.close(code, "");
     settle();
   };
-  const refuse = (error: SallyportError) =>
-    end(() => resolve({ ok: false, code: error.code, message: error.message, detail: error.detail }), 1002);
+  const isUnsure = (): boolean =>
+    options.unsure === "always" || (options.unsure === "after input" && input?.ended === true);
+  /** Without an answer of the agent's own. */
+  const refuse = (error: SallyportError) => {
+    const { code, message, detail } = isUnsure() ? unknownOutcome(error) : error;
+    end(() => resolve({ ok: false, code, message, detail }), 1002);
+  };
   /** What the agent broke is an outcome; what the consumer throws is thrown. */
   const fail = (thrown: unknown) => {
     if (thrown instanceof SallyportError && (thrown === broken || thrown.code.startsWith("protocol."))) refuse(thrown);
+    else if (isUnsure()) refuse(new SallyportError("request.cancelled", "The orchestrator failed on its own side."));
     else end(() => reject(thrown), 1011);
   };
   let broken: unknown;
@@ -160,7 +177,9 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
       }
       case "error": {
         const { code, message: text, detail } = message.body;
-        return end(() => resolve({ ok: false, code: cancelled ?? code, message: text, detail }));
+        // Who cancelled wants to know that; but more, that something may have been changed.
+        const told = code === "write.outcome_unknown" ? code : (cancelled ?? code);
+        return end(() => resolve({ ok: false, code: told, message: text, detail }));
       }
       case "end": {
         rows.expectCount(message.body.rows);
@@ -173,12 +192,19 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
         if (consumer.result !== undefined) return consumer.result(message.bytes);
         throw new SallyportError("protocol.order", "A result came for an operation that gives none.");
       case "progress":
-      case "credit":
         return;
+      case "credit":
+        return check(() => input?.grant(readCredit(message.frame)));
       default:
         return message satisfies never;
     }
   }
+
+  const input = options.input && sendInput(options.input, send, stopInput.signal);
+  // What ends the session also stops its input; anything else is the rows' own source, and nothing was written then.
+  input?.sent.catch((thrown: unknown) => {
+    if (!stopInput.signal.aborted) fail(thrown);
+  });
 
   return {
     outcome,
@@ -209,3 +235,11 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
     },
   };
 }
+
+/** What is told of a change in the place of the error that hid its outcome. */
+const unknownOutcome = ({ code, detail }: SallyportError): SallyportError =>
+  new SallyportError(
+    "write.outcome_unknown",
+    "The session ended before the agent said whether the change was committed.",
+    { ...detail, because: code },
+  );

@@ -1,6 +1,7 @@
 /** What the rest of the orchestrator asks of a session, and what a session gives back. */
 import type { ErrorCode, ErrorDetail } from "@sallyport/shared/protocol/errors.ts";
 import type { Warning } from "@sallyport/shared/protocol/warnings.ts";
+import type { EncodedBatch } from "@sallyport/shared/rows/arrow.ts";
 import type { ColumnView } from "@sallyport/shared/rows/layout.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import type { Limits, Operation, Plan } from "@sallyport/shared/schema/operations.ts";
@@ -16,6 +17,16 @@ export interface SessionRequest {
   readonly requestId: string;
   readonly operation: Operation;
   readonly limits: Limits;
+  /** The rows of `sql.write`. */
+  readonly input?: SessionInput;
+}
+
+/** Rows to be written. They are asked for as the agent takes them, and only once. */
+export interface SessionInput {
+  /** An encapsulated Arrow IPC schema message (`encodeSchema`). */
+  readonly schema: Uint8Array;
+  /** Record batch messages with their rows (`drainBatch`), each of at most a quarter of 4 MiB, but for a single row. */
+  readonly batches: AsyncIterable<EncodedBatch> | Iterable<EncodedBatch>;
 }
 
 /**

@@ -16,7 +16,7 @@ import { drainBatch, encodeSchema } from "@sallyport/shared/rows/arrow.ts";
 import { createBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import { DEFAULT_LIMITS, type Limits, type Plan } from "@sallyport/shared/schema/operations.ts";
-import { receive } from "./receive.ts";
+import { type ReceiveOptions, receive } from "./receive.ts";
 import type { Consumer } from "./session.ts";
 
 export const COLUMNS: readonly Column[] = [
@@ -42,7 +42,12 @@ export function batchOf(rows: number, rawBytes = 10): Uint8Array {
 }
 
 /** An agent that says anything, a consumer that notes everything, and the clock in the test's hand. */
-export function session(t: TestContext, consume: Partial<Consumer> = {}, limits: Partial<Limits> = {}) {
+export function session(
+  t: TestContext,
+  consume: Partial<Consumer> = {},
+  limits: Partial<Limits> = {},
+  more: Partial<ReceiveOptions> = {},
+) {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const clock = { nowMs: 0 };
   const { mock: clockRead } = t.mock.method(performance, "now", () => clock.nowMs);
@@ -69,7 +74,15 @@ export function session(t: TestContext, consume: Partial<Consumer> = {}, limits:
         return (await consume.checkpoint?.(at)) ?? "continue";
       },
     },
-    { keys, limits: { ...DEFAULT_LIMITS, ...limits }, windowBytes: WINDOW, agent: "agent", policy: POLICY },
+    {
+      keys,
+      limits: { ...DEFAULT_LIMITS, ...limits },
+      windowBytes: WINDOW,
+      agent: "agent",
+      policy: POLICY,
+      unsure: "never",
+      ...more,
+    },
     controller.signal,
   );
   const totals = { rows: 0, bytes: 0, batches: 0 };
