@@ -32,13 +32,27 @@ const address = z.strictObject({
 });
 
 /** Takes the variable out of the environment. @returns undefined where it is not set. @throws Error without any of its text */
-export function takeRealAddress(environment: NodeJS.ProcessEnv): RealAddress | undefined {
-  const given = environment[REAL_SERVER];
-  delete environment[REAL_SERVER];
-  return given === undefined || given === "" ? undefined : parseRealAddress(given);
+export function takeRealAddress(
+  environment: NodeJS.ProcessEnv,
+  variable: string = REAL_SERVER,
+): RealAddress | undefined {
+  const given = environment[variable];
+  delete environment[variable];
+  return given === undefined || given === "" ? undefined : parseRealAddress(given, variable);
 }
 
-export function parseRealAddress(given: string): RealAddress {
+export function parseRealAddress(given: string, variable: string = REAL_SERVER): RealAddress {
+  const unusable = (reasons: readonly string[]) =>
+    new Error(
+      `${variable} cannot be used: ${reasons.join("; ")}.\nIt reads mssql://user:password@host:port/database?encrypt=true&trustServerCertificate=false`,
+    );
+  const decoded = (part: string): string => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      throw unusable(["a % in it is followed by two hexadecimal digits"]);
+    }
+  };
   const url = URL.parse(given);
   if (url === null || url.hash !== "") throw unusable(["it is no URL; characters that URLs use are written as %XX"]);
   const query = [...url.searchParams];
@@ -58,16 +72,3 @@ export function parseRealAddress(given: string): RealAddress {
   const { protocol: _, trustServerCertificate, ...rest } = parsed.data;
   return { ...rest, trustServerCertificate: trustServerCertificate === "true" };
 }
-
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    throw unusable(["a % in it is followed by two hexadecimal digits"]);
-  }
-}
-
-const unusable = (reasons: readonly string[]) =>
-  new Error(
-    `${REAL_SERVER} cannot be used: ${reasons.join("; ")}.\nIt reads mssql://user:password@host:port/database?encrypt=true&trustServerCertificate=false`,
-  );

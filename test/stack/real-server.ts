@@ -173,5 +173,5 @@ const script = (database: string, statements: readonly string[]): string =>
   [`USE ${quoted(database)}`, ...statements].map((statement) => `  ${statement};`).join("\n");
 
 /** Node's own, the system's, and those of NODE_EXTRA_CA_CERTS. */
-const authorities = (): string =>
+export const authorities = (): string =>
   [...new Set([...getCACertificates("default"), ...getCACertificates("system")])].join("\n");

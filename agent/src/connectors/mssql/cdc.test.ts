@@ -175,6 +175,24 @@ test("of two capture instances the newest is read, or the named one; rowversion 
   assert.deepEqual(schemas[0]?.at(-1), ["V", "binary(8)", true]);
 });
 
+test("a capture job that has not yet come to where the instance begins loses nothing", async () => {
+  await make("Behind");
+  await server.admin("INSERT INTO dbo.Behind VALUES (1, 1)");
+  const least = await lsn("sys.fn_cdc_get_min_lsn(N'dbo_Behind')");
+  const read = (from?: string) => runPull(server, changes("dbo.Behind"), { from });
+  const kept = await server.server.sql(`SELECT start_lsn AS l FROM cdc.lsn_time_mapping WHERE start_lsn >= 0x${least}`);
+  await server.admin(`DELETE FROM cdc.lsn_time_mapping WHERE start_lsn >= 0x${least}`);
+  const first = await read();
+  assert.deepEqual(first.rows, [["insert", 1, 1]]);
+  const still = await read(first.plan.to!);
+  assert.deepEqual([still.rows, lsnOf(still.plan.to!)], [[], lsnOf(first.plan.to!)]);
+  for (const { l } of kept.rows) {
+    const hex = Buffer.from(l as Uint8Array).toString("hex");
+    await server.admin(`INSERT INTO cdc.lsn_time_mapping (start_lsn) VALUES (0x${hex})`);
+  }
+  assert.deepEqual((await read(still.plan.to!)).rows, [["insert", 1, 1]]);
+});
+
 test("what may not be read, or is not captured", async () => {
   const grant = { kind: "table", rule: "r", columns: ["N"] } as const;
   const hidden = serve(server, changes("dbo.Plain", { columns: ["N"] }), createRecorder(), { grant });

@@ -50,10 +50,10 @@ async function firstRun(
   columns: readonly CatalogColumn[],
   operation: SqlChanges,
   allowed: "*" | readonly string[],
-  { least, most, at }: Lsns,
+  lsns: Lsns,
 ): Promise<Outcome> {
-  const version = most ?? lsnBefore(least);
-  const now = watermarkText("cdc", { objectId: instance.objectId, version, at });
+  const version = reached(lsns);
+  const now = watermarkText("cdc", { objectId: instance.objectId, version, at: lsns.at });
   const planned = operation.plan?.to ?? operation.to ?? now;
   return loadFirst(
     work,
@@ -87,7 +87,8 @@ async function nextRun(
   const from = parseWatermark("cdc", operation.from ?? "");
   refuseLost(from, instance, lsns);
   const given = operation.plan?.to ?? operation.to;
-  const version = lsns.most === undefined || lsns.most < from.version ? from.version : lsns.most;
+  const latest = reached(lsns);
+  const version = latest < from.version ? from.version : latest;
   const to = given ?? watermarkText("cdc", { objectId: instance.objectId, version, at: lsns.at });
   const bound = parseWatermark("cdc", to).version;
   const plan: Plan = { to, key: table.key.map(({ name }) => name), isolation: "readCommitted", consistency: "exact" };
@@ -108,9 +109,17 @@ function startOf({ position }: SqlChanges, from: string): string {
   throw new SallyportError("request.plan_changed", "The position does not fit the way these changes are read.");
 }
 
-function refuseLost(from: ChangeWatermark, { objectId, name }: CaptureInstance, { least, most }: Lsns): void {
-  const facts = { watermark: from.version, minimum: least, current: most ?? "none", instance: name };
+/** Up to where everything was captured: the job that reads the log may not yet have come to where the instance begins. */
+function reached({ least, most }: Lsns): string {
+  const before = lsnBefore(least);
+  return most === undefined || most < before ? before : most;
+}
+
+function refuseLost(from: ChangeWatermark, { objectId, name }: CaptureInstance, lsns: Lsns): void {
+  const { least } = lsns;
+  const latest = reached(lsns);
+  const facts = { watermark: from.version, minimum: least, current: latest, instance: name };
   if (from.objectId !== objectId) lost("the capture instance was made again", facts);
   if (lsnAfter(from.version) < least) lost("the server has cleaned them up", facts);
-  if (most !== undefined && from.version > most) lost("the database was restored to an earlier state", facts);
+  if (from.version > latest) lost("the database was restored to an earlier state", facts);
 }
