@@ -22,7 +22,7 @@ let drawn = 0;
 
 async function newAgent(status: "active" | "pending" = "active") {
   const id = String(++drawn).padStart(32, "0");
-  const at = now().toISOString();
+  const at = new Date(clock.nowMs - 300_000).toISOString();
   const agent = { id, tenant: "contoso", site: "oslo", status, identity: publicJwk, kid: idKey(drawn) };
   await directory.insertAgent({ ...agent, unseal: "", host: "h", version: "0.1.0", codeId: "c", enrolledAt: at });
   return { id, record: async () => (await store.agents.get("contoso", "oslo", id))!.value };
@@ -136,6 +136,9 @@ describe("canaries", () => {
     assert.equal(due.length, 250);
     assert.equal(due[0], many.at(-1), "the longest unproven first");
     assert.equal(chooseDue(many, 300, clock.nowMs - 300_001).length, 0);
+    const enrolled = new Date(clock.nowMs - 299_000).toISOString();
+    const young = { ...one, value: { ...one.value, canary: null, reachedAt: null, enrolledAt: enrolled } };
+    assert.equal(chooseDue([young], 300, clock.nowMs).length, 0, "it has just enrolled");
     for (let count = 0; count < 20; count++) await newAgent();
     let running = 0;
     let most = 0;

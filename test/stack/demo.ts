@@ -122,6 +122,8 @@ function showJournal(stack: StackOn, screen: Screen, journal: string): void {
   screen.say("\nWhat the agent's journal recorded, on the customer's machine");
   for (const line of readJournal(stack.agent.stateDir)) {
     if (line.event !== "request" && line.event !== "end") continue;
+    // Of pulls only: a canary may have come between.
+    if (line.pull === undefined) continue;
     const { seq, event, op, object, rule, decision, code, rowsOut, durationMs } = line;
     const facts =
       event === "request"

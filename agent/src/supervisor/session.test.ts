@@ -1,161 +1,11 @@
 /** The supervisor against an executor that cannot be trusted, and against a journal that cannot be written. */
 import assert from "node:assert/strict";
-import { before, beforeEach, test } from "node:test";
-import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
-import { publicKeyOf, type Signer, verifyJws } from "@sallyport/shared/crypto/jws.ts";
+import { test } from "node:test";
+import { verifyJws } from "@sallyport/shared/crypto/jws.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { EndReport, RequestReport, ToExecutor, ToSupervisor } from "../executor/messages.ts";
-import { parsePolicy } from "../executor/policy.ts";
-import type { ConnectionBudgets } from "./budgets.ts";
-import type { Executor, ExecutorExit, KillReason } from "./executors.ts";
-import { type JournalFacts, type JournalLine, journalFacts } from "./journal-line.ts";
-import { createOutgrown, type Outgrown } from "./outgrown.ts";
-import { type Offer, runSession } from "./session.ts";
-
-const TEXT = `
-v: 1
-connections:
-  erp:
-    kind: mssql
-    address: sql01:1433
-    database: ERP
-    tls: { mode: required }
-    logins: [svc]
-    rules:
-      - { id: orders, allow: [table], tables: [dbo.Orders], columns: "*" }
-      - { id: all, allow: [table], tables: ["hr.*"], columns: "*", callers: ["pull:staff"], limits: { seconds: 30 } }
-      - { id: open, allow: [statement], name: openOrders, sql: SELECT 1 AS A, returns: [A] }
-      - { id: never, deny: all, tables: [hr.Salaries] }
-`;
-const OFFER: Offer = { address: "wss://g/$hc/a", challenge: "c".repeat(43), ping: false };
-const KEY: ToSupervisor = { say: "key", key: "A".repeat(1622) };
-const REQUEST: RequestReport = {
-  say: "request",
-  request: "1".repeat(32),
-  caller: "pull:orders",
-  connection: "erp",
-  op: "sql.table",
-  object: "dbo.Orders",
-  rule: "orders",
-  decision: "allow",
-  login: "L".repeat(43),
-  seconds: 60,
-  bytes: 1000,
-};
-const STAFF: RequestReport = { ...REQUEST, rule: "all", object: "hr.Staff", caller: "pull:staff", seconds: 30 };
-const END: EndReport = { say: "end", rowsOut: 5, bytesOut: 700 };
-
-let signer: Signer;
-let publicKey: ReturnType<typeof publicKeyOf>;
-before(async () => {
-  const pair = await generateKeyPair("EdDSA");
-  signer = signerOf("EdDSA", pair);
-  publicKey = publicKeyOf(pair.publicJwk);
-});
-
-let lines: JournalFacts[];
-let budgetRefusal: Error | undefined;
-let journalBroken: boolean;
-let countsBroken: boolean;
-let counted: string[];
-let running: Set<string>;
-let outgrown: Outgrown;
-let opened: string[];
-beforeEach(() => {
-  [outgrown, opened] = [createOutgrown(), []];
-  running = new Set();
-  [lines, budgetRefusal, journalBroken, countsBroken, counted] = [[], undefined, false, false, []];
-});
-
-function begin(offer: Offer = OFFER) {
-  const exited = Promise.withResolvers<ExecutorExit>();
-  const heard: ToExecutor[] = [];
-  const waiting: { say: ToExecutor["say"]; go: () => void }[] = [];
-  let listener = (_message: ToSupervisor): void => {};
-  const executor: Executor = {
-    pid: 1,
-    alive: true,
-    ready: Promise.resolve(true),
-    exited: exited.promise,
-    send(message) {
-      heard.push(message);
-      for (const each of waiting) if (each.say === message.say) each.go();
-    },
-    onMessage: (next) => {
-      listener = next;
-    },
-    kill: (reason: KillReason) => exited.resolve({ exitCode: null, killed: reason }),
-  };
-  const budgets: ConnectionBudgets = {
-    begin: (_connection, _login, _limits, bytes) => {
-      if (budgetRefusal !== undefined) throw budgetRefusal;
-      counted.push("begun");
-      return {
-        bytes: bytes - 1,
-        loginAccepted: () => counted.push("accepted"),
-        loginUnsent: () => {
-          counted.push("unsent");
-          if (countsBroken) throw new Error("ENOSPC");
-        },
-        release: (sentBytes) => counted.push(`released ${sentBytes}`),
-      };
-    },
-  };
-  const session = runSession(offer, executor, {
-    journal: {
-      append: (facts) => {
-        if (journalBroken) throw new SallyportError("agent.journal_unwritable", "broken");
-        lines.push(journalFacts.parse(facts));
-        return facts as JournalLine;
-      },
-      writable: () => true,
-      head: () => null,
-      close: () => {},
-    },
-    budgets,
-    running,
-    loginKey: "k".repeat(43),
-    signer,
-    pinned: {
-      v: 1,
-      agent: "a".repeat(32),
-      tenant: "contoso",
-      tenantName: "Contoso",
-      site: "oslo",
-      siteName: "Oslo",
-      origin: "https://sallyport.example",
-      relayHost: "contoso.servicebus.windows.net",
-      listenUrl: null,
-      keysSeq: 0,
-      keys: [{}],
-      settings: { canarySeconds: 300 },
-    },
-    policy: { text: TEXT, digest: "p".repeat(43), policy: parsePolicy(TEXT), authorities: {} },
-    network: {},
-    maxSessions: 4,
-    memoryBytes: 2 ** 29,
-    state: { version: "0.1.0", policy: "p".repeat(43), maxSessions: 4, running: 0, locked: false, draining: false },
-    outgrown,
-    heard: (request, ping) => void opened.push(`${request} ${ping}`),
-    clock: {
-      wallMs: () => 0,
-      monotonicMs: () => 0,
-      sleep: (_ms, signal) => new Promise((_, reject) => signal.addEventListener("abort", reject)),
-    },
-    log: { info: () => {}, error: () => {} } as never,
-  });
-  return {
-    session,
-    heard,
-    say: (...messages: ToSupervisor[]) => {
-      for (const message of messages) listener(message);
-    },
-    exit: (exitCode: number) => exited.resolve({ exitCode, killed: undefined }),
-    kill: (reason: KillReason) => executor.kill(reason),
-    told: (say: ToExecutor["say"]) =>
-      new Promise<void>((go) => (heard.some((each) => each.say === say) ? go() : waiting.push({ say, go }))),
-  };
-}
+import type { ToExecutor, ToSupervisor } from "../executor/messages.ts";
+import type { Offer } from "./session.ts";
+import { begin, broken, counted, END, KEY, lines, OFFER, opened, publicKey, REQUEST, STAFF } from "./test-session.ts";
 
 const sent = (heard: readonly ToExecutor[]) => heard.map(({ say }) => say);
 
@@ -257,7 +107,7 @@ test("a ping session that names a read is killed", async () => {
 test("without a journal line there is no go", async () => {
   const { session, say, heard, exit } = begin();
   say(KEY);
-  journalBroken = true;
+  broken.journal();
   say(REQUEST);
   const refusal = heard.at(-1);
   assert.equal(refusal?.say === "refuse" && refusal.code, "agent.journal_unwritable");
@@ -268,7 +118,7 @@ test("without a journal line there is no go", async () => {
 });
 
 test("a budget that is used up is journaled as a denial, and refused with its code", async () => {
-  budgetRefusal = new SallyportError("limit.logins", "too many");
+  broken.budgets(new SallyportError("limit.logins", "too many"));
   const { session, say, heard, exit } = begin();
   say(KEY, REQUEST);
   assert.deepEqual([lines[0]?.decision, lines[0]?.code], ["deny", "limit.logins"]);
@@ -319,7 +169,7 @@ for (const [what, end, attempt] of [
 }
 
 test("a count of logins that cannot be written is no session, and no end of the supervisor", async () => {
-  budgetRefusal = new Error("ENOSPC");
+  broken.budgets(new Error("ENOSPC"));
   const { session, heard, say, exit } = begin();
   say(KEY, REQUEST);
   const refusal = heard.at(-1);
@@ -329,7 +179,7 @@ test("a count of logins that cannot be written is no session, and no end of the 
 });
 
 test("counts that cannot be written at a session's end cost neither its last line nor its place", async () => {
-  countsBroken = true;
+  broken.counts();
   const { session, say, exit } = begin();
   say(KEY, REQUEST, { ...END, unsent: true });
   exit(0);

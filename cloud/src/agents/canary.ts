@@ -1,7 +1,8 @@
 /**
  * The canary: the orchestrator pings every approved agent from end to end, so that one that looks connected and receives
- * nothing is noticed on both sides. An agent that served a session since needs none: a listener costs money, and so does a
- * sender. Storage operations: one for each thousand rows of table `agents` (three an agent) a tick, and two for each canary.
+ * nothing is noticed on both sides. One that served a session since, or has just enrolled, needs none: a listener costs
+ * money, and so does a sender. Storage operations: one for each thousand rows of table `agents` (three an agent) a tick,
+ * and two for each canary.
  */
 import type { ErrorCode } from "@sallyport/shared/protocol/errors.ts";
 import type { Hello } from "@sallyport/shared/protocol/hello.ts";
@@ -66,8 +67,9 @@ export function chooseDue(agents: readonly Stored<Agent>[], canarySeconds: numbe
     .map(({ agent }) => agent);
 }
 
-const lastProofMs = ({ reachedAt, canary }: Agent): number =>
-  Math.max(...[reachedAt, canary?.sentAt].map((at) => (at ? Date.parse(at) : Number.NEGATIVE_INFINITY)));
+/** Enrolling is a proof, too: it has just come out of its way. */
+const lastProofMs = ({ enrolledAt, reachedAt, canary }: Agent): number =>
+  Math.max(...[enrolledAt, reachedAt, canary?.sentAt].map((at) => (at ? Date.parse(at) : Number.NEGATIVE_INFINITY)));
 
 /** Null when it was answered; `changed` when somebody else was at the record, and nothing was sent. */
 async function sendOne(
