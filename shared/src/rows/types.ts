@@ -121,6 +121,9 @@ const SQL_SERVER = {
   geometry: { type: binary },
 } as const satisfies Record<string, SqlServerRow>;
 
+/** The types that are carried, by name: what the documentation's table is made of. */
+export const SQL_SERVER_TYPES: readonly string[] = Object.keys(SQL_SERVER);
+
 const rowOf = (name: string): SqlServerRow | undefined =>
   Object.hasOwn(SQL_SERVER, name) ? SQL_SERVER[name as keyof typeof SQL_SERVER] : undefined;
 
