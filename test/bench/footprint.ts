@@ -6,7 +6,7 @@ import { buildCloud } from "../build/cloud.ts";
 import { indexApp } from "../build/index-app.ts";
 import { runAgent } from "../stack/agent.ts";
 import { bundled, type Program } from "../stack/program.ts";
-import { childrenOf, commandOf, memoryOf } from "./processes.ts";
+import { childrenOf, commandOf, memoryOf, timesOf } from "./processes.ts";
 import type { Measured } from "./results.ts";
 import { onSite, type Site } from "./site.ts";
 
@@ -21,6 +21,8 @@ const LOOK_MS = 250;
 
 interface Start {
   readonly readyMs: number;
+  /** CPU of the supervisor until then. */
+  readonly cpuMs: number;
   readonly supervisor: ReturnType<typeof memoryOf>;
   readonly executor: ReturnType<typeof memoryOf>;
 }
@@ -48,6 +50,7 @@ export async function benchFootprint({ runs, say }: FootprintOptions): Promise<M
   });
   return [
     { metric: "start to listening", unit: "ms", ours: starts.map(({ readyMs }) => readyMs), budget: { most: 500 } },
+    { metric: "CPU until then", unit: "ms", ours: starts.map(({ cpuMs }) => cpuMs) },
     megabytes("RSS of the idle supervisor", 70, ({ supervisor }) => supervisor.resident),
     megabytes("private memory of the idle supervisor", 25, ({ supervisor }) => supervisor.own),
     megabytes("RSS of one warm executor", 75, ({ executor }) => executor.resident),
@@ -78,8 +81,9 @@ async function startOnce(site: Site, program: Program): Promise<Start> {
   await Promise.race([site.relay.listening(path), agent.ended]);
   const readyMs = performance.now() - startedMs;
   const supervisor = agent.process.pid!;
+  const cpuMs = (timesOf(supervisor)?.own ?? 0) * 1000;
   const executor = await settledExecutor(supervisor, program);
-  const start = { readyMs, supervisor: memoryOf(supervisor), executor: memoryOf(executor) };
+  const start = { readyMs, cpuMs, supervisor: memoryOf(supervisor), executor: memoryOf(executor) };
   await agent.close();
   while (site.relay.stats().listeners > 0) await pause(LOOK_MS);
   return start;
