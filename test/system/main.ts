@@ -5,6 +5,7 @@ import { bundle } from "./bundle/suite.ts";
 import { crash } from "./crash/suite.ts";
 import { faults } from "./faults/suite.ts";
 import { journal } from "./journal/suite.ts";
+import { mssqlWrite } from "./mssql-write/suite.ts";
 import { network } from "./network/suite.ts";
 import { secrets } from "./secrets/suite.ts";
 import { servicebus } from "./servicebus/suite.ts";
@@ -21,6 +22,7 @@ const SUITES: readonly Suite[] = [
   faults,
   journal,
   tds,
+  mssqlWrite,
   servicebus,
   agents,
   crash,

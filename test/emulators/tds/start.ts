@@ -52,6 +52,8 @@ export interface Tds {
     commit(text: string): Promise<void>;
     rollback(): void;
   };
+  /** Resets every connection there is, as a firewall does that forgets them. */
+  cut(): void;
   /** Makes a procedure, written in TypeScript, in every database; one of that name is replaced. */
   procedure(procedure: Procedure): void;
   /** What retention does in time: Change Tracking forgets the changes up to that version. */
@@ -144,6 +146,9 @@ export async function startTds(options: TdsOptions): Promise<Tds> {
         },
         rollback: () => void store.activeVersions.delete(holder),
       };
+    },
+    cut() {
+      for (const socket of sockets) socket.resetAndDestroy();
     },
     procedure: (procedure) => void server.procedures.set(procedure.name.toLowerCase(), procedure),
     cleanUpChanges(version, database = defaultDatabase) {
