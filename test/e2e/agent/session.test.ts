@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { OPERATIONS } from "@sallyport/agent/src/supervisor/session.ts";
 import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { CHALLENGE_HEADER } from "@sallyport/shared/protocol/records.ts";
 import { type DialOptions, dial, type Sender } from "./sender.ts";
@@ -57,13 +58,14 @@ async function open(options: DialOptions = {}): Promise<Sender> {
 }
 const linesOf = (id: string) => site.journal().filter((line) => line.request === id);
 
-test("agent.ping: hello, one request, an end without rows, two journal lines", async () => {
+test("agent.ping: hello, one request, its state and an end without rows, two journal lines", async () => {
   const sender = await open();
-  assert.deepEqual(sender.hello.hello.operations, ["sql.table", "sql.query", "agent.ping"]);
+  assert.deepEqual(sender.hello.hello.operations, [...OPERATIONS]);
   assert.equal(sender.hello.hello.maxSessions, 2);
   const id = randomBytes(16).toString("hex");
   await sender.request({ id });
-  const [end] = await sender.messages();
+  const [state, end] = await sender.messages();
+  assert.equal(state?.kind, "result");
   assert.equal(end?.kind, "end");
   assert.equal(end.body.rows, 0);
   assert.equal(end.body.complete, true);
