@@ -21,6 +21,7 @@ const PASSWORD = "Reader-1-of-the-benchmark";
 const ROUND_TRIP_MS = 50;
 const SUSTAINED = { sessions: 60, atOnce: 4 };
 const LOOK_MS = 20;
+const HEARD_MS = 100;
 
 export interface SmallOptions {
   readonly runs: number;
@@ -68,6 +69,8 @@ export async function benchSmall({ runs, say }: SmallOptions): Promise<Measured[
       await settled(supervisor, program);
       if (cold) for (const pid of executorsOf(supervisor, program)) process.kill(pid, "SIGKILL");
       if (cold) while (executorsOf(supervisor, program).length > 0) await pause(1);
+      // The supervisor hears of it a moment after the system does, and must not hand out one that is dead.
+      if (cold) await pause(HEARD_MS);
       return (await orchestrator.ask({ sessions: 1, atOnce: 1, relayHost })).milliseconds[0]!;
     };
     const series = async (relayHost: string, cold: boolean): Promise<number[]> => {
