@@ -199,7 +199,7 @@ connections:
     refuseOverPrivileged: ${ownReader}
     rules:
       - id: sample
-        allow: [table]
+        allow: [table, changes, schema]
         tables: [${schema}.Flights, ${schema}.Exact]
         columns: "*"
 `;

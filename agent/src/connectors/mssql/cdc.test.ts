@@ -193,6 +193,16 @@ test("a capture job that has not yet come to where the instance begins loses not
   assert.deepEqual((await read(still.plan.to!)).rows, [["insert", 1, 1]]);
 });
 
+test("half of the retention gone by is a warning; where the login may not know it, the usual one counts", async () => {
+  const from = (await runPull(server, changes("dbo.Plain"))).plan.to!;
+  const [kind, objectId, version] = from.split("/");
+  const ago = (hours: number) =>
+    `${kind}/${objectId}/${version}/${new Date(Date.now() - hours * 3_600_000).toISOString()}`;
+  assert.deepEqual((await runPull(server, changes("dbo.Plain"), { from: ago(35) })).warnings, []);
+  const { warnings } = await runPull(server, changes("dbo.Plain"), { from: ago(37) });
+  assert.deepEqual(warnings, [{ code: "sql.retention", facts: { sinceMinutes: 2220, keptMinutes: 4320 } }]);
+});
+
 test("what may not be read, or is not captured", async () => {
   const grant = { kind: "table", rule: "r", columns: ["N"] } as const;
   const hidden = serve(server, changes("dbo.Plain", { columns: ["N"] }), createRecorder(), { grant });
