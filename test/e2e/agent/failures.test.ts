@@ -36,10 +36,11 @@ connections:
     database: ERP
     tls: { mode: required }
     logins: [svc]
-    limits: { failedLogins: 99/1h }
+    limits: { sessions: 8, failedLogins: 99/1h }
     rules:
       - { id: orders, allow: [table], tables: [dbo.Orders], columns: "*" }
 `);
+  site.addConfig("maxSessions: 8\ndrainSeconds: 5\n");
   agent = await site.start();
 });
 after(async () => {
@@ -79,18 +80,26 @@ const endOf = async ({ id }: Hanging) =>
   (await site.journaled(({ event, request }) => event === "end" && request === id)).code;
 
 /** The other session is as it was: it is still there, and answers a cancel. */
-async function cancelled({ sender, id }: Hanging): Promise<void> {
+async function cancelled(hanging: Hanging): Promise<void> {
+  const { sender, id } = hanging;
   assert.ok(!site.journal().some(({ event, request }) => event === "end" && request === id));
   sender.send(FRAME.cancel, jsonBody({ reason: "test" }));
   const last = (await sender.messages()).at(-1);
   assert.equal(last?.kind === "error" && last.body.code, "request.cancelled");
+  assert.equal(await endOf(hanging), "request.cancelled");
 }
 
-for (const signal of ["SIGKILL", "SIGSEGV", "SIGABRT", "SIGTERM"] as const) {
-  test(`an executor that ends by ${signal} is executor.crashed; the one beside it goes on`, linuxOnly, async () => {
+for (const [signal, code] of [
+  ["SIGKILL", "executor.crashed"],
+  ["SIGSEGV", "executor.crashed"],
+  ["SIGTERM", "executor.crashed"],
+  // How V8 ends a process whose heap is full.
+  ["SIGABRT", "limit.memory"],
+] as const) {
+  test(`an executor that ends by ${signal} is ${code}; the one beside it goes on`, linuxOnly, async () => {
     const [victim, other] = [await hang(), await hang()];
     process.kill(victim.executor, signal);
-    assert.equal(await endOf(victim), "executor.crashed");
+    assert.equal(await endOf(victim), code);
     assert.ok([1006, 1011].includes(await victim.sender.closed));
     await cancelled(other);
     assert.equal(agent.process.exitCode, null);
@@ -106,11 +115,11 @@ test("a query without end is limit.time once its seconds are over; the one besid
 });
 
 test("an executor that stands still is killed, and its session ends with limit.time", linuxOnly, async () => {
-  const [frozen, other] = [await hang(1), await hang()];
+  const frozen = await hang(5);
   process.kill(frozen.executor, "SIGSTOP");
-  // The supervisor's own patience: the session's second, and 30 more for what is hung.
+  // The supervisor's own patience: the session's seconds, and 30 more for what is hung.
   assert.equal(await endOf(frozen), "limit.time");
-  await cancelled(other);
+  await cancelled(await hang());
   frozen.sender.socket.terminate();
 });
 
@@ -118,12 +127,9 @@ test(
   "SIGTERM with two sessions, one that ends and one that hangs: both have their end, exit 0",
   linuxOnly,
   async () => {
-    site.addConfig("drainSeconds: 1\n");
-    assert.equal(await agent.stop(), 0);
-    agent = await site.start();
     const [first, second] = [await hang(), await hang()];
     const stopped = agent.stop();
-    await site.journaled(({ event, seq }) => event === "drain" && Number(seq) > 0);
+    await site.journaled(({ event }) => event === "drain");
     await cancelled(first);
     const last = (await second.sender.messages()).at(-1);
     assert.equal(last?.kind === "error" && last.body.code, "agent.draining");
