@@ -8,18 +8,20 @@ import { type Measured, resultOf, tableOf, writeResults } from "./results.ts";
 import { ROOT } from "./site.ts";
 import { benchSmall } from "./small.ts";
 import { benchTick } from "./tick/bench.ts";
+import { benchWrite } from "./write.ts";
 
 const HELP = `Measures Sallyport on this machine, whole, on loopback, and writes bench/results.json.
 
   npm run bench -- pull         rows a second against mssql writing NDJSON; CPU, peak memory, bytes on the wire
+  npm run bench -- write        rows a second of sql.write against mssql's own bulk insert, CPU, peak memory
   npm run bench -- memory       peak memory while 5 GB pass, against 0.5 GB; needs 7 GB of disk
   npm run bench -- footprint    the idle agent from its bundle: time to ready, memory, size, packages
   npm run bench -- small        a query of one row from end to end: latency, CPU, sessions a second
   npm run bench -- tick         the scheduler's storage operations and CPU, 100 due of 1,000, 10,000 and 100,000 pulls
 
-  --rows N         rows of pull (1000000)
+  --rows N         rows of pull and write (1000000)
   --pulls N        the most pulls of tick (100000)
-  --runs N         runs of each, medians are given (pull 5, memory 1, footprint 5, small 20, tick 3)
+  --runs N         runs of each, medians are given (pull 5, write 3, memory 1, footprint 5, small 20, tick 3)
   --profile DIR    pull: in place of measuring, one run with CPU profiles of every process, kept in DIR
   --json           print the results as JSON
 `;
@@ -43,6 +45,7 @@ const say = (line: string): void => {
 
 const SCENARIOS: Readonly<Record<string, () => Promise<Measured[]>>> = {
   pull: () => benchPull({ rows: count(options.rows), runs: runs(5), say }),
+  write: () => benchWrite({ rows: count(options.rows), runs: runs(3), say }),
   memory: () => benchMemory({ runs: runs(1), say }),
   footprint: () => benchFootprint({ runs: runs(5), say }),
   small: () => benchSmall({ runs: runs(20), say }),
