@@ -5,9 +5,9 @@ import { connectError, serverError, statementError } from "./errors.ts";
 const message = (number: number, level = 16) => ({ number, state: 1, class: level, procName: "" });
 
 test("numbers become codes, and no text of the server's goes on", () => {
-  const codes = [18456, 18486, 18452, 4060, 208, 207, 102, 229, 1205, 1222, 3952, 596, 245, 8134, 2627, 8115].map(
-    (number) => serverError([message(number)])?.code,
-  );
+  const codes = [
+    18456, 18486, 18452, 4060, 208, 207, 102, 229, 1205, 1222, 3952, 3961, 22105, 596, 245, 8134, 2627, 8115,
+  ].map((number) => serverError([message(number)])?.code);
   assert.deepEqual(codes, [
     "connection.login_failed",
     "connection.account_locked",
@@ -20,6 +20,8 @@ test("numbers become codes, and no text of the server's goes on", () => {
     "sql.deadlock",
     "sql.timeout",
     "sql.snapshot_unavailable",
+    "request.plan_changed",
+    "sql.not_tracked",
     "connection.lost",
     "sql.overflow",
     "sql.failed",

@@ -33,6 +33,9 @@ const NUMBERS: readonly (readonly [code: ErrorCode, message: string, numbers: re
   ["sql.deadlock", "The session was the victim of a deadlock.", [1205]],
   ["sql.timeout", "The server waited too long for a lock or for memory.", [1222, 8645, 8628]],
   ["sql.snapshot_unavailable", "The database does not allow snapshot isolation.", [3952]],
+  ["sql.not_tracked", "Change Tracking is not on for the table.", [22105]],
+  // DDL beside a snapshot: what was planned is not what is there now.
+  ["request.plan_changed", "The table was altered while a snapshot read it.", [3961]],
   ["connection.lost", "The server ended the session.", [596, 6005, 17142, 40197]],
 ];
 
