@@ -41,6 +41,10 @@ function watched(table: string) {
   };
   return { writer, history, all };
 }
+const snapshotsBegun = (): number =>
+  server.server.log.filter(
+    (entry) => entry.kind === "transaction" && entry.act === "begin" && entry.isolation === "SNAPSHOT",
+  ).length;
 const pairs = (rows: readonly (readonly JsonValue[])[]): [number, number][] =>
   rows.map(([id, n]) => [Number(id), Number(n)]);
 
@@ -52,8 +56,11 @@ test("one session in a snapshot: exactly the rows of one instant, each once", as
       const { writer, history, all } = watched(table);
       await all(first);
       const options = { deaths: dying, meanwhile: () => all(meanwhile) };
+      const begun = snapshotsBegun();
       const { rows, plan, sessions } = await runPull(server, whole(table, { consistency: "snapshot" }), options);
       died += sessions - 1;
+      // The emulator reads one instant in any statement; the real one does so in a snapshot only.
+      assert.equal(snapshotsBegun() - begun, sessions);
       assert.deepEqual([plan.isolation, plan.consistency], ["snapshot", "exact"]);
       const read = JSON.stringify(sorted(rows));
       assert.ok(

@@ -23,15 +23,18 @@ export async function warnOfOpenTransaction(
   stalled: boolean,
   signal: AbortSignal,
 ): Promise<readonly Warning[]> {
-  const oldest = await oldestWriter(session, signal);
+  return warningOf(await oldestWriter(session, signal), stalled);
+}
+
+/** What is known of the oldest transaction: nothing where the login may not look. */
+type Oldest = { readonly session: number; readonly seconds: number } | undefined;
+
+export function warningOf(oldest: Oldest, stalled: boolean): readonly Warning[] {
   const isLong = oldest !== undefined && oldest.seconds >= LONG_SECONDS;
   return stalled || isLong ? [{ code: "sql.open_transaction", facts: oldest ?? {} }] : [];
 }
 
-async function oldestWriter(
-  session: Session,
-  signal: AbortSignal,
-): Promise<(Record<string, number> & { seconds: number }) | undefined> {
+async function oldestWriter(session: Session, signal: AbortSignal): Promise<Oldest> {
   try {
     const [row] = await ask(session, { sql: OLDEST, parameters: [] }, signal);
     return row === undefined ? undefined : { session: Number(row.session), seconds: Number(row.seconds) };
