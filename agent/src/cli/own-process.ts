@@ -28,7 +28,7 @@ const OWN_ENVIRONMENT = { MALLOC_ARENA_MAX: "1", MALLOC_TRIM_THRESHOLD_: "65536"
 const STARTED_MS = 3_000;
 
 /** Replaces this process by itself with the flags it needs, where they were not given; same id, same files. */
-export function becomeSupervisor(): void {
+export function becomeSupervisor(environment: NodeJS.ProcessEnv): void {
   const missing = OWN_FLAGS.filter((flag) => !process.execArgv.includes(flag));
   if (!missing.includes(CONFINED) || process.platform === "win32" || process.execve === undefined) return;
   process.removeAllListeners("warning");

@@ -46,7 +46,7 @@ Example:
 
 async function run(options: RunOptions): Promise<void> {
   refuseEnvironment(process.env);
-  becomeSupervisor();
+  becomeSupervisor(process.env);
   const config = configOf(options);
   // Only this verb needs the supervisor, and loading it takes a while.
   const [{ runAgent }, { default: pino }] = await Promise.all([import("../supervisor/main.ts"), import("pino")]);
