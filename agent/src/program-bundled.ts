@@ -1,7 +1,6 @@
 /** What the agent's program is made of as a bundle: the files of one folder, which holds nothing else. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 
 const FOLDER = import.meta.dirname;
 

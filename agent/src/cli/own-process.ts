@@ -1,5 +1,4 @@
 /** The supervisor's own process: flags and environment that confine it and keep it small, and its one big cleaning. */
-import process from "node:process";
 
 /** Without it an executor could send SIGUSR1 and open this process's inspector. */
 const CONFINED = "--disable-sigusr1";
