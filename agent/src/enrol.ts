@@ -21,8 +21,8 @@ import { z } from "zod";
 import { originUrl } from "./config.ts";
 import { adoptNewKeys, findIdentity, loadIdentity, storeNewKeys } from "./keys.ts";
 import { type Network, postJson } from "./origin.ts";
+import { isListenUrl } from "./pinning.ts";
 import { makeFolders, type Pinned, readTextIfAny, type StatePaths, writeFileDurably, writePinned } from "./state.ts";
-import { isListenUrl } from "./supervisor/pinning.ts";
 import { VERSION } from "./version.ts";
 
 const ENROL_PATH = "/api/agent/enrol";

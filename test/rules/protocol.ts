@@ -11,9 +11,7 @@ const CLOUD = "cloud/src";
 export const NAMED: Readonly<Record<string, readonly (readonly [file: string, name: string])[]>> = {
   "P1.1": [[`${SHARED}/crypto/jws.test.ts`, "for one purpose is worth nothing for another"]],
   "P1.2": [[`${SHARED}/crypto/jws.test.ts`, "that brings a key or a rule along is refused"]],
-  "P1.4": [
-    [`${AGENT}/supervisor/pinning.test.ts`, "a statement by a pinned key replaces the set and raises the number"],
-  ],
+  "P1.4": [[`${AGENT}/pinning.test.ts`, "a statement by a pinned key replaces the set and raises the number"]],
   "P2.1": [
     [`${SHARED}/crypto/enrolment.test.ts`, "with any one symbol wrong is refused, the check symbol too"],
     [`${SHARED}/crypto/enrolment.test.ts`, "forgives case, separators, and what looks like 1 and 0"],

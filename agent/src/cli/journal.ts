@@ -3,10 +3,10 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { ConfigError, defaultStateDir } from "../config.ts";
+import { recentLines } from "../journal/journal.ts";
+import type { JournalLine } from "../journal/line.ts";
+import { verifyJournal } from "../journal/verify.ts";
 import { statePaths } from "../state.ts";
-import { recentLines } from "../supervisor/journal.ts";
-import type { JournalLine } from "../supervisor/journal-line.ts";
-import { verifyJournal } from "../supervisor/journal-verify.ts";
 import { EXIT } from "./exit.ts";
 import { fail, type OutputOptions, print, table } from "./print.ts";
 

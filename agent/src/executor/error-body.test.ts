@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { parsePolicy } from "../policy/file.ts";
 import { errorBodyOf } from "./error-body.ts";
-import { parsePolicy } from "./policy-file.ts";
 
 test("a policy that is not valid tells the orchestrator that, and nothing that stands in it", () => {
   let thrown: unknown;

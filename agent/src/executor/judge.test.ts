@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
+import { parsePolicy } from "../policy/file.ts";
 import { judge } from "./judge.ts";
-import { parsePolicy } from "./policy.ts";
 
 const NOW = new Date("2026-11-22T12:00:00Z");
 const KEY = Buffer.alloc(32, 1);

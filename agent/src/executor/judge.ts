@@ -4,8 +4,8 @@ import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/error
 import type { PlainCredential, SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import type { Operation } from "@sallyport/shared/schema/operations.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
-import { type RequestReport, toSupervisor } from "./messages.ts";
-import { type Allowed, decide, type PolicyRequest } from "./policy.ts";
+import { type RequestReport, toSupervisor } from "../pipe/messages.ts";
+import { type Allowed, decide, type PolicyRequest } from "../policy/decide.ts";
 
 /** What is to be done, once the supervisor has said go. */
 export type Work =

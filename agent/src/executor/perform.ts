@@ -3,13 +3,14 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { FRAME } from "@sallyport/shared/protocol/frames.ts";
 import type { SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import type { Connector, Outcome, Target, Writer } from "../connectors/connector.ts";
+import type { SessionOrder } from "../pipe/messages.ts";
+import { isChange } from "../policy/change.ts";
+import { decide } from "../policy/decide.ts";
+import { parsePolicy } from "../policy/file.ts";
 import { createInput } from "./input.ts";
 import type { Work } from "./judge.ts";
 import { createMemoryFuse, createTimeFuse } from "./limits.ts";
-import type { SessionOrder } from "./messages.ts";
 import { createOutput } from "./output.ts";
-import { decide, parsePolicy } from "./policy.ts";
-import { isChange } from "./policy-write.ts";
 import type { SealedStream } from "./stream.ts";
 
 const RECHECK_POLICY_MS = 60_000;

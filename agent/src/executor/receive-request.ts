@@ -11,7 +11,7 @@ import {
   type SessionRequestPayload,
 } from "@sallyport/shared/protocol/request.ts";
 import type { Clock } from "../clock.ts";
-import type { SessionOrder } from "./messages.ts";
+import type { SessionOrder } from "../pipe/messages.ts";
 import type { Rendezvous } from "./rendezvous.ts";
 import { createSealedStream, type SealedStream } from "./stream.ts";
 

@@ -8,13 +8,13 @@ import { SallyportError, toSallyportError } from "@sallyport/shared/protocol/err
 import { FRAME } from "@sallyport/shared/protocol/frames.ts";
 import { InvalidRequest } from "@sallyport/shared/protocol/request.ts";
 import { systemClock } from "../clock.ts";
+import { keysByKid } from "../pinning.ts";
+import type { EndReport, SessionOrder } from "../pipe/messages.ts";
+import { parsePolicy } from "../policy/file.ts";
 import { dropReading } from "../program.ts";
-import { keysByKid } from "../supervisor/pinning.ts";
 import { errorBodyOf } from "./error-body.ts";
 import { judge, type Work } from "./judge.ts";
-import type { EndReport, SessionOrder } from "./messages.ts";
 import { type Connectors, loadConnectors, perform } from "./perform.ts";
-import { parsePolicy } from "./policy.ts";
 import { type Opened, receiveRequest } from "./receive-request.ts";
 import { dialRendezvous } from "./rendezvous.ts";
 import { type Go, type Supervisor, talkToSupervisor } from "./supervisor-link.ts";

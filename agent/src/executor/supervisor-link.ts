@@ -1,8 +1,8 @@
 /** The executor's end of its channel to the supervisor. */
 import { Socket } from "node:net";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { encodeLine, PIPE_FD, parseLine, readLines } from "./lines.ts";
-import { EXECUTOR_EXIT, MAX_LINE_BYTES, type SessionOrder, type ToSupervisor, toExecutor } from "./messages.ts";
+import { encodeLine, PIPE_FD, parseLine, readLines } from "../pipe/lines.ts";
+import { EXECUTOR_EXIT, MAX_LINE_BYTES, type SessionOrder, type ToSupervisor, toExecutor } from "../pipe/messages.ts";
 
 export interface Supervisor {
   readonly order: Promise<SessionOrder>;

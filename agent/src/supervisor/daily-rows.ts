@@ -1,6 +1,6 @@
 /** Counts the rows that each rule lets be written in a day (`limits.rowsPerDay`), from midnight to midnight UTC. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { JournalLine } from "./journal-line.ts";
+import type { JournalLine } from "../journal/line.ts";
 
 export interface DailyRows {
   /**

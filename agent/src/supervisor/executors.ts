@@ -2,8 +2,8 @@
 import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Logger } from "pino";
-import { encodeLine, PIPE_FD, parseLine, readLines } from "../executor/lines.ts";
-import { MAX_LINE_BYTES, type ToExecutor, type ToSupervisor, toSupervisor } from "../executor/messages.ts";
+import { encodeLine, PIPE_FD, parseLine, readLines } from "../pipe/lines.ts";
+import { MAX_LINE_BYTES, type ToExecutor, type ToSupervisor, toSupervisor } from "../pipe/messages.ts";
 import { canDumpCore, residentBytes } from "./confinement.ts";
 import { type ExecutorCommand, executorCommand } from "./executor-command.ts";
 

@@ -7,11 +7,11 @@ import {
   POLICY_DEFAULTS,
   type Policy,
 } from "@sallyport/shared/schema/policy.ts";
-import { smallestLimits } from "../executor/limits.ts";
-import type { RequestReport } from "../executor/messages.ts";
 import { matchTable } from "../executor/names.ts";
-import { TABLE_WORDS } from "../executor/policy.ts";
-import { limitsOfRule } from "../executor/policy-write.ts";
+import type { RequestReport } from "../pipe/messages.ts";
+import { limitsOfRule } from "../policy/change.ts";
+import { TABLE_WORDS } from "../policy/decide.ts";
+import { smallestLimits } from "../policy/limits.ts";
 import type { ConnectionLimits } from "./budgets.ts";
 
 /** What a refused session, and a ping, may take. */

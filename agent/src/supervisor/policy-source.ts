@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import type { Logger } from "pino";
-import { digestPolicy, parsePolicy } from "../executor/policy.ts";
+import { digestPolicy, parsePolicy } from "../policy/file.ts";
 
 export interface PolicySnapshot {
   readonly text: string;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { verifyJws } from "@sallyport/shared/crypto/jws.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { ToExecutor, ToSupervisor } from "../executor/messages.ts";
+import type { ToExecutor, ToSupervisor } from "../pipe/messages.ts";
 import type { Offer } from "./session.ts";
 import { begin, broken, counted, END, KEY, lines, OFFER, opened, publicKey, REQUEST, STAFF } from "./test-session.ts";
 

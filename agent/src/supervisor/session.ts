@@ -9,14 +9,14 @@ import { buildHello, PROTOCOL_VERSION } from "@sallyport/shared/protocol/hello.t
 import type { AgentState } from "@sallyport/shared/schema/liveness.ts";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import type { EndReport, RequestReport, ToSupervisor } from "../executor/messages.ts";
+import type { Journal } from "../journal/journal.ts";
+import { operationName } from "../journal/line.ts";
 import type { Network } from "../origin.ts";
+import type { EndReport, RequestReport, ToSupervisor } from "../pipe/messages.ts";
 import type { Pinned } from "../state.ts";
 import { VERSION } from "../version.ts";
 import type { ConnectionBudgets, Place } from "./budgets.ts";
 import type { Executor, ExecutorExit } from "./executors.ts";
-import type { Journal } from "./journal.ts";
-import { operationName } from "./journal-line.ts";
 import type { Outgrown } from "./outgrown.ts";
 import { dailyRowsOf, isPlausible, limitsOf } from "./plausible.ts";
 import type { PolicySnapshot } from "./policy-source.ts";

@@ -3,11 +3,11 @@ import { existsSync } from "node:fs";
 import { POLICY_DEFAULTS } from "@sallyport/shared/schema/policy.ts";
 import type { Logger } from "pino";
 import { type AgentConfig, ConfigError } from "../config.ts";
+import { type Journal, recentLines } from "../journal/journal.ts";
+import type { JournalLine } from "../journal/line.ts";
 import { type Pinned, readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
 import { rowsKey, rowsTaken } from "./daily-rows.ts";
 import { isChangeable } from "./files.ts";
-import { type Journal, recentLines } from "./journal.ts";
-import type { JournalLine } from "./journal-line.ts";
 import { newUsage, type Usage, usage } from "./login-breaker.ts";
 
 /** @throws ConfigError when this account can change its own policy or program. Answers what could not be checked. */

@@ -3,11 +3,11 @@ import { before, beforeEach } from "node:test";
 import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { publicKeyOf, type Signer } from "@sallyport/shared/crypto/jws.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { EndReport, RequestReport, ToExecutor, ToSupervisor } from "../executor/messages.ts";
-import { parsePolicy } from "../executor/policy.ts";
+import { type JournalFacts, type JournalLine, journalFacts } from "../journal/line.ts";
+import type { EndReport, RequestReport, ToExecutor, ToSupervisor } from "../pipe/messages.ts";
+import { parsePolicy } from "../policy/file.ts";
 import type { ConnectionBudgets } from "./budgets.ts";
 import type { Executor, ExecutorExit, KillReason } from "./executors.ts";
-import { type JournalFacts, type JournalLine, journalFacts } from "./journal-line.ts";
 import { createOutgrown, type Outgrown } from "./outgrown.ts";
 import { type Offer, runSession } from "./session.ts";
 

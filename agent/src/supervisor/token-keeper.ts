@@ -2,9 +2,9 @@
 import type { ErrorCode } from "@sallyport/shared/protocol/errors.ts";
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
+import { acceptAnswer } from "../pinning.ts";
 import type { Pinned } from "../state.ts";
 import { createBackoff } from "./backoff.ts";
-import { acceptAnswer } from "./pinning.ts";
 import { renewInMs, type TokenResult } from "./tokens.ts";
 
 export interface ListenToken {

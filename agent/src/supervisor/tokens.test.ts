@@ -7,7 +7,7 @@ import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts"
 import { makeAuthority } from "../../../test/emulators/tls/certificates.ts";
 import { systemClock } from "../clock.ts";
 import type { SignedDeps } from "./signed.ts";
-import { requestToken } from "./tokens.ts";
+import { renewInMs, requestToken } from "./tokens.ts";
 
 const NOW_MS = Date.parse("2026-01-01T00:00:00Z");
 const ANSWER = {
@@ -68,3 +68,30 @@ test("a clock that is a day off is corrected for one signature; further off it i
   assert.equal(!result.ok && result.code, "token.clock_skew");
   assert.deepEqual(issued, [NOW_MS]);
 });
+
+test("a token is renewed between half and 0.6 of its life, by the server's times only", () => {
+  assert.equal(
+    renewInMs(ANSWER, () => 0),
+    900_000,
+  );
+  assert.equal(Math.round(renewInMs(ANSWER, () => 0.999999)), 1_080_000);
+  const minute = { ...ANSWER, expiresAt: "2026-01-01T00:01:00Z", renewAfter: "2026-01-01T00:00:30Z" };
+  assert.equal(
+    renewInMs(minute, () => 0),
+    30_000,
+  );
+});
+
+for (const [what, expiresAt, ms] of [
+  ["no life", "2026-01-01T00:00:00Z", 5_000],
+  ["a life that is over", "1999-01-01T00:00:00Z", 5_000],
+  ["a life of thousands of years", "9999-12-31T23:59:59Z", 3600_000],
+] as const) {
+  test(`a token that claims ${what} is asked for again after ${ms} ms, not at once`, () => {
+    const renewAfter = expiresAt;
+    assert.equal(
+      renewInMs({ ...ANSWER, expiresAt, renewAfter }, () => 0.5),
+      ms,
+    );
+  });
+}

@@ -4,9 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { openJournal } from "@sallyport/agent/src/supervisor/journal.ts";
-import type { JournalFacts, JournalHead } from "@sallyport/agent/src/supervisor/journal-line.ts";
-import { verifyJournal } from "@sallyport/agent/src/supervisor/journal-verify.ts";
+import { openJournal } from "@sallyport/agent/src/journal/journal.ts";
+import type { JournalFacts, JournalHead } from "@sallyport/agent/src/journal/line.ts";
+import { verifyJournal } from "@sallyport/agent/src/journal/verify.ts";
 import fc from "fast-check";
 import { byteChanges, type Journal, linesOf, structuralChanges, unnoticed } from "./tamper.ts";
 

@@ -1,8 +1,8 @@
 /** Alters a journal in every way that a chain must notice, and tells which changes were not. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { JournalHead } from "@sallyport/agent/src/supervisor/journal-line.ts";
-import { verifyJournal } from "@sallyport/agent/src/supervisor/journal-verify.ts";
+import type { JournalHead } from "@sallyport/agent/src/journal/line.ts";
+import { verifyJournal } from "@sallyport/agent/src/journal/verify.ts";
 
 /** A journal's files by name, oldest first. */
 export type Journal = ReadonlyMap<string, Buffer>;

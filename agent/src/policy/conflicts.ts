@@ -2,8 +2,9 @@
  * What a policy's rules may not say together. Looks at the value as it was read, so that these mistakes are reported
  * in the same answer as the misspelt keys.
  */
+
+import { isSystemSchema } from "../executor/names.ts";
 import { addDays, dayIn } from "./local-time.ts";
-import { isSystemSchema } from "./names.ts";
 
 export const RAW_DAYS_AT_MOST = 30;
 

@@ -1,6 +1,6 @@
 /** Checks the journal's chain from its first kept line to its head. */
-import { listFiles, readLines } from "./journal-files.ts";
-import { decodeLine, hashLine, type JournalHead } from "./journal-line.ts";
+import { listFiles, readLines } from "./files.ts";
+import { decodeLine, hashLine, type JournalHead } from "./line.ts";
 
 export type Verdict =
   | { readonly ok: true; readonly lines: number; readonly firstSeq: number; readonly head: JournalHead | null }

@@ -3,9 +3,8 @@ import { before, test } from "node:test";
 import { generateKeyPair, type KeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { signJws } from "@sallyport/shared/crypto/jws.ts";
 import type { TokenAnswer } from "@sallyport/shared/schema/api.ts";
-import type { Pinned } from "../state.ts";
 import { acceptAnswer } from "./pinning.ts";
-import { renewInMs } from "./tokens.ts";
+import type { Pinned } from "./state.ts";
 
 const ORIGIN = "https://sallyport.example";
 const AGENT = "0".repeat(32);
@@ -93,32 +92,4 @@ for (const [what, make] of [
   ],
 ] as const) {
   test(`${what} is refused`, async () => assert.equal((await acceptAnswer(pinned, await make())).ok, false));
-}
-
-test("a token is renewed between half and 0.6 of its life, by the server's times only", async () => {
-  const given = await answer();
-  assert.equal(
-    renewInMs(given, () => 0),
-    900_000,
-  );
-  assert.equal(Math.round(renewInMs(given, () => 0.999999)), 1_080_000);
-  const minute = { ...given, expiresAt: "2026-01-01T00:01:00Z", renewAfter: "2026-01-01T00:00:30Z" };
-  assert.equal(
-    renewInMs(minute, () => 0),
-    30_000,
-  );
-});
-
-for (const [what, expiresAt, ms] of [
-  ["no life", "2026-01-01T00:00:00Z", 5_000],
-  ["a life that is over", "1999-01-01T00:00:00Z", 5_000],
-  ["a life of thousands of years", "9999-12-31T23:59:59Z", 3600_000],
-] as const) {
-  test(`a token that claims ${what} is asked for again after ${ms} ms, not at once`, async () => {
-    const renewAfter = expiresAt;
-    assert.equal(
-      renewInMs(await answer({ expiresAt, renewAfter }), () => 0.5),
-      ms,
-    );
-  });
 }

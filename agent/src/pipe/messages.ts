@@ -6,7 +6,7 @@
 import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { agentState } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
-import { journalFacts } from "../supervisor/journal-line.ts";
+import { journalFacts } from "../journal/line.ts";
 
 const text = (max: number) => z.string().max(max);
 const count = z.int().min(0);

@@ -4,7 +4,7 @@
  */
 import { closeSync, ftruncateSync, openSync, readdirSync, readSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { decodeLine } from "./journal-line.ts";
+import { decodeLine } from "./line.ts";
 
 const CURRENT = "journal.jsonl";
 

@@ -6,7 +6,7 @@ import { parseJson } from "@sallyport/shared/protocol/hello.ts";
 import type { TokenAnswer } from "@sallyport/shared/schema/api.ts";
 
 import { z } from "zod";
-import type { Pinned } from "../state.ts";
+import type { Pinned } from "./state.ts";
 
 const keysStatement = z.object({
   aud: z.url(),

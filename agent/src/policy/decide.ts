@@ -14,13 +14,11 @@ import {
   type TableRule,
 } from "@sallyport/shared/schema/policy.ts";
 import type { Grant } from "../connectors/connector.ts";
+import { hasName, isSystemSchema, matchTable, splitTable } from "../executor/names.ts";
+import { type Change, changeGrant, isChange, limitsOfRule, whyChangeMisused } from "./change.ts";
+import { RAW_DAYS_AT_MOST } from "./conflicts.ts";
 import { sameValue, smallestLimits } from "./limits.ts";
 import { addDays, dayIn, isWithin, timeIn } from "./local-time.ts";
-import { hasName, isSystemSchema, matchTable, splitTable } from "./names.ts";
-import { RAW_DAYS_AT_MOST } from "./policy-conflicts.ts";
-import { type Change, changeGrant, isChange, limitsOfRule, whyChangeMisused } from "./policy-write.ts";
-
-export { digestPolicy, parsePolicy } from "./policy-file.ts";
 
 /** What the policy decides about; a ping needs none. */
 export type Judged = Exclude<Operation, { op: "agent.ping" }>;

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type Policy, policy } from "@sallyport/shared/schema/policy.ts";
 import { readStrictYaml, type StrictYaml, YamlError, type YamlProblem } from "../strict-yaml.ts";
-import { conflicts } from "./policy-conflicts.ts";
+import { conflicts } from "./conflicts.ts";
 
 /** More than this is one mistake with many consequences. */
 const MAX_PROBLEMS = 100;

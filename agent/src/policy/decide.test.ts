@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { DEFAULT_LIMITS, operation as operationSchema } from "@sallyport/shared/schema/operations.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import fc from "fast-check";
-import { type Decision, decide, type PolicyRequest, parsePolicy } from "./policy.ts";
+import { type Decision, decide, type PolicyRequest } from "./decide.ts";
+import { parsePolicy } from "./file.ts";
 
 const NOW = new Date("2026-11-20T12:00:00Z");
 

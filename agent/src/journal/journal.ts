@@ -15,15 +15,8 @@ import {
 } from "node:fs";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { syncFolder } from "../state.ts";
-import { currentPath, cutTornLine, listFiles, readLines, setAside } from "./journal-files.ts";
-import {
-  decodeLine,
-  encodeLine,
-  hashLine,
-  type JournalFacts,
-  type JournalHead,
-  type JournalLine,
-} from "./journal-line.ts";
+import { currentPath, cutTornLine, listFiles, readLines, setAside } from "./files.ts";
+import { decodeLine, encodeLine, hashLine, type JournalFacts, type JournalHead, type JournalLine } from "./line.ts";
 
 const MIN_FREE_BYTES = 50 * 1024 * 1024;
 const DAY_MS = 86_400_000;

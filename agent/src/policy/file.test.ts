@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { digestPolicy, parsePolicy } from "./policy-file.ts";
+import { digestPolicy, parsePolicy } from "./file.ts";
 
 const NOW = new Date("2026-11-20T12:00:00Z");
 
