@@ -33,7 +33,7 @@ export function becomeSupervisor(environment: NodeJS.ProcessEnv): void {
   process.removeAllListeners("warning");
   process.execve(process.execPath, [process.execPath, ...missing, ...process.execArgv, ...process.argv.slice(1)], {
     ...OWN_ENVIRONMENT,
-    ...process.env,
+    ...environment,
   } as Record<string, string>);
 }
 
