@@ -2,16 +2,16 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { createBatch, type RowBatch } from "@sallyport/shared/rows/columns.ts";
 import { columnReader, type JsonValue } from "@sallyport/shared/rows/to-json.ts";
-import type { Column } from "@sallyport/shared/rows/types.ts";
+import { type Column, type SqlServerDeclaration, sqlServerType } from "@sallyport/shared/rows/types.ts";
 import type { Limits } from "@sallyport/shared/schema/operations.ts";
 import { Request } from "tedious";
 import { sameName } from "../../../executor/names.ts";
 import { arrowColumn } from "../catalog.ts";
 import type { Session } from "../connect.ts";
+import { appenderFor } from "../decode.ts";
 import { statementError } from "../errors.ts";
-import { columnSink } from "../flow.ts";
 import { attachSink } from "../hook.ts";
-import type { Guard, ValueSink } from "../sink.ts";
+import { createSink, type Guard, type ValueSink } from "../sink.ts";
 import { execute, type Statement } from "../statement.ts";
 import { declarationOf, type WireColumn } from "../wire.ts";
 
@@ -124,16 +124,24 @@ function openSet(
       expected: names?.length ?? 0,
     });
   }
-  const columns = wire.map((column, at) =>
-    arrowColumn({ name: names[at]!, declared: declarationOf(column), nullable: true }),
-  );
+  const columns = wire.map((column, at) => textColumn(names[at]!, declarationOf(column)));
   const batch = createBatch(columns, { cellBytes: limits.cellBytes, rowBytes: limits.rowBytes, batchBytes: 2 ** 24 });
   const options = { guard, remember: false, cellBytes: limits.cellBytes };
-  const sinks = columns.map((column, at) => columnSink(wire[at]!, batch.columns[at], column, options));
+  const sinks = wire.map((column, at) => {
+    const into = batch.columns[at]!;
+    return createSink(column, into, appenderFor(column, into), options);
+  });
   sinks.forEach((sink, at) => {
     attachSink(wire[at]!, sink);
   });
   return { columns, batch, sinks };
+}
+
+/** As JSON they are text anyway, so times outside 1677 to 2262 have a place too. */
+function textColumn(name: string, declared: SqlServerDeclaration): Column {
+  const type = sqlServerType(declared, { timestamps: "text" });
+  const column = arrowColumn({ name, declared, nullable: true });
+  return type === undefined ? column : { ...column, type };
 }
 
 const otherSets = (got: number, expected: number): SallyportError =>

@@ -67,7 +67,7 @@ export async function call(
     await keys?.keep(answer, signal);
     return { answer, repeated: false };
   };
-  const { answer, repeated } = await inTransaction(session, body, signal);
+  const { answer, repeated } = await inTransaction(session, "the owner's", body, signal);
   await output.result({ op: operation.op, ...(answer as object), repeated });
   return { complete: true, committed: true };
 }

@@ -8,11 +8,14 @@ const LAST_WORD_MS = 8_000;
 
 /**
  * Runs `body` in a transaction and commits it.
+ * @param statements `ours`: nothing in it commits by itself, so that a connection lost before COMMIT was sent has
+ *   written nothing; of a procedure of the owner's nobody knows
  * @throws what the body throws, the signal's reason among it, once the server has confirmed the rollback;
  *   `write.outcome_unknown` where it did not, or where the connection was lost after COMMIT was sent.
  */
 export async function inTransaction<Result>(
   session: Session,
+  statements: "ours" | "the owner's",
   body: () => Promise<Result>,
   signal: AbortSignal,
 ): Promise<Result> {
@@ -22,7 +25,8 @@ export async function inTransaction<Result>(
     result = await body();
     signal.throwIfAborted();
   } catch (thrown) {
-    await rollBack(session, signal);
+    const isLost = thrown instanceof SallyportError && thrown.code === "connection.lost";
+    if (!(isLost && statements === "ours")) await rollBack(session, signal);
     throw thrown;
   }
   await commit(session, signal);

@@ -30,7 +30,7 @@ export async function write(
   const keys = keysOf(session, operation, grant);
   const change = (): Promise<{ answer: unknown; repeated: boolean }> =>
     changed(session, operation, target, rows, keys, signal);
-  const done = await inTransaction(session, change, signal).catch(async (error: unknown) => {
+  const done = await inTransaction(session, "ours", change, signal).catch(async (error: unknown) => {
     throw await blameRow(session, action, target, rows, error, signal);
   });
   await output.result({ op: operation.op, ...(done.answer as object), repeated: done.repeated });
