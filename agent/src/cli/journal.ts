@@ -103,7 +103,7 @@ function row(line: JournalLine, end: JournalLine | undefined): string[] {
   const result = end?.code ?? line.code ?? (running ? "running" : "ok");
   return [
     line.at.slice(11, 19),
-    line.op ?? line.event,
+    line.action === undefined ? (line.op ?? line.event) : `${line.op} ${line.action}`,
     line.connection ?? "-",
     line.object ?? "-",
     line.rule ?? "-",

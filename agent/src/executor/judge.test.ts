@@ -20,6 +20,7 @@ connections:
     limits: { seconds: 600 }
     rules:
       - { id: orders, allow: [table], tables: [dbo.Orders], columns: "*" }
+      - { id: status, allow: [replace], tables: [dbo.Status], columns: [Id], key: [Id] }
       - { id: never, deny: all, tables: ["hr.*"] }
 `,
   NOW,
@@ -54,6 +55,13 @@ test("what a rule allows is read under the owner's limits, and reported without 
   assert.equal(report.seconds, 600);
   assert.equal(report.login?.length, 43);
   assert.doesNotMatch(JSON.stringify(report), /svc|a-secret/);
+});
+
+test("a write is reported with what it does, allowed or not", () => {
+  const write = (action: "replace" | "delete") =>
+    ask({ operation: { op: "sql.write", table: "dbo.Status", action, columns: ["Id"] } }).report;
+  assert.deepEqual([write("replace").decision, write("replace").action], ["allow", "replace"]);
+  assert.deepEqual([write("delete").decision, write("delete").action], ["deny", "delete"]);
 });
 
 test("a deny is reported with its rule", () => {

@@ -49,6 +49,7 @@ export function judge(
     caller: request.caller,
     connection: connection ?? undefined,
     op: operation.op,
+    action: operation.op === "sql.write" ? operation.action : undefined,
     object: objectOf(operation),
     rule: ruleOf(work),
     decision: work.do === "refuse" ? "deny" : "allow",

@@ -2,6 +2,7 @@
 import { sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { type ErrorCode, isErrorCode } from "@sallyport/shared/protocol/errors.ts";
 import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
+import { writeAction } from "@sallyport/shared/schema/write-operations.ts";
 import { z } from "zod";
 
 export const MAX_LINE_BYTES = 4096;
@@ -63,6 +64,8 @@ export const journalFacts = z.strictObject({
     .optional(),
   connection: nameId.optional(),
   op: operationName.optional(),
+  /** What a write does with its rows: a `delete` or a `replace` is to be seen as such. */
+  action: writeAction.optional(),
   object: objectName.optional(),
   rule: z
     .string()

@@ -10,7 +10,8 @@ import { journalFacts } from "../journal/line.ts";
 
 const text = (max: number) => z.string().max(max);
 const count = z.int().min(0);
-const { code, op, object, rule, decision, effect, source, request, run, pull, caller, connection } = journalFacts.shape;
+const { code, op, action, object, rule, decision, effect, source, request, run, pull, caller, connection } =
+  journalFacts.shape;
 
 /** Supervisor to executor: everything for one session, then `hello`, then `go` or `refuse`. */
 export const toExecutor = z.discriminatedUnion("say", [
@@ -59,6 +60,8 @@ export const toSupervisor = z.discriminatedUnion("say", [
     caller: caller.unwrap(),
     connection,
     op: op.unwrap(),
+    /** Of `sql.write`. */
+    action,
     object,
     rule,
     decision: decision.unwrap(),

@@ -40,12 +40,20 @@ export function isPlausible(report: RequestReport, ping: boolean, policy: Policy
 }
 
 /** Whether what was done is of the rule: its statement, raw SQL, its procedure, or a table that it covers; no deny rule does. */
-function concerns({ op, object }: RequestReport, rule: AllowRule, connection: MssqlConnection): boolean {
+function concerns(
+  { op, action, object, effect }: RequestReport,
+  rule: AllowRule,
+  connection: MssqlConnection,
+): boolean {
   const covers = (patterns: readonly string[]): boolean =>
     patterns.some((pattern) => object !== undefined && matchTable(pattern, object) !== undefined);
   const isDenied = connection.rules.some((each) => "deny" in each && covers(each.tables));
-  if (isCallRule(rule)) return op === "sql.call" && covers([rule.procedure]) && !isDenied;
-  if (isWriteRule(rule)) return op === "sql.write" && covers(rule.tables) && !isDenied;
+  if (isCallRule(rule)) return op === "sql.call" && effect === rule.effect && covers([rule.procedure]) && !isDenied;
+  if (isWriteRule(rule)) {
+    return (
+      op === "sql.write" && action !== undefined && rule.allow.includes(action) && covers(rule.tables) && !isDenied
+    );
+  }
   if (!("tables" in rule)) return op === "sql.query" && object === ("name" in rule ? rule.name : undefined);
   if (!(op in TABLE_WORDS) || !rule.allow.includes(TABLE_WORDS[op as keyof typeof TABLE_WORDS])) return false;
   if (object === undefined) return op === "sql.schema";

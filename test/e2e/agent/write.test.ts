@@ -148,8 +148,8 @@ test("rows are inserted and upserted, counted by action, and journaled before an
   const end = await site.journaled(({ event, request }) => event === "end" && request === upserted.id);
   const request = site.journal().find((line) => line.event === "request" && line.request === upserted.id);
   assert.deepEqual(
-    [request?.op, request?.object, request?.rule, end.rowsIn],
-    ["sql.write", "dbo.OrderStatus", "status", 20],
+    [request?.op, request?.action, request?.object, request?.rule, end.rowsIn],
+    ["sql.write", "upsert", "dbo.OrderStatus", "status", 20],
   );
 });
 
