@@ -72,6 +72,25 @@ export const NAMED: Readonly<Record<string, readonly (readonly [file: string, na
     [`${SHARED}/rows/check.test.ts`, "for a bomb, whatever length it states"],
     [`${SHARED}/rows/check.test.ts`, "when its metadata is longer than itself"],
   ],
+  "P4.33": [
+    [`${SHARED}/protocol/input-stream.test.ts`, "schema, batches in pieces and one end"],
+    [`${AGENT}/executor/input.test.ts`, "more than its credit closes the session"],
+    [`${CLOUD}/sessions/receive-write.test.ts`, "nothing is sent before the agent's credit"],
+  ],
+  "P4.34": [[`${AGENT}/executor/stream.test.ts`, "rows that nobody asked for are out of order"]],
+  "P4.35": [
+    [`${AGENT}/executor/input.test.ts`, "a small message that would become more than 16 MiB is refused"],
+    ["test/e2e/agent/write.test.ts", "closes the session with 1002, and the agent goes on"],
+  ],
+  "P4.36": [
+    [`${AGENT}/connectors/mssql/write/write.test.ts`, "nothing is written before the end of the rows"],
+    ["test/e2e/agent/write.test.ts", "a cancel before the end of the rows leaves nothing"],
+  ],
+  "P4.37": [["test/e2e/agent/write.test.ts", "is told as such once the rollback is confirmed"]],
+  "P4.38": [
+    [`${CLOUD}/sessions/receive-write.test.ts`, "a session lost before the end of the rows may be repeated"],
+    [`${CLOUD}/sessions/receive-write.test.ts`, "after the end of its rows"],
+  ],
   "P5.1": [
     [`${SHARED}/protocol/errors.test.ts`, "has the codes that docs/errors.md names"],
     [`${SHARED}/protocol/errors.test.ts`, "retryable is every retry but never"],

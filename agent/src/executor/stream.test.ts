@@ -137,3 +137,17 @@ function flip(record: Buffer): Buffer {
   record[record.length >> 1]! ^= 1;
   return record;
 }
+
+test("rows that nobody asked for are out of order; where somebody takes them they cost no small frame", () => {
+  const idle = open();
+  idle.stream.message(idle.seal(FRAME.inputSchema, Buffer.alloc(10)));
+  assert.equal(codeOf(idle.stream), "protocol.order");
+  mock.timers.reset();
+  const { stream, seal } = open();
+  let taken = 0;
+  stream.onInput((_frame, recordBytes) => {
+    taken += recordBytes;
+  });
+  for (let n = 0; n < 500; n++) stream.message(seal(FRAME.inputBatch, Buffer.alloc(10)));
+  assert.deepEqual([taken, stream.signal.aborted], [500 * 29, false]);
+});

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import type { SqlCall, SqlWrite } from "@sallyport/shared/schema/write-operations.ts";
-import { type Decision, decide, parsePolicy } from "./policy.ts";
+import { type Decision, decide } from "./decide.ts";
+import { parsePolicy } from "./file.ts";
 
 const NOW = new Date("2026-05-01T12:00:00Z");
 const POLICY = parsePolicy(
