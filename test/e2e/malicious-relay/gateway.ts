@@ -34,6 +34,8 @@ export interface Gateway {
   sender(): Promise<End>;
   /** The executor that comes to this address. */
   executor(address: string): Promise<End>;
+  /** Every executor that has come so far. */
+  readonly executors: readonly End[];
   /** Addresses that were dialled to reject them, with the reason. */
   readonly rejections: readonly string[];
   /** Whether upgrades are left unanswered. */
@@ -52,6 +54,7 @@ export async function startGateway(certificate: Certificate): Promise<Gateway> {
   });
   const sockets = new Set<Socket>();
   const rejections: string[] = [];
+  const executors: End[] = [];
   const queues = new Map<string, ReturnType<typeof makeQueue<End>>>();
   const queueOf = (name: string) => {
     const queue = queues.get(name) ?? makeQueue<End>();
@@ -75,9 +78,9 @@ export async function startGateway(certificate: Certificate): Promise<Gateway> {
     const isSender = url.searchParams.get("sb-hc-action") === "connect";
     const challenge = String(request.headers["sallyport-challenge"] ?? "");
     upgrades.handleUpgrade(request, socket, head, (webSocket) => {
-      queueOf(isSender ? "sender" : url.pathname).push(
-        endOf(webSocket, challenge, request.headers["sec-websocket-extensions"]),
-      );
+      const end = endOf(webSocket, challenge, request.headers["sec-websocket-extensions"]);
+      if (!isSender) executors.push(end);
+      queueOf(isSender ? "sender" : url.pathname).push(end);
     });
   });
   server.listen(0, "127.0.0.1");
@@ -87,6 +90,7 @@ export async function startGateway(certificate: Certificate): Promise<Gateway> {
     port,
     hang: false,
     rejections,
+    executors,
     get open() {
       return sockets.size;
     },
