@@ -125,7 +125,8 @@ export type Connector = (
 
 /**
  * The same for an operation that changes something. `request.cancelled`, or whatever else aborted the signal, is thrown
- * only where nothing was changed and the system said so; `write.outcome_unknown` where nobody can tell.
+ * only where nothing was changed and the system said so; `write.outcome_unknown` where nobody can tell. What changes
+ * something gives its result once that is committed, and not before.
  */
 export type Writer = (
   target: Target,

@@ -2,9 +2,9 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { FRAME } from "@sallyport/shared/protocol/frames.ts";
 import type { SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
-import type { Connector, Outcome, Target, Writer } from "../connectors/connector.ts";
+import type { Connector, Grant, Outcome, Output, Target, Writer } from "../connectors/connector.ts";
 import type { SessionOrder } from "../pipe/messages.ts";
-import { isChange } from "../policy/change.ts";
+import { type Change, isChange } from "../policy/change.ts";
 import { decide } from "../policy/decide.ts";
 import { parsePolicy } from "../policy/file.ts";
 import { createInput } from "./input.ts";
@@ -72,7 +72,8 @@ export async function perform(work: Work, performance: Performance): Promise<Out
       input.frame(frame, recordBytes);
     });
     try {
-      return await write(target, operation, allowed.grant, allowed.limits, { input, output }, stream.signal);
+      const told = isReading(operation, allowed.grant) ? output : afterCommit(output);
+      return await write(target, operation, allowed.grant, allowed.limits, { input, output: told }, stream.signal);
     } finally {
       onRowsIn(input.rows);
     }
@@ -82,6 +83,26 @@ export async function perform(work: Work, performance: Performance): Promise<Out
     memory.clear();
   }
 }
+
+/** A call that changes nothing: no word of it has to be believed afterwards. */
+const isReading = (operation: Change, grant: Grant): boolean =>
+  grant.kind === "call" && grant.effect === "read" && operation.idempotencyKey === undefined;
+
+/**
+ * A change is answered once it is committed. That the answer cannot be sent, because somebody cancelled meanwhile or it is
+ * larger than allowed, undoes nothing, so it must not end as what means that nothing was written.
+ */
+const afterCommit = (output: Output): Output => ({
+  ...output,
+  async result(value) {
+    try {
+      await output.result(value);
+    } catch (thrown) {
+      const message = "The change was committed, but its answer could not be sent.";
+      throw new SallyportError("write.outcome_unknown", message, {}, thrown);
+    }
+  },
+});
 
 /** Address, database and trust are the policy's; the request brought the credential only. */
 function targetOf(work: Extract<Work, { do: "serve" }>, request: SessionRequestPayload, order: SessionOrder): Target {
