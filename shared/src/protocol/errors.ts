@@ -266,7 +266,8 @@ export const ERRORS = {
   "sql.constraint": {
     http: 409,
     retry: "never",
-    advice: "Mend the row that the facts number, from 0: a key, foreign key, check or NOT NULL of the table refuses it.",
+    advice:
+      "Mend the row that the facts number, from 0: a key, foreign key, check or NOT NULL of the table refuses it.",
   },
   "sql.overflow": {
     http: 422,

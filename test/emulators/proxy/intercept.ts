@@ -56,16 +56,13 @@ export function createInterceptor(interception: Interception): Interceptor {
     read.push(Buffer.from(JSON.stringify(request.headers)), body);
     const { "content-length": _length, ...headers } = request.headers;
     const options = { method: request.method, path, headers: { ...headers, "content-length": body.byteLength } };
-    const onward = httpsRequest(
-      { ...options, createConnection: () => upstream(target) },
-      async (from) => {
-        const original = await bodyOf(from);
-        read.push(original);
-        const answered = Buffer.from(await alterAnswer(path, original));
-        const { "content-length": _old, "transfer-encoding": _chunked, ...kept } = from.headers;
-        response.writeHead(from.statusCode ?? 502, { ...kept, "content-length": answered.byteLength }).end(answered);
-      },
-    );
+    const onward = httpsRequest({ ...options, createConnection: () => upstream(target) }, async (from) => {
+      const original = await bodyOf(from);
+      read.push(original);
+      const answered = Buffer.from(await alterAnswer(path, original));
+      const { "content-length": _old, "transfer-encoding": _chunked, ...kept } = from.headers;
+      response.writeHead(from.statusCode ?? 502, { ...kept, "content-length": answered.byteLength }).end(answered);
+    });
     onward.on("error", () => response.destroy());
     onward.end(body);
   };

@@ -4,8 +4,8 @@ import { sqlError } from "../values/errors.ts";
 import { partsOf } from "../values/parts.ts";
 import { describe, isString, type SqlType, type SqlValue, sqlType, TYPES } from "../values/type.ts";
 import type { ResultColumn } from "./bound.ts";
-import { parseBatch } from "./parse.ts";
 import type { Parameter } from "./parameters.ts";
+import { parseBatch } from "./parse.ts";
 import { queryOf, type Run, SELECT_COMMAND } from "./run.ts";
 import { catalogTypeName, sizes } from "./system-tables.ts";
 
