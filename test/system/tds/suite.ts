@@ -32,6 +32,7 @@ export const tds: Suite = {
       await checkValues(check, client, folder);
       await checkErrors(check, client);
       await checkBulk(check, server, client, folder);
+      await checkChanges(check, server, client);
     } finally {
       await server.close();
       rmSync(folder, { recursive: true, force: true });
@@ -179,5 +180,61 @@ async function checkBulk(check: Check, server: Tds, client: FreeTds, folder: str
       loaded.rows.map((row) => ({ ...row })),
       rows,
     );
+  });
+}
+
+async function checkChanges(check: Check, server: Tds, client: FreeTds): Promise<void> {
+  await check("tsql writes through a temporary table, rolls back and commits", async () => {
+    await server.sql("CREATE TABLE dbo.Changed (Id int NOT NULL PRIMARY KEY, V nvarchar(10) NULL)");
+    const stage =
+      "CREATE TABLE #w (k int NOT NULL PRIMARY KEY, v nvarchar(10) NULL); INSERT INTO #w VALUES (1, N'ä'), (2, NULL)";
+    const apply =
+      "INSERT INTO dbo.Changed (Id, V) SELECT s.k, s.v FROM #w AS s WHERE NOT EXISTS (SELECT 1 FROM dbo.Changed AS t WHERE t.Id = s.k)";
+    const update = "UPDATE t SET t.V = N'new' FROM dbo.Changed AS t JOIN #w AS s ON s.k = t.Id WHERE s.k = 2";
+    const batch = `${stage}\nGO\nBEGIN TRANSACTION; ${apply}; ROLLBACK\nGO\nBEGIN TRANSACTION; ${apply}; ${update}; COMMIT`;
+    const { stdout, stderr } = await client.tsql(LOGIN, `${batch}\nGO\nSELECT Id, V FROM dbo.Changed ORDER BY Id`);
+    assert.deepEqual(
+      [rowsOf(stdout), stderr],
+      [
+        [
+          ["1", "ä"],
+          ["2", "new"],
+        ],
+        "",
+      ],
+    );
+  });
+  await check("tsql calls a procedure: its output, its return value, its result sets", async () => {
+    server.procedure({
+      name: "dbo.Twice",
+      parameters: "@n int, @twice int OUTPUT",
+      run: async ({ sql, values }) => {
+        await sql("SET @twice = @n * 2; SELECT @n AS n; SELECT N'two' AS word");
+        return Number(values.n) + 1;
+      },
+    });
+    const batch = "DECLARE @r int, @t int; EXEC @r = dbo.Twice @n = 21, @twice = @t OUTPUT; SELECT @r, @t";
+    const { stdout, stderr } = await client.tsql(LOGIN, batch);
+    assert.deepEqual([rowsOf(stdout), stderr], [[["21"], ["two"], ["22", "42"]], ""]);
+    const refused = await client.tsql(
+      { ...LOGIN, user: READER.name, password: READER.password },
+      "EXEC dbo.Twice @n = 1",
+    );
+    assert.match(refused.stderr, /^Msg 229 /);
+  });
+  await check("constraints, truncation and overflow have SQL Server's numbers", async () => {
+    await server.sql(
+      "CREATE TABLE dbo.Refs (Id int NOT NULL REFERENCES dbo.Changed (Id), S nvarchar(2) NULL, T int NULL)",
+    );
+    const cases: readonly (readonly [batch: string, number: number])[] = [
+      ["INSERT INTO dbo.Changed VALUES (1, NULL)", 2627],
+      ["INSERT INTO dbo.Changed VALUES (NULL, NULL)", 515],
+      ["INSERT INTO dbo.Refs (Id) VALUES (99)", 547],
+      ["INSERT INTO dbo.Refs (Id, S) VALUES (1, N'abc')", 2628],
+      ["INSERT INTO dbo.Refs (Id, T) VALUES (1, 3000000000)", 8115],
+    ];
+    for (const [batch, number] of cases) {
+      assert.match((await client.tsql(LOGIN, batch)).stderr, new RegExp(`^Msg ${number} `), batch);
+    }
   });
 }
