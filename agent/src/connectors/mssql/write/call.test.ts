@@ -25,6 +25,15 @@ before(async () => {
     },
   });
   server.server.procedure({
+    name: "dbo.CommitsItself",
+    parameters: "",
+    run: async ({ sql }) => {
+      await sql("INSERT INTO dbo.Log VALUES (N'for good')");
+      await sql("COMMIT TRANSACTION");
+      return 0;
+    },
+  });
+  server.server.procedure({
     name: "dbo.Lines",
     parameters: "@lines dbo.OrderLines READONLY",
     run: async ({ rows, sql }) => {
@@ -132,10 +141,29 @@ test("a call under a key is made once, and answers the same again", async () => 
   assert.deepEqual([first.result.repeated, again.result.repeated], [false, true]);
   assert.deepEqual(again.result.outputs, first.result.outputs);
   await assert.rejects(call(grant, { id: 4, amount: "1.5" }, "call-1"), isCode("request.invalid"));
+  // What the owner lets come back is less now: the answer of before has more.
+  const less = { ...grant, returns: [["Id"], ["Name"]] } as Grant;
+  await assert.rejects(call(less, { id: 3, amount: "1.5" }, "call-1"), isCode("request.invalid"));
+  assert.deepEqual(await logged(), ["close"]);
+});
+
+test("an answer that was cut where it was kept is a limit's error, and nothing is done again", async () => {
+  await server.admin("DELETE FROM dbo.Log");
+  const grant = { ...CLOSE, requestTable: "dbo.Requests" } as Grant;
+  await call(grant, { id: 3, amount: "1.5" }, "call-cut");
+  await server.admin(`UPDATE dbo.Requests SET Answer = N'{"return":3,"outp' WHERE RequestKey = N'call-cut'`);
+  await assert.rejects(call(grant, { id: 3, amount: "1.5" }, "call-cut"), isCode("limit.bytes"));
+  assert.deepEqual(await logged(), ["close"]);
 });
 
 test("a procedure that is not there, and a parameter whose letters its code page has not", async () => {
   await assert.rejects(call(grantOf("dbo.Nothing"), {}), isCode("sql.not_found"));
   const narrow = grantOf("dbo.Close", { parameters: { id: { type: "varchar(10)" } } });
   await assert.rejects(call(narrow, { id: "Ж" }), isCode("request.invalid"));
+});
+
+test("a procedure that commits by itself is never told as one that changed nothing", async () => {
+  await server.admin("DELETE FROM dbo.Log");
+  await assert.rejects(call(grantOf("dbo.CommitsItself"), {}), isCode("write.outcome_unknown"));
+  assert.deepEqual(await logged(), ["for good"]);
 });

@@ -55,11 +55,11 @@ export async function call(
     await output.result({ op: operation.op, ...(await run()), repeated: false });
     return { complete: true };
   }
-  const { idempotencyKey: key, procedure, parameters } = operation;
+  const { idempotencyKey: key } = operation;
   const keys =
     key === undefined || grant.requestTable === undefined
       ? undefined
-      : createRequestKeys(session, grant.requestTable, key, JSON.stringify(["sql.call", procedure, parameters]));
+      : createRequestKeys(session, grant.requestTable, key, subjectOf(operation, grant));
   const body = async (): Promise<{ readonly answer: unknown; readonly repeated: boolean }> => {
     const before = await keys?.take(signal);
     if (before !== undefined) return { answer: before.answer, repeated: true };
@@ -71,6 +71,10 @@ export async function call(
   await output.result({ op: operation.op, ...(answer as object), repeated });
   return { complete: true, committed: true };
 }
+
+/** With what the owner lets come back: an answer of before is not given once that is less. */
+const subjectOf = ({ procedure, parameters }: SqlCall, { returns }: CallGrant): string =>
+  JSON.stringify(["sql.call", procedure, parameters, returns]);
 
 /** Looked at before anything is committed: an answer that cannot be sent afterwards would be none. */
 function requireSendable(answer: CallAnswer, limits: Limits): void {

@@ -41,15 +41,13 @@ export function createRequestKeys(session: Session, requestTable: string, key: s
   });
   const ofKey = text("key", key, 128);
   const find = async (signal: AbortSignal): Promise<Kept | undefined> => {
-    const sql = `SELECT Request AS request, Answer AS answer FROM ${table} WHERE RequestKey = @key`;
+    const sql = `SELECT RequestKey AS taken, Request AS request, Answer AS answer FROM ${table} WHERE RequestKey = @key`;
     const [row] = await ask(session, { sql, parameters: [ofKey] }, signal);
     if (row === undefined) return undefined;
-    if (row.request !== hash) {
-      throw new SallyportError("request.invalid", "This idempotency key was used for another request.", {
-        field: "operation.idempotencyKey",
-      });
-    }
-    return { answer: JSON.parse(String(row.answer ?? "null")) };
+    // The table's collation may take `a` for `A`: then the answer is another request's, and this one was never made.
+    if (row.taken !== key) throw usedBefore("The table for idempotency keys takes this one for another.");
+    if (row.request !== hash) throw usedBefore("This idempotency key was used for another request.");
+    return { answer: answerOf(row.answer) };
   };
   return {
     async take(signal) {
@@ -74,4 +72,17 @@ export function createRequestKeys(session: Session, requestTable: string, key: s
       await ask(session, { sql, parameters: [text("answer", json, Math.max(1, json.length)), ofKey] }, signal);
     },
   };
+}
+
+const usedBefore = (message: string): SallyportError =>
+  new SallyportError("request.invalid", message, { field: "operation.idempotencyKey" });
+
+/** Cut where it is longer than a value may be (`SET TEXTSIZE`). */
+function answerOf(kept: unknown): unknown {
+  try {
+    return JSON.parse(String(kept ?? "null"));
+  } catch {
+    const message = "It was done under this key before; what was answered then is longer than a value may be.";
+    throw new SallyportError("limit.bytes", message, { limit: "cellBytes" });
+  }
 }

@@ -27,6 +27,8 @@ export async function inTransaction<Result>(
   } catch (thrown) {
     const isLost = thrown instanceof SallyportError && thrown.code === "connection.lost";
     if (!(isLost && statements === "ours")) await rollBack(session, signal);
+    // It may have committed ours as well as rolled it back: there is nothing left to ask.
+    if (ENDED_BY_OTHERS.has(numberOf(thrown))) throw unknown(thrown, "The procedure ended the transaction itself.");
     throw thrown;
   }
   await commit(session, signal);
@@ -39,8 +41,8 @@ async function commit(session: Session, signal: AbortSignal): Promise<void> {
   try {
     await askBatch(session, "COMMIT TRANSACTION", last.signal);
   } catch (thrown) {
-    // An error with a number is the server's: it did not commit.
-    if (thrown instanceof SallyportError && typeof thrown.detail.number === "number") throw thrown;
+    // An error with a number is the server's: it did not commit. A fatal one says only that the connection ends.
+    if (numberOf(thrown) !== 0 && !isFatal(thrown) && !ENDED_BY_OTHERS.has(numberOf(thrown))) throw thrown;
     throw unknown(thrown);
   } finally {
     last.clear();
@@ -83,10 +85,18 @@ function lastWord(signal: AbortSignal): { readonly signal: AbortSignal; clear():
   };
 }
 
-const unknown = (cause: unknown): SallyportError =>
-  new SallyportError(
-    "write.outcome_unknown",
-    "The connection to SQL Server ended before it said whether the change was committed.",
-    {},
-    cause,
-  );
+/** Another count of transactions after a procedure than before it; a COMMIT or ROLLBACK without a transaction. */
+const ENDED_BY_OTHERS: ReadonlySet<number> = new Set([266, 3902, 3903]);
+/** Severity from which on the server ends the connection. */
+const FATAL = 20;
+
+/** The server's number; 0 for any other error. */
+const numberOf = (thrown: unknown): number =>
+  thrown instanceof SallyportError && typeof thrown.detail.number === "number" ? thrown.detail.number : 0;
+const isFatal = (thrown: unknown): boolean =>
+  thrown instanceof SallyportError && Number(thrown.detail.class ?? 0) >= FATAL;
+
+const unknown = (
+  cause: unknown,
+  message = "The connection to SQL Server ended before it said whether the change was committed.",
+): SallyportError => new SallyportError("write.outcome_unknown", message, {}, cause);

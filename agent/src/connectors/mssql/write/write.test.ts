@@ -287,6 +287,22 @@ test("a key is taken with its write or not at all, and stands for one request on
   assert.deepEqual(await count("dbo.Once"), { n: 3 });
 });
 
+test("a key that the table's collation takes for another's is refused, and never answered with the other's word", async () => {
+  await server.admin("CREATE TABLE dbo.Cased (Id int NOT NULL PRIMARY KEY)");
+  await server.admin(`CREATE TABLE dbo.Folded (RequestKey nvarchar(128) COLLATE Latin1_General_CI_AS NOT NULL PRIMARY KEY,
+    Request char(64) NOT NULL, Answer nvarchar(max) NULL)`);
+  await server.admin(`CREATE TABLE dbo.Exact (RequestKey nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY,
+    Request char(64) NOT NULL, Answer nvarchar(max) NULL)`);
+  const write = (requests: string, key: string, id: string) =>
+    change(server, operation("dbo.Cased", "insert", ["Id"], key), writeGrant([], requests), textInput(["Id"], [[id]]));
+  await write("dbo.Folded", "aB1", "1");
+  await assert.rejects(write("dbo.Folded", "Ab1", "2"), refusal("request.invalid"));
+  assert.deepEqual(await count("dbo.Cased"), { n: 1 });
+  await write("dbo.Exact", "aB1", "3");
+  assert.equal((await write("dbo.Exact", "Ab1", "4")).result.repeated, false);
+  assert.deepEqual(await count("dbo.Cased"), { n: 3 });
+});
+
 test("nothing is written before the end of the rows, and a cancel until then leaves nothing", async () => {
   await server.admin("CREATE TABLE dbo.Late (Id int NOT NULL, N nvarchar(10) NULL)");
   const controller = new AbortController();
