@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { TYPES } from "tedious";
+import { startTds } from "../../../../test/emulators/tds/start.ts";
 import { makeAuthority } from "../../../../test/emulators/tls/certificates.ts";
 import { createRecorder } from "./test-output.ts";
 import { REQUEST_ID, readTable, startTestServer, type TestServer } from "./test-server.ts";
@@ -213,3 +214,22 @@ test("a login that could do everything is refused, unless the owner says otherwi
     return true;
   });
 });
+
+for (const scope of ["server", "database"] as const) {
+  test(`a login with CONTROL of the ${scope} is refused as one with a role is`, async (t) => {
+    const authority = await makeAuthority();
+    const login = { name: "steward", password: "Steward-1" };
+    const tds = await startTds({
+      ...{ port: 0, databases: ["ERP"], logins: [{ ...login, rights: { control: [scope] } }] },
+      tls: await authority.issue({ names: ["localhost"], addresses: ["127.0.0.1"] }),
+    });
+    t.after(() => tds.close());
+    const credential = { user: login.name, password: login.password, signIn: "sql" };
+    const target = { credential, port: tds.port, tls: { mode: "required", caPem: authority.caPem } } as const;
+    await assert.rejects(readTable(server, "dbo.Heap", createRecorder(), { target }), (error) => {
+      isCode("connection.over_privileged")(error);
+      assert.equal((error as SallyportError).detail.role, `control_${scope}`);
+      return true;
+    });
+  });
+}

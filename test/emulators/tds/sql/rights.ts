@@ -28,9 +28,11 @@ export interface Rights {
   readonly viewDatabaseState?: readonly Securable[];
   /** Fixed roles: `sysadmin` of the server, `db_owner`, `db_datareader`, `db_datawriter` of every database. */
   readonly roles?: readonly string[];
+  /** CONTROL of the server, or of every database: everything, without a role. */
+  readonly control?: readonly ("server" | "database")[];
 }
 
-const FIELDS: Readonly<Record<Permission, Exclude<keyof Rights, "roles">>> = {
+const FIELDS: Readonly<Record<Permission, Exclude<keyof Rights, "roles" | "control">>> = {
   SELECT: "select",
   INSERT: "insert",
   UPDATE: "update",
@@ -66,11 +68,18 @@ export function isMember(login: Login, role: string): boolean | null {
 export const isAdmin = (login: Login): boolean =>
   isMember(login, "db_owner") === true || isMember(login, "sysadmin") === true;
 
+/** Whether it has CONTROL of a database, or of the server, which implies the other. */
+export function hasControl(login: Login, of: "server" | "database"): boolean {
+  if (of === "server" ? isServerAdmin(login) : isAdmin(login)) return true;
+  const { control = [] } = typeof login.rights === "object" ? login.rights : {};
+  return control.includes("server") || control.includes(of);
+}
+
 export const isServerAdmin = (login: Login): boolean => isMember(login, "sysadmin") === true;
 
 /** Whether the login has a permission on that object. The catalog views are everyone's to read. */
 export function may(login: Login, permission: Permission, schema: string, name: string): boolean {
-  if (isAdmin(login) || name.startsWith("#")) return true;
+  if (hasControl(login, "database") || name.startsWith("#")) return true;
   if (permission === "SELECT" && /^(sys|information_schema)$/i.test(schema)) return true;
   if (rolesOf(login).some((role) => OF_ROLE[role.toLowerCase()]?.includes(permission) === true)) return true;
   const { rights } = login;

@@ -8,7 +8,7 @@ import { isCaptured } from "./cdc.ts";
 import { syntaxError } from "./cursor.ts";
 import { tokenize } from "./lexer.ts";
 import { LSN_FUNCTIONS } from "./lsn-functions.ts";
-import { isAdmin, isMember, may, PERMISSIONS } from "./rights.ts";
+import { hasControl, isAdmin, isMember, may, PERMISSIONS } from "./rights.ts";
 import type { State } from "./state.ts";
 import { minActiveVersion } from "./store.ts";
 import { catalogTypeName } from "./system-tables.ts";
@@ -74,7 +74,9 @@ function collationProperty(name: string, wanted: string): SqlValue {
 }
 
 function permission(state: State, [securable, kind, wanted]: readonly SqlValue[]): SqlValue {
+  if (wanted === "CONTROL SERVER") return hasControl(state.login, "server") ? 1 : 0;
   if (isAdmin(state.login)) return 1;
+  if (wanted === "CONTROL" && kind === "DATABASE") return hasControl(state.login, "database") ? 1 : 0;
   const permission = PERMISSIONS.find((one) => one === text(wanted).toUpperCase());
   if (permission === undefined || text(kind).toUpperCase() !== "OBJECT") return 0;
   const table = findByName(state, text(securable));
