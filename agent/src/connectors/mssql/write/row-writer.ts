@@ -2,7 +2,7 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { CheckedBatch } from "@sallyport/shared/rows/check.ts";
 import { sqlServerTypeText } from "@sallyport/shared/rows/types.ts";
-import { cellWriter } from "./cell.ts";
+import { cellWriter, type PutCell } from "./cell.ts";
 import { createRowBytes } from "./row-bytes.ts";
 import type { TargetColumn } from "./target-column.ts";
 import { Unfit } from "./wire-value.ts";
@@ -35,19 +35,23 @@ export function createRowWriter(targets: readonly TargetColumn[]): RowWriter {
         out.buffer[out.at++] = ROW_TOKEN;
         out.buffer[out.at++] = 4;
         out.at = out.buffer.writeInt32LE(rows, out.at);
-        for (let at = 0; at < cells.length; at++) {
-          try {
-            cells[at]!(row);
-          } catch (error) {
-            throw error instanceof Unfit ? unfit(error, targets[at]!, rows) : error;
-          }
-        }
+        writeCells(cells, row, rows, targets);
         rows += 1;
         if (out.at >= CHUNK_BYTES) yield out.take();
       }
       if (out.at > 0) yield out.take();
     },
   };
+}
+
+/** @throws value.not_exact */
+function writeCells(cells: readonly PutCell[], row: number, ordinal: number, targets: readonly TargetColumn[]): void {
+  let at = 0;
+  try {
+    for (; at < cells.length; at++) cells[at]!(row);
+  } catch (error) {
+    throw error instanceof Unfit ? unfit(error, targets[at]!, ordinal) : error;
+  }
 }
 
 /** Names the column and the row, never the value. */
