@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { importersOf, wrongDirections } from "./imports.ts";
+import { importersOf, mixedProcesses, wrongDirections } from "./imports.ts";
 import { readSources } from "./source.ts";
 
 const sources = readSources();
@@ -42,6 +42,21 @@ describe("imports point one way", () => {
       assert.deepEqual(wrongDirections([{ path, text: `import { x } from "${name}";` }]), []);
     });
   }
+});
+
+describe("the agent's two processes share folders of their own", () => {
+  it("in this repository", () => assert.deepEqual(mixedProcesses(sources), []));
+  it("a step from one into the other is seen, for a type too; a test may take it", () => {
+    const text = 'import type { Meter } from "../executor/limits.ts"; import { x } from "../policy/file.ts";';
+    const found = (path: string) => mixedProcesses([{ path, text }]);
+    assert.deepEqual(found("agent/src/supervisor/a.ts"), [
+      "agent/src/supervisor/a.ts imports agent/src/executor/limits.ts",
+    ]);
+    assert.equal(found("agent/src/journal/a.ts").length, 2);
+    assert.deepEqual(found("agent/src/supervisor/a.test.ts"), []);
+    assert.deepEqual(found("agent/src/executor/a.ts"), []);
+    assert.deepEqual(found("cloud/src/supervisor/a.ts"), []);
+  });
 });
 
 describe("packages that one file contains", () => {

@@ -31,6 +31,34 @@ export function wrongDirections(sources: readonly Source[]): string[] {
   });
 }
 
+/**
+ * Folders of the agent, and those that none of their files may import. What both processes need has a folder of its own,
+ * and a connector knows neither process.
+ */
+const APART: Readonly<Record<string, readonly string[]>> = {
+  supervisor: ["executor", "connectors"],
+  executor: ["supervisor"],
+  connectors: ["supervisor", "executor", "policy", "journal", "pipe"],
+  policy: ["supervisor", "executor", "journal", "pipe"],
+  journal: ["supervisor", "executor", "policy", "pipe"],
+};
+
+const AGENT = "agent/src/";
+const agentFolderOf = (path: string): string => (path.startsWith(AGENT) ? (path.split("/")[2] ?? "") : "");
+
+/** One sentence for each import by which one process of the agent reaches into the other. Tests may. */
+export function mixedProcesses(sources: readonly Source[]): string[] {
+  return sources
+    .filter((source) => source.path.startsWith(AGENT) && !isTest(source))
+    .flatMap(({ path, text }) =>
+      importsOf(text)
+        .filter((name) => name.startsWith("."))
+        .map((name) => posix.join(posix.dirname(path), name))
+        .filter((target) => APART[agentFolderOf(path)]?.includes(agentFolderOf(target)))
+        .map((target) => `${path} imports ${target}`),
+    );
+}
+
 /** The product's files, tests left out, that import the package `name` or something of it. */
 export function importersOf(sources: readonly Source[], name: string): string[] {
   return sources

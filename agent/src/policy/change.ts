@@ -4,7 +4,7 @@ import type { AllowRule, CallParameter, CallRule, WriteRule } from "@sallyport/s
 import { isCallRule, isWriteRule } from "@sallyport/shared/schema/policy.ts";
 import type { SqlCall, SqlWrite, TableValue } from "@sallyport/shared/schema/write-operations.ts";
 import type { Grant } from "../connectors/connector.ts";
-import { hasName, matchTable, sameName } from "../executor/names.ts";
+import { hasName, matchTable, sameName } from "../names.ts";
 import { type StatedLimits, sameValue } from "./limits.ts";
 
 export type Change = SqlWrite | SqlCall;

@@ -3,7 +3,7 @@
  * in the same answer as the misspelt keys.
  */
 
-import { isSystemSchema } from "../executor/names.ts";
+import { isSystemSchema } from "../names.ts";
 import { addDays, dayIn } from "./local-time.ts";
 
 export const RAW_DAYS_AT_MOST = 30;

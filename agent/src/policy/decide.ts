@@ -14,7 +14,7 @@ import {
   type TableRule,
 } from "@sallyport/shared/schema/policy.ts";
 import type { Grant } from "../connectors/connector.ts";
-import { hasName, isSystemSchema, matchTable, splitTable } from "../executor/names.ts";
+import { hasName, isSystemSchema, matchTable, splitTable } from "../names.ts";
 import { type Change, changeGrant, isChange, limitsOfRule, whyChangeMisused } from "./change.ts";
 import { RAW_DAYS_AT_MOST } from "./conflicts.ts";
 import { sameValue, smallestLimits } from "./limits.ts";

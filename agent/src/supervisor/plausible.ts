@@ -7,7 +7,7 @@ import {
   POLICY_DEFAULTS,
   type Policy,
 } from "@sallyport/shared/schema/policy.ts";
-import { matchTable } from "../executor/names.ts";
+import { matchTable } from "../names.ts";
 import type { RequestReport } from "../pipe/messages.ts";
 import { limitsOfRule } from "../policy/change.ts";
 import { TABLE_WORDS } from "../policy/decide.ts";

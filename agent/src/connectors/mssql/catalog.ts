@@ -7,7 +7,7 @@ import {
   sqlServerTypeText,
 } from "@sallyport/shared/rows/types.ts";
 import { TYPES } from "tedious";
-import { sameName, splitTable } from "../../executor/names.ts";
+import { sameName, splitTable } from "../../names.ts";
 import { ask } from "./ask.ts";
 import type { Session } from "./connect.ts";
 import { canBeKey } from "./key-parameter.ts";

@@ -1,7 +1,7 @@
 /** What Change Data Capture keeps of a table: its capture instance, and the LSNs between which changes are there. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { TYPES } from "tedious";
-import { sameName } from "../../executor/names.ts";
+import { sameName } from "../../names.ts";
 import { ask } from "./ask.ts";
 import { type CatalogColumn, type CatalogTable, readColumns } from "./catalog.ts";
 import type { Session } from "./connect.ts";

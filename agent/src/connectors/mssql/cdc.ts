@@ -5,7 +5,7 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { sqlServerTypeText } from "@sallyport/shared/rows/types.ts";
 import type { Plan, SqlChanges } from "@sallyport/shared/schema/operations.ts";
-import { hasName, sameName } from "../../executor/names.ts";
+import { hasName, sameName } from "../../names.ts";
 import type { Outcome } from "../connector.ts";
 import { arrowColumn, type CatalogColumn, type CatalogTable } from "./catalog.ts";
 import { type CaptureInstance, findInstance, keptMinutes, type Lsns, lsnsOf } from "./cdc-instance.ts";

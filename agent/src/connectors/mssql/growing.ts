@@ -9,7 +9,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type SqlServerDeclaration, sqlServerTypeText } from "@sallyport/shared/rows/types.ts";
 import type { SqlTable } from "@sallyport/shared/schema/operations.ts";
 import { TYPES } from "tedious";
-import { sameName } from "../../executor/names.ts";
+import { sameName } from "../../names.ts";
 import { ask } from "./ask.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
 import type { Session } from "./connect.ts";

@@ -2,7 +2,7 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import type { Plan, SqlQuery } from "@sallyport/shared/schema/operations.ts";
-import { sameName } from "../../executor/names.ts";
+import { sameName } from "../../names.ts";
 import type { Grant, Outcome } from "../connector.ts";
 import { arrowColumn } from "./catalog.ts";
 import { columnSink, createPump, type Pump } from "./flow.ts";

@@ -2,7 +2,7 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Warning } from "@sallyport/shared/protocol/warnings.ts";
 import type { SqlTable } from "@sallyport/shared/schema/operations.ts";
-import { hasName, sameName } from "../../executor/names.ts";
+import { hasName, sameName } from "../../names.ts";
 import { ask } from "./ask.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
 import type { Session } from "./connect.ts";

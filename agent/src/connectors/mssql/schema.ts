@@ -2,7 +2,7 @@
 import { sqlServerType, sqlServerTypeText } from "@sallyport/shared/rows/types.ts";
 import type { SqlSchema } from "@sallyport/shared/schema/operations.ts";
 import type { SchemaTable, SqlSchemaResult } from "@sallyport/shared/schema/sql-schema.ts";
-import { hasName, isSystemSchema, matchTable } from "../../executor/names.ts";
+import { hasName, isSystemSchema, matchTable } from "../../names.ts";
 import type { Grant, Outcome } from "../connector.ts";
 import { ask } from "./ask.ts";
 import { type CatalogColumn, COLUMN_ROWS, chooseKey, columnOf } from "./catalog.ts";

@@ -5,7 +5,7 @@ import type { ParameterValue } from "@sallyport/shared/schema/operation-words.ts
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import type { TableValue } from "@sallyport/shared/schema/write-operations.ts";
 import { TYPES } from "tedious";
-import { splitTable } from "../../../executor/names.ts";
+import { splitTable } from "../../../names.ts";
 import type { Parameter, TediousType } from "../statement.ts";
 import { parseDeclaration, statementParameter } from "../statement-parameter.ts";
 import { cellWriter } from "./cell.ts";

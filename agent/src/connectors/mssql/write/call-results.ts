@@ -5,7 +5,7 @@ import { columnReader, type JsonValue } from "@sallyport/shared/rows/to-json.ts"
 import { type Column, type SqlServerDeclaration, sqlServerType } from "@sallyport/shared/rows/types.ts";
 import type { Limits } from "@sallyport/shared/schema/operations.ts";
 import { Request } from "tedious";
-import { sameName } from "../../../executor/names.ts";
+import { sameName } from "../../../names.ts";
 import { arrowColumn } from "../catalog.ts";
 import type { Session } from "../connect.ts";
 import { appenderFor } from "../decode.ts";

@@ -9,7 +9,7 @@ import type { ParameterValue } from "@sallyport/shared/schema/operation-words.ts
 import type { Limits } from "@sallyport/shared/schema/operations.ts";
 import type { CallParameter } from "@sallyport/shared/schema/policy.ts";
 import type { SqlCall, TableValue } from "@sallyport/shared/schema/write-operations.ts";
-import { splitTable } from "../../../executor/names.ts";
+import { splitTable } from "../../../names.ts";
 import type { Grant, Outcome, Output } from "../../connector.ts";
 import type { Session } from "../connect.ts";
 import { quoteName, type Statement } from "../statement.ts";

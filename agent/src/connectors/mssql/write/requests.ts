@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { TYPES } from "tedious";
-import { splitTable } from "../../../executor/names.ts";
+import { splitTable } from "../../../names.ts";
 import { ask, askBatch } from "../ask.ts";
 import type { Session } from "../connect.ts";
 import { quoteName } from "../statement.ts";

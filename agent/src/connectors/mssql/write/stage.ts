@@ -2,7 +2,7 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import { TYPES } from "tedious";
-import { sameName } from "../../../executor/names.ts";
+import { sameName } from "../../../names.ts";
 import type { Input } from "../../connector.ts";
 import { ask, askBatch } from "../ask.ts";
 import type { Session } from "../connect.ts";

@@ -1,7 +1,7 @@
 /** The table that is written to, as the server has it: resolved once for each request, before a row is taken. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { TYPES } from "tedious";
-import { sameName } from "../../../executor/names.ts";
+import { sameName } from "../../../names.ts";
 import { ask } from "../ask.ts";
 import { resolveTable } from "../catalog.ts";
 import type { Session } from "../connect.ts";
