@@ -70,6 +70,8 @@ export function createAgent(network: Network, timeoutMs: number = CONNECT_WITHIN
   return new https.Agent({
     secureContext: secureContextOf(network.caPem),
     keepAlive: false,
+    // Said here, NODE_TLS_REJECT_UNAUTHORIZED in somebody's environment switches nothing off.
+    rejectUnauthorized: true,
     timeout: timeoutMs,
     ...(network.proxy === undefined ? {} : { proxyEnv: { HTTPS_PROXY: network.proxy } }),
   });

@@ -133,6 +133,21 @@ describe("what the agent wrote last", () => {
     assert.match(stdout, /^JOURNAL +line 10,442$/m);
   });
 
+  test("is shown without what a terminal would obey: names are the orchestrator's", () => {
+    write({ site: "Oslo\u001b[2A\rKEYS  SHA256:forged", tenant: "C\u009b2J\u202e\n" });
+    const { stdout } = sallyport("status", "--state", folder);
+    assert.match(stdout, /^a \(Oslo\?\[2A\?KEYS {2}SHA256:forged, C\?2J\?\?\) /);
+    const { stdout: json } = sallyport("status", "--state", folder, "--json");
+    assert.doesNotMatch(json.trimEnd(), /[\p{Cc}\u202e]/u);
+    assert.equal((JSON.parse(json) as { tenant: string }).tenant, "C\u009b2J\u202e\n");
+  });
+
+  test("is shown with each mistake of a policy that is not in force on a line", () => {
+    const problem = "The policy has 2 mistake(s):\nline 1: a\nline 2: b";
+    write({ policy: { digest: "p".repeat(43), connections: 1, rules: 9, problem } });
+    assert.match(sallyport("status", "--state", folder).stdout, /mistake\(s\):\nline 1: a\nline 2: b\n$/);
+  });
+
   test("is not ready, with the reason", () => {
     write({ ready: false, notReady: "locked by the owner (control/lock); draining" });
     const { status, stdout } = sallyport("ready", "--state", folder, "--json");

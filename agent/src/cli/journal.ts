@@ -1,6 +1,7 @@
 /** `sallyport journal tail|verify`: what the agent did, and proof that no line was changed or removed. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { plain, plainJson } from "@sallyport/shared/terminal.ts";
 import { type Command, InvalidArgumentError } from "commander";
 import { ConfigError, defaultStateDir } from "../config.ts";
 import { recentLines } from "../journal/journal.ts";
@@ -82,7 +83,7 @@ function tail(options: JournalOptions): void {
     process.stdout.write(
       last
         .slice(-options.lines)
-        .map((line) => `${JSON.stringify(line)}\n`)
+        .map((line) => `${plainJson(line)}\n`)
         .join(""),
     );
     return;
@@ -95,7 +96,11 @@ function tail(options: JournalOptions): void {
   const rows = shown
     .slice(-options.lines)
     .map((line) => row(line, line.event === "request" ? ends.get(line.request) : line));
-  process.stdout.write(`${table([heads, ...rows]).join("\n")}\n`);
+  process.stdout.write(
+    `${table([heads, ...rows])
+      .map(plain)
+      .join("\n")}\n`,
+  );
 }
 
 function row(line: JournalLine, end: JournalLine | undefined): string[] {

@@ -1,13 +1,15 @@
 /** How verbs answer: text for people, or with `--json` one object for programs; errors with their code and advice. */
 import { ERRORS, SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { plain, plainJson } from "@sallyport/shared/terminal.ts";
 import { exitCodeOf } from "./exit.ts";
 
 export interface OutputOptions {
   readonly json?: boolean;
 }
 
+/** Names of sites and tenants are the orchestrator's, names in the journal whoever's asked: nothing of it is obeyed. */
 export function print(options: OutputOptions, value: unknown, lines: readonly string[]): void {
-  process.stdout.write(options.json === true ? `${JSON.stringify(value)}\n` : `${lines.join("\n")}\n`);
+  process.stdout.write(options.json === true ? `${plainJson(value)}\n` : `${lines.map(plain).join("\n")}\n`);
 }
 
 /** Prints to stderr what happened and what to do next, and sets the exit code. */
@@ -16,8 +18,11 @@ export function fail(error: unknown, options: OutputOptions): void {
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof SallyportError ? error.code : undefined;
   const advice = code === undefined ? undefined : ERRORS[code].advice;
-  if (options.json === true) process.stdout.write(`${JSON.stringify({ error: { code, message, advice } })}\n`);
-  else process.stderr.write(`sallyport: ${message}${code === undefined ? "" : `\n  ${code}: ${advice}`}\n`);
+  if (options.json === true) process.stdout.write(`${plainJson({ error: { code, message, advice } })}\n`);
+  else {
+    const text = message.split("\n").map(plain).join("\n");
+    process.stderr.write(`sallyport: ${text}${code === undefined ? "" : `\n  ${code}: ${advice}`}\n`);
+  }
 }
 
 /** Columns padded to their widest cell, two spaces between. */

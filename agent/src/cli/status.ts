@@ -69,7 +69,9 @@ function describe(status: AgentStatus, live: boolean, now: number): string[] {
     ]),
     ...(status.policy.problem === null
       ? []
-      : [`policy.yaml has changed and is not valid, so the policy above stays in force: ${status.policy.problem}`]),
+      : `policy.yaml has changed and is not valid, so the policy above stays in force: ${status.policy.problem}`.split(
+          "\n",
+        )),
   ];
 }
 

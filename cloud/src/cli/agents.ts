@@ -60,7 +60,11 @@ export function addAgents(program: Command): void {
     async (call, { site, fingerprint }, id = "") => {
       const path = agentsPath(call, site);
       const found = (await call.api.get(path, z.array(agentView))).find((agent) => agent.id === id);
-      if (found && found.fingerprint !== fingerprint) {
+      if (found === undefined) {
+        const message = `Site ${site} lists no agent ${id}, so its fingerprint cannot be compared. It was not approved.`;
+        throw new CliError(EXIT.no, message, `See what there is: sallyportctl agents list --site ${site}`);
+      }
+      if (found.fingerprint !== fingerprint) {
         const message = `Agent ${id} has another fingerprint: ${found.fingerprint}. It was not approved.`;
         const next =
           "Ask its owner to read theirs again. If it stays different, revoke the agent: somebody else enrolled.";

@@ -22,6 +22,8 @@ export function connectApi({ origin, key, caPem }: Settings): Api {
   const agent = new https.Agent({
     keepAlive: true,
     minVersion: "TLSv1.2",
+    // Said here, NODE_TLS_REJECT_UNAUTHORIZED in somebody's environment does not give the key to whoever answers.
+    rejectUnauthorized: true,
     // The default ones hold those of NODE_EXTRA_CA_CERTS.
     ...(caPem === undefined ? {} : { ca: [...getCACertificates("default"), caPem] }),
     // HTTPS_PROXY and NO_PROXY, as other tools read them.

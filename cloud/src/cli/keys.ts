@@ -1,6 +1,7 @@
 /** `sallyportctl keys list|create|revoke`: API keys, made by keys that belong to no tenant. */
 
 import { type Scope, scope } from "@sallyport/shared/schema/api.ts";
+import { plain } from "@sallyport/shared/terminal.ts";
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { createdKey, keyView, revokedKey } from "./answers.ts";
@@ -56,7 +57,7 @@ export function addKeys(program: Command): void {
       try {
         const made = await api.post("/keys", { id, tenant: whose, scopes, ...expires }, createdKey);
         file?.write(made.key);
-        if (file === undefined) print(made, [made.key]);
+        if (file === undefined) print(made, [plain(made.key)]);
         else print({ id: made.id, saved: save }, [`Key ${made.id} is in ${save}.`]);
       } catch (error) {
         file?.remove();

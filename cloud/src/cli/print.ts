@@ -1,4 +1,5 @@
 /** How verbs answer: text for people, or with `--json` one object for programs; errors with code, advice and next step. */
+import { plain, plainJson } from "@sallyport/shared/terminal.ts";
 import { ApiProblem, CliError, exitCodeOf, nextStep } from "./exit.ts";
 import { environment } from "./settings.ts";
 
@@ -31,16 +32,13 @@ export function createOutput(
   const colours = out.isTTY && !noColor;
   return {
     json,
-    print: (value, lines) => void out.write(json ? `${JSON.stringify(value)}\n` : `${lines.join("\n")}\n`),
+    print: (value, lines) => void out.write(json ? `${plainJson(value)}\n` : `${lines.join("\n")}\n`),
     coloured(state) {
       const colour = COLOURS[state.trim()];
       return colours && colour !== undefined ? `\u001b[${colour}m${state}\u001b[0m` : state;
     },
   };
 }
-
-/** Text from elsewhere without what a terminal would obey. */
-export const plain = (text: string): string => text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, "?");
 
 /**
  * Columns padded to their widest cell, two spaces between; numbers stand right.
@@ -81,7 +79,7 @@ export function fail(error: unknown, json: boolean): void {
   process.exitCode = exitCodeOf(error);
   const said = describe(error);
   if (json) {
-    process.stdout.write(`${JSON.stringify({ error: said })}\n`);
+    process.stdout.write(`${plainJson({ error: said })}\n`);
     return;
   }
   const lines = [`sallyportctl: ${said.message}`];

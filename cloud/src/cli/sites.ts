@@ -1,8 +1,9 @@
 /** `sallyportctl sites list|create`. */
+import { plain } from "@sallyport/shared/terminal.ts";
 import type { Command } from "commander";
 import { z } from "zod";
 import { named } from "./answers.ts";
-import { plain, table } from "./print.ts";
+import { table } from "./print.ts";
 import type { CommonOptions } from "./settings.ts";
 import { namedRow } from "./tenants.ts";
 import { does, nameArgument, verb } from "./verb.ts";

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { RunView } from "@sallyport/shared/schema/api.ts";
+import { plain } from "@sallyport/shared/terminal.ts";
 import { ApiProblem, exitCodeOf } from "./exit.ts";
-import { createOutput, facts, plain, table } from "./print.ts";
+import { createOutput, facts, table } from "./print.ts";
 import { progressLine } from "./run-text.ts";
 import { bytes, duration, rate, when } from "./words.ts";
 

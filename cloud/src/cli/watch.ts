@@ -1,8 +1,8 @@
 /** Looking at a run until it has ended. */
 import { setTimeout as pause } from "node:timers/promises";
 import { type RunView, runView } from "@sallyport/shared/schema/api.ts";
+import { plain } from "@sallyport/shared/terminal.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
-import { plain } from "./print.ts";
 import { isFinal, progressLine } from "./run-text.ts";
 import type { Call } from "./verb.ts";
 

@@ -28,6 +28,12 @@ test("an authority that nobody named is refused: network.tls, exit 69", async ()
   assert.equal(codeOf(result.stdout), "network.tls");
 });
 
+test("an environment that switches certificate checks off switches nothing off", async () => {
+  const environment = { NODE_TLS_REJECT_UNAUTHORIZED: "0" };
+  const result = await site.cli([...enrolArgs(), ...place()], site.orchestrator.code(), environment);
+  assert.equal(codeOf(result.stdout), "network.tls");
+});
+
 test("an authority in the system's store is trusted, by the executors' rendezvous too", async () => {
   const system = { SSL_CERT_FILE: site.caFile };
   const enrolled = await site.cli([...enrolArgs(), ...place()], site.orchestrator.code(), system);
