@@ -95,3 +95,10 @@ test("ids that cannot stand in the journal make the request invalid", () => {
 test("the same login at two connections is two logins to the breaker", () => {
   assert.notEqual(ask().report.login, ask({ connection: "crm" }).report.login);
 });
+
+test("what is kept of the day for a change is one result, not a session's gigabytes", () => {
+  const operation = { op: "sql.write", table: "dbo.Status", action: "replace", columns: ["Id"] } as const;
+  const { report, work } = judge(request({ operation: { ...operation, columns: ["Id"] } }), policy, false, KEY, NOW);
+  assert.deepEqual([report.bytes, report.rows], [4 * 2 ** 20, DEFAULT_LIMITS.rows]);
+  assert.equal(work.do === "serve" && work.allowed.limits.bytes, DEFAULT_LIMITS.bytes);
+});

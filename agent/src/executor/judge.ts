@@ -1,10 +1,12 @@
 /** What an opened request comes to: the line for the journal, and what may be done, by the owner's policy. Pure. */
 import { createHmac } from "node:crypto";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { MAX_SCHEMA_BYTES } from "@sallyport/shared/protocol/frames.ts";
 import type { PlainCredential, SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import type { Operation } from "@sallyport/shared/schema/operations.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import { type RequestReport, toSupervisor } from "../pipe/messages.ts";
+import { isChange } from "../policy/change.ts";
 import { type Allowed, decide, type PolicyRequest } from "../policy/decide.ts";
 
 /** What is to be done, once the supervisor has said go. */
@@ -56,7 +58,7 @@ export function judge(
     code: work.do === "refuse" ? work.error.code : undefined,
     login: credential === null ? undefined : hashLogin(loginKey, connection ?? "", credential.user),
     seconds: work.do === "serve" ? work.allowed.limits.seconds : SHORT_SECONDS,
-    bytes: work.do === "serve" ? work.allowed.limits.bytes : undefined,
+    bytes: work.do === "serve" ? mostSent(operation, work.allowed.limits.bytes) : undefined,
     rows: work.do === "serve" && operation.op === "sql.write" ? work.allowed.limits.rows : undefined,
     effect: work.do === "serve" && work.allowed.grant.kind === "call" ? work.allowed.grant.effect : undefined,
   });
@@ -65,6 +67,10 @@ export function judge(
   }
   return { report: report.data, work };
 }
+
+/** A change sends one result: to keep a pull's gigabytes for it would use up the day where a few of its sessions die. */
+const mostSent = (operation: Operation, bytes: number): number =>
+  isChange(operation) ? Math.min(bytes, MAX_SCHEMA_BYTES) : bytes;
 
 function workOf(request: SessionRequestPayload, policy: Policy, ping: boolean, now: Date): Work {
   const { operation, connection, credential } = request;

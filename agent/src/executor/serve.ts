@@ -131,8 +131,14 @@ const isUnknown = (thrown: unknown): boolean =>
 /** The owner's day may leave less than the session's own limits. */
 function within(work: Work, { bytes = Number.POSITIVE_INFINITY, rows = Number.POSITIVE_INFINITY }: Go): Work {
   if (work.do !== "serve") return work;
-  const { limits } = work.allowed;
-  const least = { ...limits, bytes: Math.min(limits.bytes, bytes), rows: Math.min(limits.rows, rows) };
+  const { limits, grant } = work.allowed;
+  // Of a change `limits.bytes` are those that come in; what it sends is one result, however little the day has left.
+  const isChanging = grant.kind === "write" || grant.kind === "call";
+  const least = {
+    ...limits,
+    bytes: isChanging ? limits.bytes : Math.min(limits.bytes, bytes),
+    rows: Math.min(limits.rows, rows),
+  };
   return { ...work, allowed: { ...work.allowed, limits: least } };
 }
 
