@@ -3,14 +3,15 @@
  * requests yet, so the orchestrator's sessions module is called itself, in a process of its own; the agent is the bundle's.
  */
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { startTds } from "../emulators/tds/start.ts";
 import { makeAuthority } from "../emulators/tls/certificates.ts";
-import { bundled, type Program } from "../stack/program.ts";
+import { bundledIn, type Program } from "../stack/program.ts";
 import { childrenOf, commandOf, timesOf } from "./processes.ts";
 import { type Measured, median } from "./results.ts";
 import { startWire } from "./small/delay.ts";
@@ -29,7 +30,8 @@ export interface SmallOptions {
 }
 
 export async function benchSmall({ runs, say }: SmallOptions): Promise<Measured[]> {
-  const program = await bundled();
+  const folder = mkdtempSync(join(tmpdir(), "sallyport-small-"));
+  const program = await bundledIn(folder);
   // Read as the module is loaded.
   process.env.SALLYPORT_AGENT_ENTRY = program.sallyport;
   const { startSite } = await import("../e2e/agent/site.ts");
@@ -118,6 +120,7 @@ export async function benchSmall({ runs, say }: SmallOptions): Promise<Measured[
     await wire.close();
     await site.close();
     await tds.close();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -139,6 +142,7 @@ const QUIET_MS = 300;
 async function settled(supervisor: number, program: Program): Promise<void> {
   for (let quietMs = 0, last = -1; quietMs < QUIET_MS; ) {
     const pids = executorsOf(supervisor, program);
+    if (timesOf(supervisor) === undefined) throw new Error("the supervisor has ended");
     const cpu = pids.reduce((sum, pid) => sum + (timesOf(pid)?.own ?? 0), 0);
     quietMs = pids.length === WARM && cpu === last ? quietMs + LOOK_MS : 0;
     last = cpu;

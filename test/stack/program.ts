@@ -31,6 +31,12 @@ export async function bundled(): Promise<Program> {
   return program;
 }
 
+/** Bundles of one's own, which nobody makes anew while they run. */
+export async function bundledIn(folder: string): Promise<Program> {
+  const [agent, cloud] = await Promise.all([buildAgent(join(folder, "agent")), buildCloud(join(folder, "cloud"))]);
+  return bundledAt(agent.folder, cloud.folder);
+}
+
 /** The bundles that lie in these folders. */
 export const bundledAt = (agent: string, app: string): Program => ({
   sallyport: join(agent, AGENT_MAIN),

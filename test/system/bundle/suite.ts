@@ -1,11 +1,12 @@
 /** The agent's own end-to-end tests on the bundle that customers install, not on the sources. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { ROOT } from "../../build/root.ts";
-import { bundled } from "../../stack/program.ts";
+import { bundledIn } from "../../stack/program.ts";
 import type { Suite } from "../suite.ts";
 
 /** Everything that starts the agent as `SALLYPORT_AGENT_ENTRY` says: executors' rules, sessions, attacks, faults. */
@@ -15,9 +16,11 @@ export const bundle: Suite = {
   name: "bundle",
   about: "the agent's end-to-end tests on its bundle",
   run: async (check) => {
-    const { sallyport } = await bundled();
+    const folder = mkdtempSync(join(tmpdir(), "sallyport-bundle-"));
+    const { sallyport } = await bundledIn(folder);
     const files = readdirSync(join(ROOT, FOLDER)).filter((name) => name.endsWith(".test.ts"));
     for (const name of files.sort()) await check(name, () => runTests(join(FOLDER, name), sallyport));
+    rmSync(folder, { recursive: true, force: true });
   },
 };
 
