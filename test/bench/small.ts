@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { LOCAL, startSite } from "../e2e/agent/site.ts";
 import { startTds } from "../emulators/tds/start.ts";
 import { makeAuthority } from "../emulators/tls/certificates.ts";
 import { bundledIn, type Program } from "../stack/program.ts";
@@ -32,9 +33,6 @@ export interface SmallOptions {
 export async function benchSmall({ runs, say }: SmallOptions): Promise<Measured[]> {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-small-"));
   const program = await bundledIn(folder);
-  // Read as the module is loaded.
-  process.env.SALLYPORT_AGENT_ENTRY = program.sallyport;
-  const { startSite } = await import("../e2e/agent/site.ts");
   const authority = await makeAuthority();
   const tls = await authority.issue({ names: ["localhost"], addresses: ["127.0.0.1"] });
   const tds = await startTds({
@@ -42,7 +40,7 @@ export async function benchSmall({ runs, say }: SmallOptions): Promise<Measured[
     logins: [{ name: "svc", password: PASSWORD, rights: "read" }],
     databases: ["ERP"],
   });
-  const site = await startSite();
+  const site = await startSite(LOCAL, program.sallyport);
   const wire = await startWire(site.relay.controlPort, ROUND_TRIP_MS / 2);
   try {
     const enrolled = await site.enroll(site.orchestrator.code());

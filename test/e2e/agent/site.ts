@@ -9,8 +9,6 @@ import { type Authority, makeAuthority } from "../../emulators/tls/certificates.
 import { agentEntry } from "./entry.ts";
 import { startOrchestrator, type TestOrchestrator } from "./orchestrator.ts";
 
-const CLI = agentEntry();
-
 export interface CliResult {
   readonly code: number | null;
   readonly stdout: string;
@@ -66,9 +64,10 @@ const LISTEN_KEY = "listen-key-of-the-test";
 const SEND_KEY = "send-key-of-the-test";
 
 const ONLINE = "control channel online";
-const LOCAL: SiteNames = { orchestrator: "localhost", relay: "localhost", rendezvous: "localhost" };
+export const LOCAL: SiteNames = { orchestrator: "localhost", relay: "localhost", rendezvous: "localhost" };
 
-export async function startSite(names: SiteNames = LOCAL): Promise<Site> {
+/** @param sallyport the command line that is started */
+export async function startSite(names: SiteNames = LOCAL, sallyport: string = agentEntry()): Promise<Site> {
   const authority = await makeAuthority();
   const folder = mkdtempSync(join(tmpdir(), "sallyport-agent-"));
   const state = join(folder, "agent");
@@ -98,7 +97,7 @@ export async function startSite(names: SiteNames = LOCAL): Promise<Site> {
   const agents = new Set<ChildProcess>();
 
   const cli: Site["cli"] = async (args, stdin = "", environment = {}) => {
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", CLI, ...args], {
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", sallyport, ...args], {
       env: { PATH: process.env.PATH, ...environment },
       stdio: ["pipe", "pipe", "pipe"],
     });
@@ -117,7 +116,7 @@ export async function startSite(names: SiteNames = LOCAL): Promise<Site> {
   const launch = (
     environment: Readonly<Record<string, string>> = {},
   ): RunningAgent & { exited: Promise<number | null> } => {
-    const args = ["--disable-warning=ExperimentalWarning", CLI, "run", "--config", join(state, "agent.yaml")];
+    const args = ["--disable-warning=ExperimentalWarning", sallyport, "run", "--config", join(state, "agent.yaml")];
     const child = spawn(process.execPath, [...args, "--insecure-files"], {
       env: { PATH: process.env.PATH, ...environment },
       stdio: ["ignore", "ignore", "pipe"],
