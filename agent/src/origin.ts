@@ -2,10 +2,12 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import https from "node:https";
+import type { Socket } from "node:net";
 import { createSecureContext, getCACertificates, rootCertificates, type SecureContext } from "node:tls";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { ConfigError } from "./config.ts";
 import { networkFault } from "./network-fault.ts";
+import { connectThrough } from "./tunnel.ts";
 
 /** How this machine reaches the outside, for origin, control channel and rendezvous alike. */
 export interface Network {
@@ -66,14 +68,27 @@ const bodyOf = (pem: string): string => pem.replace(/-----[A-Z ]+-----|\s/g, "")
  * A fresh agent for one connection. An explicit one is needed even without a proxy: without an agent `ws` ignores proxy
  * settings. The time-out is also what ends a proxy that never answers.
  */
-export function createAgent(network: Network, timeoutMs: number = CONNECT_WITHIN_MS): https.Agent {
-  return new https.Agent({
-    secureContext: secureContextOf(network.caPem),
+export function createAgent({ caPem, proxy }: Network, timeoutMs: number = CONNECT_WITHIN_MS): https.Agent {
+  const agent = new https.Agent({
+    secureContext: secureContextOf(caPem),
     keepAlive: false,
     // Said here, NODE_TLS_REJECT_UNAUTHORIZED in somebody's environment switches nothing off.
     rejectUnauthorized: true,
     timeout: timeoutMs,
-    ...(network.proxy === undefined ? {} : { proxyEnv: { HTTPS_PROXY: network.proxy } }),
+  });
+  return proxy === undefined ? agent : throughProxy(agent, proxy, timeoutMs);
+}
+
+/** All of the agent's connections go through the proxy, whatever the host; its end is the end of what waits there. */
+function throughProxy(agent: https.Agent, proxy: string, timeoutMs: number): https.Agent {
+  const open = new Set<Socket>();
+  const destroy = agent.destroy.bind(agent);
+  return Object.assign(agent, {
+    createConnection: connectThrough(proxy, open, timeoutMs),
+    destroy() {
+      for (const socket of open) socket.destroy();
+      destroy();
+    },
   });
 }
 
