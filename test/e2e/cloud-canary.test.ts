@@ -105,9 +105,12 @@ describe("canaries", () => {
 
   it("a ping that throws is one that was not answered, and the others go on", async () => {
     clock.nowMs += 300_000;
-    const used = deps(async () => Promise.reject(new Error("no relay")));
+    const thrown = Object.assign(new TypeError("no relay"), { token: "a-secret" });
+    const used = deps(async () => Promise.reject(Object.assign(thrown, { itself: thrown })));
     const report = await sendCanaries(used, stopped);
     assert.deepEqual([report.sent, report.answered, used.logged.length], [2, 0, 2]);
+    assert.match(JSON.stringify(used.logged), /TypeError/);
+    assert.doesNotMatch(JSON.stringify(used.logged), /a-secret/);
   });
 
   it("a revocation that comes while the agent answers stays", async () => {

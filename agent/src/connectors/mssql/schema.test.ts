@@ -101,3 +101,11 @@ test("only what the policy shows: a pattern is no view, a deny hides, a list of 
     "the first rule that fits decides",
   );
 });
+
+test("a name with a dot in it is never taken for what stands before the dot", async () => {
+  await server.admin("CREATE TABLE dbo.[Orders.Secret] (Id int NOT NULL PRIMARY KEY)");
+  for (const tables of [["dbo.Orders*"], ["dbo.*"]]) {
+    const shown = await show({ ...ALL, shown: [{ tables, columns: "*" }] });
+    assert.ok(!names(shown).some((name) => name.includes("Secret")), names(shown).join());
+  }
+});

@@ -2,7 +2,7 @@
 import { sqlServerType, sqlServerTypeText } from "@sallyport/shared/rows/types.ts";
 import type { SqlSchema } from "@sallyport/shared/schema/operations.ts";
 import type { SchemaTable, SqlSchemaResult } from "@sallyport/shared/schema/sql-schema.ts";
-import { hasName, isSystemSchema, matchTable } from "../../names.ts";
+import { hasName, isSystemSchema, matchTable, splitTable } from "../../names.ts";
 import type { Grant, Outcome } from "../connector.ts";
 import { ask } from "./ask.ts";
 import { type CatalogColumn, COLUMN_ROWS, chooseKey, columnOf } from "./catalog.ts";
@@ -64,7 +64,8 @@ const isTrue = (value: unknown): boolean => value === true || value === 1;
 /** Which columns of an object are shown, or undefined where it is not. A pattern shows base tables only. */
 function shownColumns(object: Row, operation: SqlSchema, grant: SchemaGrant): "*" | readonly string[] | undefined {
   const name = `${object.schemaName}.${object.name}`;
-  if (isSystemSchema(String(object.schemaName))) return undefined;
+  // One with a dot in it would be taken for another's, and nobody can ask for it.
+  if (splitTable(name) === undefined || isSystemSchema(String(object.schemaName))) return undefined;
   if (operation.table !== undefined && matchTable(operation.table, name) !== "name") return undefined;
   if (grant.hidden.some((pattern) => matchTable(pattern, name) !== undefined)) return undefined;
   const fits = (pattern: string): boolean => {
