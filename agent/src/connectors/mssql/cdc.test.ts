@@ -213,3 +213,21 @@ test("what may not be read, or is not captured", async () => {
   const narrow = serve(server, changes("dbo.Plain"), createRecorder(), { target: { credential } });
   await assert.rejects(narrow, isCode("sql.permission"));
 });
+
+test("a column that the table has no more is not read from what is kept of it, by `*` or by its name", async () => {
+  await server.admin("CREATE TABLE dbo.Wide (Id int NOT NULL PRIMARY KEY, N int NOT NULL, Pin nvarchar(10) NULL)");
+  await capture("Wide");
+  await server.admin("INSERT INTO dbo.Wide VALUES (1, 10, N'1234')");
+  // As after a DROP COLUMN, which the emulator has not: the instance is one of a table without it.
+  await server.admin("CREATE TABLE dbo.Lean (Id int NOT NULL PRIMARY KEY, N int NOT NULL)");
+  await server.admin(
+    "UPDATE cdc.change_tables SET source_object_id = OBJECT_ID('dbo.Lean') WHERE capture_instance = 'dbo_Wide'",
+  );
+  const { plan } = await runPull(server, changes("dbo.Lean"));
+  const [kind, object] = plan.to!.split("/");
+  const from = `${kind}/${object}/${await lsn("sys.fn_cdc_get_min_lsn('dbo_Wide')")}/2026-01-01T00:00:00.000Z`;
+  const next = await runPull(server, changes("dbo.Lean"), { from });
+  assert.deepEqual(next.rows, [["insert", 1, 10]]);
+  const named = changes("dbo.Lean", { from, columns: ["Id", "Pin"] });
+  await assert.rejects(serve(server, named, createRecorder()), isCode("sql.not_found"));
+});

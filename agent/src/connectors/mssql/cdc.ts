@@ -29,7 +29,9 @@ export async function readCdc(
 ): Promise<Outcome> {
   const { session, signal } = work;
   const instance = await findInstance(session, table, operation.captureInstance, signal);
-  const columns = chooseColumns({ columns: instance.columns }, operation, allowed).map((column) => ({
+  // An instance keeps what a column held that was dropped since; the policy speaks of those that the table has.
+  const kept = instance.columns.filter(({ name }) => table.columns.some((column) => sameName(column.name, name)));
+  const columns = chooseColumns({ columns: kept }, operation, allowed).map((column) => ({
     ...column,
     nullable: !hasName(
       table.key.map(({ name }) => name),
