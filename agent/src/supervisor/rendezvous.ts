@@ -1,6 +1,6 @@
 /** Where an `accept` may lead, what it must carry, and how it is turned down. Pure. */
 import { isIP } from "node:net";
-import { fromBase64url } from "@sallyport/shared/crypto/bytes.ts";
+import { isChallenge } from "@sallyport/shared/protocol/hello.ts";
 import { CHALLENGE_HEADER, PURPOSE_HEADER } from "@sallyport/shared/protocol/records.ts";
 
 /** What a sender's headers say, or why the accept is turned down with 400. */
@@ -18,9 +18,7 @@ export function readSenderHeaders(headers: Readonly<Record<string, string | read
   const challenges = valuesOf(CHALLENGE_HEADER);
   const challenge = challenges[0];
   if (challenge === undefined || challenges.length !== 1) return { ok: false, why: "needs exactly one challenge" };
-  if (challenge.length !== 43 || fromBase64url(challenge)?.byteLength !== 32) {
-    return { ok: false, why: "the challenge is not 32 bytes as base64url" };
-  }
+  if (!isChallenge(challenge)) return { ok: false, why: "the challenge is not 32 bytes as base64url" };
   const purposes = valuesOf(PURPOSE_HEADER);
   if (purposes.length > 1 || (purposes[0] !== undefined && purposes[0] !== "ping")) {
     return { ok: false, why: "unknown purpose" };

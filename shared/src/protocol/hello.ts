@@ -34,7 +34,7 @@ export interface HelloRecord {
   readonly hash: Buffer;
 }
 
-/** A challenge is exactly 43 base64url characters that re-encode to themselves. */
+/** A challenge is 32 bytes as base64url: exactly 43 characters that re-encode to themselves. */
 export const isChallenge = (text: string): boolean => text.length === 43 && fromBase64url(text)?.byteLength === 32;
 
 export async function buildHello(payload: Hello, signer: Signer): Promise<HelloRecord> {
