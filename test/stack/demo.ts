@@ -5,7 +5,7 @@ import { readJournal } from "./agent.ts";
 import type { Cleanup } from "./cleanup.ts";
 import { type FetchedRun, fetchRun, runPull } from "./pull.ts";
 import { fillSample, type Sample } from "./sample.ts";
-import { bar, count, megabytes, type Screen, seconds } from "./screen.ts";
+import { bar, count, type Screen, seconds, size } from "./screen.ts";
 import { CONNECTION, type StackOn, TENANT } from "./start.ts";
 
 export const FLIGHTS = 300_000;
@@ -88,9 +88,7 @@ async function pullOnce(stack: StackOn, screen: Screen, expected: number): Promi
   const before = stack.relay.stats().bytesToSender;
   const ended = await runPull(stack.api, TENANT, "flights", (run) => {
     const through = stack.relay.stats().bytesToSender - before;
-    screen.progress(
-      `${bar(run.rows, expected, "rows committed")}, ${megabytes(through)} through the relay, ${run.state}`,
-    );
+    screen.progress(`${bar(run.rows, expected, "rows committed")}, ${size(through)} through the relay, ${run.state}`);
   });
   const { run } = ended;
   if (run.state !== "published") {
@@ -101,7 +99,7 @@ async function pullOnce(stack: StackOn, screen: Screen, expected: number): Promi
   const fetched = await fetchRun(stack.api, TENANT, ended, join(stack.folder, "out"));
   const relayed = stack.relay.stats().bytesToSender - before;
   screen.say(
-    `  ${count(run.rows)} rows in ${seconds(ended.seconds)}, ${megabytes(relayed)} sealed through the relay, ${megabytes(fetched.bytes)} of Parquet`,
+    `  ${count(run.rows)} rows in ${seconds(ended.seconds)}, ${size(relayed)} sealed through the relay, ${size(fetched.bytes)} of Parquet`,
   );
   if (fetched.manifest !== null) screen.say(`  ${fetched.manifest}`);
   return fetched;

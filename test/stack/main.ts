@@ -1,6 +1,6 @@
 /** `npm start`: the whole of Sallyport on this machine. See `--help`. */
 import { mkdirSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
@@ -80,11 +80,9 @@ async function realSource(server: RealAddress): Promise<Source> {
   return source;
 }
 
-/** What `sallyportctl` needs to know, to be copied as one line; the key is in a file that only this account reads. */
+/** What `sallyportctl` needs to know, to be copied as one line into any folder; the key is in a file that only this account reads. */
 function commandLine({ origin, folder: where }: StackOn): string {
-  const below = relative(process.cwd(), where);
-  const shown = below.startsWith("..") ? where : below;
-  const inFolder = (name: string) => `'${join(shown, name).replaceAll("'", "'\\''")}'`;
+  const inFolder = (name: string) => `'${join(where, name).replaceAll("'", "'\\''")}'`;
   const settings = [
     `SALLYPORT_URL=${origin}`,
     `SALLYPORT_TENANT=${TENANT}`,

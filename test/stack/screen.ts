@@ -36,5 +36,7 @@ export function bar(done: number, total: number, what: string): string {
 }
 
 export const count = (value: number): string => value.toLocaleString("en-US");
-export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+/** `4.3 MB`, `23 kB`. */
+export const size = (bytes: number): string =>
+  bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 export const seconds = (value: number): string => `${value.toFixed(1)} s`;
