@@ -61,13 +61,25 @@ for (const args of [["conquer"], ["status", "--colour"], ["policy", "test"], ["j
   test(`usage: sallyport ${args.join(" ")} is 64`, () => assert.equal(sallyport(...args).status, 64));
 }
 
+test("a wrong command line is told as every error is: once, with what to do next, and as JSON", () => {
+  assert.deepEqual(sallyport("policy", "test"), {
+    status: 64,
+    stdout: "",
+    stderr: "sallyport: required option '--request <file>' not specified\n  Add --help to see how it goes.\n",
+  });
+  assert.match(sallyport("statsu").stderr, /^sallyport: unknown command 'statsu' \(Did you mean status\?\)\n/);
+  const { status, stdout, stderr } = sallyport("status", "--colour", "--json");
+  assert.deepEqual([status, stderr], [64, ""]);
+  assert.match(stdout, /^\{"error":\{"message":"unknown option '--colour'/);
+});
+
 test("version, also as JSON", () => {
   assert.match(sallyport("version").stdout, /^sallyport [0-9.]+ \(Node\.js v24/);
   assert.ok("version" in (JSON.parse(sallyport("version", "--json").stdout) as object));
 });
 
 test("policy check counts what it found; a broken one is 65 with its line", () => {
-  assert.match(sallyport("policy", "check", "--state", folder).stdout, /is valid: 1 connections, 1 rules/);
+  assert.match(sallyport("policy", "check", "--state", folder).stdout, /is valid: 1 connection, 1 rule,/);
   const broken = join(folder, "broken.yaml");
   writeFileSync(broken, "v: 1\nconnections: {}\nallowEverything: true\n");
   const { status, stderr } = sallyport("policy", "check", broken);
@@ -86,6 +98,42 @@ test("policy test: allowed is 0 and names the rule, denied is 1 and names the co
   assert.equal(denied.status, 1);
   assert.match(denied.stdout, /^policy\.denied: /);
 });
+
+test("policy test answers about every operation that a policy decides", () => {
+  const policy = join(folder, "all.yaml");
+  writeFileSync(policy, EVERY_OPERATION);
+  const ask = (operation: object) => {
+    const file = join(folder, "operation.json");
+    writeFileSync(file, JSON.stringify({ connection: "erp", user: "svc", operation }));
+    const { status, stdout, stderr } = sallyport("policy", "test", policy, "--request", file);
+    return `${status} ${stdout}${stderr}`;
+  };
+  const rows = { table: "dbo.Orders", columns: ["Id"] };
+  assert.equal(ask({ op: "sql.table", ...rows }), "0 allowed by rule read\n");
+  assert.equal(ask({ op: "sql.changes", by: "cdc", ...rows }), "0 allowed by rule read\n");
+  assert.equal(ask({ op: "sql.schema" }), "0 allowed by rule read\n");
+  assert.equal(ask({ op: "sql.query", statement: "open" }), "0 allowed by rule open\n");
+  assert.equal(ask({ op: "sql.write", action: "insert", ...rows }), "0 allowed by rule add\n");
+  assert.equal(ask({ op: "sql.call", procedure: "dbo.Close", parameters: { id: 1 } }), "0 allowed by rule close\n");
+  assert.match(ask({ op: "sql.write", action: "delete", ...rows }), /^1 policy\.denied: /);
+  assert.match(ask({ op: "agent.ping" }), /^64 /);
+});
+
+const EVERY_OPERATION = `
+v: 1
+connections:
+  erp:
+    kind: mssql
+    address: sql01.corp.example:1433
+    database: ERP
+    tls: { mode: required }
+    logins: [svc]
+    rules:
+      - { id: read, allow: [table, changes, schema], tables: [dbo.Orders], columns: "*" }
+      - { id: open, allow: [statement], name: open, sql: SELECT 1 AS One, parameters: {}, returns: [One] }
+      - { id: add, allow: [insert], tables: [dbo.Orders], columns: [Id] }
+      - { id: close, allow: [call], procedure: dbo.Close, parameters: { id: int }, returns: [], effect: write }
+`;
 
 test("status of a folder without an agent is 1", () => {
   assert.deepEqual(sallyport("status", "--state", folder, "--json"), {

@@ -20,6 +20,10 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
+/** What the parser finds wrong, said as every other error is: `error: unknown option '--colour'\n(Did you mean …?)`. */
+export const parserError = (parsers: string): UsageError =>
+  new UsageError(`${parsers.replace(/^error: /, "").replaceAll("\n", " ")}\n  Add --help to see how it goes.`);
+
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof ConfigError) return EXIT.configuration;

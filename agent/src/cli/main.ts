@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line `sallyport`. */
 import { Command, CommanderError } from "commander";
-import { EXIT } from "./exit.ts";
+import { EXIT, parserError } from "./exit.ts";
 import { fail } from "./print.ts";
 import { refuseCodeOnCommandLine } from "./refuse-code.ts";
 
@@ -18,14 +18,29 @@ const VERBS: Readonly<Record<string, () => Promise<Add>>> = {
   version: async () => (await import("./version.ts")).addVersion,
 };
 
+// Whoever reads us may stop reading, as `head` does.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(EXIT.ok);
+});
+
 const program = new Command("sallyport")
   .description("Sallyport's agent: answers data requests from the cloud, within what its owner's policy allows.")
+  // Errors of the parser are said where all others are.
+  .configureOutput({ outputError: () => undefined })
   .addHelpText(
     "after",
-    "\nStart here:\n  sallyport enroll --origin https://…\n  sallyport policy check\n  sallyport run",
+    `
+Exit codes: 0 ok, 1 the answer is no, 64 usage, 65 policy invalid, 69 unreachable, 75 try again, 77 refused, 78 configuration
+
+Start here:
+  sallyport enroll --origin https://…
+  sallyport policy check
+  sallyport run`,
   )
   .exitOverride();
-const asked = process.argv[2] ?? "";
+const args = process.argv.slice(2);
+const asked = args[0] ?? "";
 // Help, and whatever is none of them, needs to know all.
 const verbs = Object.hasOwn(VERBS, asked) ? [VERBS[asked]!] : Object.values(VERBS);
 for (const load of verbs) (await load())(program);
@@ -35,10 +50,13 @@ for (const command of program.commands) {
 }
 
 try {
-  refuseCodeOnCommandLine(process.argv.slice(2));
+  refuseCodeOnCommandLine(args);
   await program.parseAsync();
 } catch (error) {
-  // Help and the like exit 0; every other word of the parser is about usage, and it has said it already.
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT.usage;
-  else fail(error, {});
+  const options = { json: args.includes("--json") };
+  // Help is an end of the parser's too: with 0 where it was asked for.
+  if (!(error instanceof CommanderError)) fail(error, options);
+  else if (error.exitCode === 0) process.exitCode = EXIT.ok;
+  else if (error.code === "commander.help") process.exitCode = EXIT.usage;
+  else fail(parserError(error.message), options);
 }

@@ -1,8 +1,16 @@
 /** `sallyport policy check|test`: what the owner's file says, and what it would say to a request. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { DEFAULT_LIMITS, limits, sqlQuery, sqlTable } from "@sallyport/shared/schema/operations.ts";
+import {
+  DEFAULT_LIMITS,
+  limits,
+  sqlChanges,
+  sqlQuery,
+  sqlSchema,
+  sqlTable,
+} from "@sallyport/shared/schema/operations.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
+import { sqlCall, sqlWrite } from "@sallyport/shared/schema/write-operations.ts";
 import type { Command } from "commander";
 import { z } from "zod";
 import { ConfigError, defaultStateDir } from "../config.ts";
@@ -11,7 +19,7 @@ import { digestPolicy, parsePolicy } from "../policy/file.ts";
 import { statePaths } from "../state.ts";
 import { parseStrictYaml } from "../strict-yaml.ts";
 import { EXIT, UsageError } from "./exit.ts";
-import { fail, type OutputOptions, print } from "./print.ts";
+import { counted, fail, type OutputOptions, print } from "./print.ts";
 
 interface PolicyOptions extends OutputOptions {
   readonly state: string;
@@ -77,7 +85,7 @@ function check(file: string | undefined, options: PolicyOptions): void {
   );
   const digest = digestPolicy(text);
   print(options, { ok: true, digest, connections: connections.length, rules: rules.length }, [
-    `${path} is valid: ${connections.length} connections, ${rules.length} rules, sha256:${digest}`,
+    `${path} is valid: ${counted(connections.length, "connection")}, ${counted(rules.length, "rule")}, sha256:${digest}`,
     ...raw.map(([name]) => `connection ${name} allows raw SQL: the rights of its logins are the only wall there`),
   ]);
 }
@@ -85,8 +93,8 @@ function check(file: string | undefined, options: PolicyOptions): void {
 const question = z.strictObject({
   connection: z.string(),
   operation: z.discriminatedUnion("op", [
-    sqlTable.omit({ watermark: true }).extend({ watermark: sqlTable.shape.watermark.default("none") }),
-    sqlQuery,
+    sqlTable.extend({ watermark: sqlTable.shape.watermark.default("none") }),
+    ...[sqlChanges, sqlQuery, sqlSchema, sqlWrite, sqlCall],
   ]),
   user: z.string(),
   signIn: z.string().default("sql"),

@@ -5,7 +5,7 @@ import { defaultStateDir } from "../config.ts";
 import { statePaths } from "../state.ts";
 import { type AgentStatus, readStatus } from "../supervisor/status.ts";
 import { EXIT } from "./exit.ts";
-import { fail, type OutputOptions, print, table } from "./print.ts";
+import { counted, fail, type OutputOptions, print, table } from "./print.ts";
 
 interface StatusOptions extends OutputOptions {
   readonly state: string;
@@ -84,8 +84,6 @@ function canaryText({ heardAt, canaryAt, missed }: AgentStatus["canary"], ago: (
 
 const policyText = ({ digest, connections, rules }: AgentStatus["policy"]): string =>
   `sha256:${digest}  ${counted(connections, "connection")}, ${counted(rules, "rule")}`;
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 const yes = (value: boolean): string => (value ? "yes" : "no");
 

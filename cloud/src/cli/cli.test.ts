@@ -83,6 +83,19 @@ describe("help", () => {
       assert.equal(ctl(args).status, 64, args.join(" "));
     }
   });
+
+  it("a wrong command line is told as every error is: once, with what to do next, and as JSON", () => {
+    assert.deepEqual(ctl(["agents", "list"]), {
+      status: 64,
+      stdout: "",
+      stderr: "sallyportctl: required option '--site <id>' not specified\n  Add --help to see how it goes.\n",
+    });
+    assert.match(ctl(["agents", "lst"]).stderr, /^sallyportctl: unknown command 'lst' \(Did you mean list\?\)\n/);
+    const { status, stdout, stderr } = ctl(["runs", "list", "--json"]);
+    assert.deepEqual([status, stderr], [64, ""]);
+    const { error } = JSON.parse(stdout) as { error: Record<string, unknown> };
+    assert.match(String(error.message), /missing required argument 'pull'/);
+  });
 });
 
 describe("secrets on the command line", () => {

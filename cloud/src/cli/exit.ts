@@ -27,6 +27,10 @@ export class CliError extends Error {
   }
 }
 
+/** What the parser finds wrong, said as every other error is: `error: unknown option '--colour'\n(Did you mean …?)`. */
+export const usageError = (parsers: string): CliError =>
+  new CliError(EXIT.usage, parsers.replace(/^error: /, "").replaceAll("\n", " "), "Add --help to see how it goes.");
+
 /** The orchestrator said no, in problem details. */
 export class ApiProblem extends Error {
   override readonly name = "ApiProblem";

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line `sallyportctl`: what the platform team does with the orchestrator's API. */
 import { CommanderError } from "commander";
-import { EXIT } from "./exit.ts";
+import { EXIT, usageError } from "./exit.ts";
 import { fail } from "./print.ts";
 import { createProgram } from "./program.ts";
 import { refuseSecrets } from "./secret.ts";
@@ -18,7 +18,9 @@ try {
   refuseSecrets(args, environment.SALLYPORT_API_KEY);
   await createProgram().parseAsync();
 } catch (error) {
-  // Help and the like exit 0; every other word of the parser is about usage, and it has said it already.
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  else fail(error, args.includes("--json"));
+  // Help is an end of the parser's too: with 0 where it was asked for.
+  if (!(error instanceof CommanderError)) fail(error, args.includes("--json"));
+  else if (error.exitCode === 0) process.exitCode = EXIT.ok;
+  else if (error.code === "commander.help") process.exitCode = EXIT.usage;
+  else fail(usageError(error.message), args.includes("--json"));
 }

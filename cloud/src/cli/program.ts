@@ -12,6 +12,8 @@ import { addTenants } from "./tenants.ts";
 export function createProgram(): Command {
   const program = new Command("sallyportctl")
     .description("Sallyport's orchestrator from the command line: pulls, their runs, and who takes part.")
+    // Errors of the parser are said where all others are.
+    .configureOutput({ outputError: () => undefined })
     .addHelpText(
       "after",
       `
