@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -23,6 +23,7 @@ let server: Server;
 let origin: string;
 /** What it was asked, and what it answers. */
 let asked: string[];
+let onAsked = (): void => {};
 const answers: Record<string, unknown> = {
   "POST /api/v1/keys": { id: "night", key: `sp_night_${SPELL}` },
   "GET /api/v1/tenants/contoso/sites/oslo/agents": [],
@@ -35,6 +36,7 @@ before(async () => {
   server = createServer(await authority.issue({ names: ["localhost"] }), (request, response) => {
     const name = `${request.method} ${request.url}`;
     asked.push(name);
+    onAsked();
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(answers[name] ?? null));
   });
   server.listen(0, "127.0.0.1");
@@ -78,6 +80,22 @@ for (const json of [false, true]) {
     assert.doesNotMatch(stdout.trimEnd(), /[\p{Cc}\u202e]/u);
   });
 }
+
+test("a key is written into the file that was made for it, whatever lies under its name by then", async (t) => {
+  const [file, other] = [join(folder, "night.key"), join(folder, "other")];
+  writeFileSync(other, "untouched");
+  onAsked = () => {
+    renameSync(file, join(folder, "moved.key"));
+    symlinkSync(other, file);
+  };
+  t.after(() => {
+    onAsked = () => {};
+  });
+  const { status, stderr } = await ctl(["keys", "create", "night", "--scope", "runs:read", "--save", file, ...ca()]);
+  assert.equal(status, 0, stderr);
+  assert.equal(readFileSync(other, "utf8"), "untouched");
+  assert.match(readFileSync(join(folder, "moved.key"), "utf8"), /^sp_night_/);
+});
 
 test("an agent that is not listed is not approved: nobody could compare its fingerprint", async () => {
   const { status, stderr } = await ctl(["agents", "approve", AGENT, "--site", "oslo", "--fingerprint", PRINT, ...ca()]);

@@ -55,9 +55,9 @@ export function readSecretFile(file: string, what: string): string {
 
 /** A new file that only its owner reads. @throws CliError when there is one already */
 export function openSecretFile(file: string): { write(secret: string): void; remove(): void } {
-  const put = (text: string, flag: "wx" | "w") => {
+  const attempt = <T>(act: () => T): T => {
     try {
-      writeFileSync(file, text, { mode: 0o600, flag });
+      return act();
     } catch (thrown) {
       const { code } = thrown as NodeJS.ErrnoException;
       throw new CliError(
@@ -67,8 +67,16 @@ export function openSecretFile(file: string): { write(secret: string): void; rem
       );
     }
   };
-  put("", "wx");
-  return { write: (secret) => put(`${secret}\n`, "w"), remove: () => rmSync(file, { force: true }) };
+  // Held open: by its name, somebody who may write the folder could have put another file there meanwhile.
+  const descriptor = attempt(() => openSync(file, "wx", 0o600));
+  return {
+    write: (secret) =>
+      attempt(() => {
+        writeFileSync(descriptor, `${secret}\n`);
+        closeSync(descriptor);
+      }),
+    remove: () => rmSync(file, { force: true }),
+  };
 }
 
 /** One line that is not shown while it is typed, or the first line of what is piped in. @throws CliError */

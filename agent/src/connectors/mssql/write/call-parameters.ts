@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import type { TableValue } from "@sallyport/shared/schema/write-operations.ts";
 import { TYPES } from "tedious";
 import { splitTable } from "../../../names.ts";
-import type { Parameter, TediousType } from "../statement.ts";
+import { type Parameter, quoteTable, type TediousType } from "../statement.ts";
 import { parseDeclaration, statementParameter } from "../statement-parameter.ts";
 import { cellWriter } from "./cell.ts";
 import { createRowBytes } from "./row-bytes.ts";
@@ -66,7 +66,9 @@ export function tableParameter(
     }),
     rows: rows.map((_row, row) => cells.map((column) => column[row]!)),
   };
-  return { name, type: TYPES.TVP, value };
+  // The driver's own would put the name as it is into the text of the parameters.
+  const declaration = () => `${quoteTable({ schema, name: typeName })} readonly`;
+  return { name, type: { ...TYPES.TVP, declaration } as unknown as TediousType, value };
 }
 
 /** The driver's type, for values that are bytes already. */

@@ -5,6 +5,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { SqlCall } from "@sallyport/shared/schema/write-operations.ts";
 import type { Grant } from "../../connector.ts";
 import { startTestServer, type TestServer } from "../test-server.ts";
+import { tableParameter } from "./call-parameters.ts";
 import { change, textInput, type Written } from "./test-input.ts";
 
 let server: TestServer;
@@ -166,4 +167,10 @@ test("a procedure that commits by itself is never told as one that changed nothi
   await server.admin("DELETE FROM dbo.Log");
   await assert.rejects(call(grantOf("dbo.CommitsItself"), {}), isCode("write.outcome_unknown"));
   assert.deepEqual(await logged(), ["for good"]);
+});
+
+test("the name of a table type is quoted where it is declared", () => {
+  const { type, ...parameter } = tableParameter("t", "dbo.Lines; --", { Id: "int" }, { columns: ["Id"], rows: [] });
+  const { declaration } = type as unknown as { declaration(parameter: unknown): string };
+  assert.equal(declaration(parameter), "[dbo].[Lines; --] readonly");
 });
