@@ -4,7 +4,8 @@ import type { RowBatch } from "@sallyport/shared/rows/columns.ts";
 import { type Column, sqlServerType } from "@sallyport/shared/rows/types.ts";
 import type { Output } from "../connector.ts";
 import { appenderFor } from "./decode.ts";
-import { createSink, type Guard, type ValueSink } from "./sink.ts";
+import type { Guard } from "./guard.ts";
+import { createSink, type ValueSink } from "./sink.ts";
 import { declarationOf, type WireColumn } from "./wire.ts";
 
 /** Measured: larger batches cost latency and memory and gain nothing. */

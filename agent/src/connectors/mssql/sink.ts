@@ -6,13 +6,8 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { ColumnBuffer } from "@sallyport/shared/rows/columns.ts";
 import helpers from "tedious/lib/token/helpers.js";
 import type { Append } from "./decode.ts";
+import type { Guard } from "./guard.ts";
 import type { WireColumn } from "./wire.ts";
-
-/** What the columns of one statement share. After the first failure everything that still arrives is thrown away. */
-export interface Guard {
-  failed: boolean;
-  fail(error: unknown): void;
-}
 
 export interface ValueSink {
   /** Reads the value at `offset`; @returns where it ends. Nothing is written before all of it is there. */

@@ -3,8 +3,9 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { Request } from "tedious";
 import type { Session } from "./connect.ts";
 import { statementError } from "./errors.ts";
+import { containLateAnswer, createGuard, type Guard } from "./guard.ts";
 import { attachSink } from "./hook.ts";
-import type { Guard, ValueSink } from "./sink.ts";
+import type { ValueSink } from "./sink.ts";
 import { execute, type Statement } from "./statement.ts";
 import type { WireColumn } from "./wire.ts";
 
@@ -34,30 +35,22 @@ export function streamRows(
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     session.messages.length = 0;
-    let failure: unknown;
     let completed = false;
     let stopped = false;
     let active = true;
     let sinks: readonly ValueSink[] | undefined;
     let waiting: Promise<void> | undefined;
 
-    // A handler of the driver's that throws would be taken for a socket error: the first error is kept instead.
-    const guard: Guard = {
-      failed: false,
-      fail(error) {
-        if (guard.failed) return;
-        guard.failed = true;
-        failure = error;
-        if (!completed) request.cancel();
-      },
-    };
+    const guard = createGuard(() => {
+      if (!completed) request.cancel();
+    });
     const request = new Request(statement.sql, (error) => {
       completed = true;
       signal.removeEventListener("abort", abort);
       clearInterval(idle);
       if (error && (guard.failed || stopped)) containLateAnswer(session);
       void Promise.resolve(waiting).then(() => {
-        if (guard.failed) reject(failure);
+        if (guard.failed) reject(guard.failure);
         else if (stopped) resolve("stopped");
         else if (error) reject(statementError(error, session.messages));
         else resolve("end");
@@ -115,13 +108,4 @@ export function streamRows(
     });
     execute(session.connection, request, statement.parameters);
   });
-}
-
-/**
- * When the rest of a cancelled result cannot be parsed, the driver drops the request, and then fails on it being gone
- * as the confirmation of the cancel arrives: in a tick of its own, so that nobody can catch it. This stands in.
- */
-function containLateAnswer({ connection }: Session): void {
-  const driver = connection as unknown as { request: unknown };
-  driver.request ??= { error: undefined, callback() {} };
 }

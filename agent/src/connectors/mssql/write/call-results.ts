@@ -10,8 +10,9 @@ import { arrowColumn } from "../catalog.ts";
 import type { Session } from "../connect.ts";
 import { appenderFor } from "../decode.ts";
 import { statementError } from "../errors.ts";
+import { containLateAnswer, createGuard, type Guard } from "../guard.ts";
 import { attachSink } from "../hook.ts";
-import { createSink, type Guard, type ValueSink } from "../sink.ts";
+import { createSink, type ValueSink } from "../sink.ts";
 import { execute, type Statement } from "../statement.ts";
 import { declarationOf, type WireColumn } from "../wire.ts";
 
@@ -46,18 +47,10 @@ export function readResults(
     session.messages.length = 0;
     const sets: Reading[] = [];
     let rows = 0;
-    let failure: unknown;
     let completed = false;
-    const guard: Guard = {
-      failed: false,
-      fail(error) {
-        if (guard.failed) return;
-        guard.failed = true;
-        failure = error;
-        if (!completed) request.cancel();
-      },
-    };
-    // A handler of the driver's that throws would be taken for a socket error.
+    const guard = createGuard(() => {
+      if (!completed) request.cancel();
+    });
     const guarded = (act: () => void): void => {
       if (guard.failed) return;
       try {
@@ -72,7 +65,8 @@ export function readResults(
       guarded(() => {
         if (!error && sets.length !== wanted.length) throw otherSets(sets.length, wanted.length);
       });
-      if (guard.failed) reject(failure);
+      if (error && guard.failed) containLateAnswer(session);
+      if (guard.failed) reject(guard.failure);
       else if (error) reject(statementError(error, session.messages));
       else resolve(sets.map(toResultSet));
     });
