@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { SOURCES } from "../stack/program.ts";
 import { profileFlags, startProfiledAgent } from "./profile/agent.ts";
 import { summaryOf } from "./profile/summary.ts";
 import type { Measured } from "./results.ts";
@@ -88,7 +89,7 @@ const MEGABYTE = 1e6;
 /** One run of the Arrow sink and one of the peer with CPU profiles of every process; answers what these say. */
 export async function profilePull(rows: number, folder: string): Promise<string> {
   const settings = { NODE_OPTIONS: profileFlags(folder, "function-host").join(" ") };
-  await onSite({ settings }, async (plain) => {
+  await onSite({ settings, program: SOURCES }, async (plain) => {
     await fillNarrow(plain.sqlServer.server, rows);
     const site = await startProfiledAgent(plain, folder);
     await definePull(site, "arrow", { op: "sql.table", table: NARROW, columns: "*" }, "arrow");

@@ -6,7 +6,7 @@ import type { RunView } from "@sallyport/shared/schema/api.ts";
 import type { SinkFormat } from "@sallyport/shared/schema/pull.ts";
 import { type Cleanup, createCleanup } from "../stack/cleanup.ts";
 import { freshFolder } from "../stack/folders.ts";
-import type { Program } from "../stack/program.ts";
+import { bundled, type Program } from "../stack/program.ts";
 import { runPull } from "../stack/pull.ts";
 import { CONNECTION, READER, type Stack, startStack, TENANT } from "../stack/start.ts";
 import { childrenOf, commandOf } from "./processes.ts";
@@ -21,7 +21,7 @@ export interface Site extends Stack {
 }
 
 export interface SiteOptions {
-  /** What agent and function app are run from; the sources by default. */
+  /** What agent and function app are run from; by default the bundles, which are what is deployed. */
   readonly program?: Program;
   /** Settings of the function app beside the stack's own. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -41,7 +41,8 @@ export async function onSite<T>(options: SiteOptions, work: (site: Site) => Prom
   const onSignal = () => void end().finally(() => process.exit(130));
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, onSignal);
   try {
-    const stack = await startStack({ folder, cleanup, policy, ...options });
+    const program = options.program ?? (await bundled());
+    const stack = await startStack({ folder, cleanup, policy, ...options, program });
     const watched = {
       supervisor: stack.agent.process.pid!,
       functionHost: childNamed("functions-host/main.ts"),
