@@ -28,7 +28,7 @@ interface Measurement {
 
 export async function benchTick({ runs, pulls, say }: TickOptions): Promise<Measured[]> {
   const folder = freshFolder(ROOT, new Date(), process.pid);
-  const azurite = await startAzurite({ folder: join(folder, "storage") });
+  const azurite = await startAzurite({ folder: join(folder, "storage"), inMemory: true });
   try {
     const fleet = await openFleet(azurite.connectionString);
     const measurements: Measurement[] = [];
