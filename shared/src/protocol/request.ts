@@ -21,7 +21,7 @@ export const credential = z.strictObject({
   form: z.literal("plain"),
   user: z.string().min(1).max(256),
   password: z.string().min(1).max(1024),
-  signIn: z.enum(["sql"]),
+  signIn: z.enum(["sql", "windowsNtlm"]),
 });
 export type PlainCredential = z.infer<typeof credential>;
 

@@ -46,7 +46,7 @@ export const newConnection = z.strictObject({
 export const newCredential = z.strictObject({
   user: z.string().min(1).max(256),
   password: z.string().min(1).max(1024),
-  signIn: z.enum(["sql"]).default("sql"),
+  signIn: z.enum(["sql", "windowsNtlm"]).default("sql"),
 });
 export type Credential = z.infer<typeof newCredential>;
 /** `revision`: of the definition that this one replaces; left out for a new pull. */

@@ -5,6 +5,7 @@ import type { Target } from "../connector.ts";
 import { connectError, type ServerMessage, statementError } from "./errors.ts";
 import { installHook } from "./hook.ts";
 import { refuseOverPrivileged } from "./privilege.ts";
+import { type Authentication, authenticationOf } from "./sign-in.ts";
 
 const CONNECT_TIMEOUT_MS = 15_000;
 /** After this long without an answer to a cancel the connection is destroyed. */
@@ -25,15 +26,10 @@ export interface Session {
 
 /** @throws SallyportError `connection.*`, or the signal's reason. */
 export async function openSession(target: Target, cellBytes: number, signal: AbortSignal): Promise<Session> {
-  if (target.credential.signIn !== "sql") {
-    throw new SallyportError(
-      "connection.windows_login_refused",
-      `This version signs in to SQL Server by \`sql\` only.`,
-    );
-  }
   signal.throwIfAborted();
+  const authentication = authenticationOf(target.credential);
   installHook();
-  const connection = new Connection(configuration(target, cellBytes));
+  const connection = new Connection(configuration(target, authentication, cellBytes));
   const messages: ServerMessage[] = [];
   connection.on("errorMessage", (message) => messages.push(message as unknown as ServerMessage));
   // Without a listener a socket error would end the process; the statement that runs reports it.
@@ -57,7 +53,7 @@ export async function openSession(target: Target, cellBytes: number, signal: Abo
     signal.throwIfAborted();
     if (rerouted) throw new SallyportError("connection.unreachable", "The server redirects to another address.");
     if (error instanceof SallyportError) throw error;
-    const told = connectError(error, messages);
+    const told = connectError(error, messages, target.credential.signIn);
     // The server looks for the database only once it has taken the password.
     if (told.code === "connection.database") target.onLogin?.("accepted");
     throw told;
@@ -78,11 +74,11 @@ function tellWhenSent(connection: Connection, target: Target): void {
   };
 }
 
-function configuration(target: Target, cellBytes: number): ConnectionConfiguration {
-  const { tls, credential } = target;
+function configuration(target: Target, authentication: Authentication, cellBytes: number): ConnectionConfiguration {
+  const { tls } = target;
   return {
     server: target.host,
-    authentication: { type: "default", options: { userName: credential.user, password: credential.password } },
+    authentication,
     options: {
       port: target.port,
       database: target.database,

@@ -67,8 +67,8 @@ function codesOf(error: unknown): string[] {
   return codes;
 }
 
-/** An error while connecting, up to and including the login. */
-export function connectError(error: unknown, messages: readonly ServerMessage[]): SallyportError {
+/** An error while connecting, up to and including the login. @param signIn the policy's word for how. */
+export function connectError(error: unknown, messages: readonly ServerMessage[], signIn = "sql"): SallyportError {
   const told = serverError(messages);
   if (told !== undefined) return told;
   const codes = codesOf(error);
@@ -76,7 +76,12 @@ export function connectError(error: unknown, messages: readonly ServerMessage[])
   if (reason !== undefined) {
     return new SallyportError("connection.tls", "No trusted TLS connection to SQL Server.", { reason });
   }
-  if (codes.includes("ELOGIN")) return new SallyportError("connection.login_failed", "SQL Server refused the login.");
+  if (codes.includes("ELOGIN")) {
+    // Where Windows has NTLM switched off, a server ends the login without a number.
+    return signIn === "windowsNtlm"
+      ? new SallyportError("connection.windows_login_refused", "SQL Server refused the Windows login.")
+      : new SallyportError("connection.login_failed", "SQL Server refused the login.");
+  }
   return new SallyportError("connection.unreachable", "SQL Server does not answer.", {
     reason: codes.at(-1) ?? "none",
   });

@@ -9,13 +9,14 @@ import type { State } from "../sql/state.ts";
 import { sqlError } from "../values/errors.ts";
 import { ConnectionLost } from "./answer.ts";
 import { createInbox, type Inbox } from "./inbox.ts";
-import { admissionTokens, admit, type Gate } from "./login.ts";
+import { admissionTokens, admit, challengeTokens, type Gate } from "./login.ts";
 import { ENCRYPT_NOT_SUPPORTED, ENCRYPT_ON, preloginAnswer, readLogin7, readPrelogin } from "./login7.ts";
+import { type Answer, isNegotiate, makeChallenge, readAnswer } from "./ntlm.ts";
 import { cutPackets, PACKET, packetReader } from "./packets.ts";
 import { type SessionWire, serve } from "./requests.ts";
 import { type Certificate, tlsFirst, tlsInsideTds } from "./tls-in-tds.ts";
 import { DONE, DONE_ATTENTION, doneToken } from "./tokens.ts";
-import { createWriter } from "./writer.ts";
+import { createWriter, type Writer } from "./writer.ts";
 
 export interface Server {
   readonly gate: Gate;
@@ -58,24 +59,23 @@ export async function serveConnection(server: Server, socket: Socket): Promise<v
   const wired = receive(stream, answer === ENCRYPT_ON ? Buffer.alloc(0) : prelogin.rest);
   const login = await wired.inbox.message();
   if (login === null) return;
-  const login7 = readLogin7(login.payload);
+  const asked = readLogin7(login.payload);
   const delay = server.faults.forConnection("loginDelay");
   if (delay !== null) await Promise.race([new Promise((r) => setTimeout(r, delay.delayMs).unref()), wired.closed]);
+  const windows = asked.sspi === undefined ? undefined : await askWindows(stream, wired.inbox, asked.sspi);
+  if (windows === null) return;
+  const login7 = windows === undefined ? asked : { ...asked, user: `${windows.domain}\\${windows.user}` };
   const refusal = server.faults.forConnection("loginError");
   const admission =
-    refusal === null ? admit(server.gate, login7) : { errors: [sqlError(refusal.number, login7.user)], trueState: 1 };
+    refusal === null
+      ? admit(server.gate, login7, windows)
+      : { errors: [sqlError(refusal.number, login7.user)], trueState: 1 };
   if ("state" in admission) session = admission.state.spid;
   const { user, database, application, host } = login7;
   const result =
     "state" in admission ? "ok" : { error: admission.errors[0]?.number ?? 18456, state: admission.trueState };
   log({ kind: "login", login: user, database, application, host, encrypted, result });
-  const tokens = admissionTokens(admission, login7);
-  const packets = cutPackets(
-    PACKET.response,
-    tokens.buffer.subarray(0, tokens.at),
-    HANDSHAKE_PACKET_BYTES,
-    true,
-  ).packets;
+  const packets = handshake(admissionTokens(admission, login7));
   if ("errors" in admission) {
     stream.end(packets);
     return;
@@ -88,6 +88,18 @@ export async function serveConnection(server: Server, socket: Socket): Promise<v
     log({ kind: "end" });
     stream.destroy();
   }
+}
+
+const handshake = ({ buffer, at }: Writer): Buffer =>
+  cutPackets(PACKET.response, buffer.subarray(0, at), HANDSHAKE_PACKET_BYTES, true).packets;
+
+/** Challenges a Windows login; null when it left. Throws for a client that speaks no NTLM. */
+async function askWindows(stream: Duplex, inbox: Inbox, first: Buffer): Promise<Answer | null> {
+  if (!isNegotiate(first)) throw new RangeError("no NEGOTIATE_MESSAGE");
+  const challenge = makeChallenge();
+  stream.write(handshake(challengeTokens(challenge)));
+  const answer = await inbox.message();
+  return answer === null ? null : readAnswer(answer.payload, challenge);
 }
 
 async function serveSession(
@@ -117,8 +129,8 @@ async function serveSession(
   };
   let running: AbortController | null = null;
   let cancelled = false;
-  // The LOGIN7 was the first message.
-  let answered = 1;
+  // LOGIN7 and what belongs to it; no client sends a request before it is let in.
+  let answered = wired.messages();
   wired.onAttention(() => {
     // The request may have come in the same chunk, so that it has not begun to run.
     const outstanding = running !== null || wired.messages() > answered;

@@ -4,6 +4,7 @@ import { openSession } from "../sql/sessions.ts";
 import type { State } from "../sql/state.ts";
 import { type SqlError, sqlError } from "../values/errors.ts";
 import type { Login7 } from "./login7.ts";
+import type { Answer, Challenge } from "./ntlm.ts";
 import {
   collationToken,
   DONE,
@@ -13,6 +14,7 @@ import {
   featureAck,
   infoToken,
   loginAck,
+  sspiToken,
 } from "./tokens.ts";
 import { createWriter, type Writer } from "./writer.ts";
 
@@ -27,16 +29,34 @@ export type Admission =
   | { readonly state: State }
   | { readonly errors: readonly SqlError[]; readonly trueState: number };
 
-export function admit(gate: Gate, login7: Login7): Admission {
+/** @param windows what a Windows login answered the challenge with; `login7.user` is then made of it. */
+export function admit(gate: Gate, login7: Login7, windows?: Answer): Admission {
   const login = gate.server.logins.find(({ name }) => name.toLowerCase() === login7.user.toLowerCase());
-  if (login === undefined || login7.integrated) return { errors: [sqlError(18456, login7.user)], trueState: 5 };
-  if (login.password !== login7.password) return { errors: [sqlError(18456, login7.user)], trueState: 8 };
+  if (windows !== undefined) {
+    // Only Windows knows whether it was the name or the password; the server tells neither.
+    if (login === undefined || !windows.proves(login.password)) return { errors: [sqlError(18452)], trueState: 1 };
+  } else {
+    if (login === undefined || isWindowsName(login.name)) {
+      return { errors: [sqlError(18456, login7.user)], trueState: 5 };
+    }
+    if (login.password !== login7.password) return { errors: [sqlError(18456, login7.user)], trueState: 8 };
+  }
   const wanted = login7.database === "" ? gate.defaultDatabase : login7.database;
   const store = gate.server.stores.get(wanted.toLowerCase());
   if (store === undefined || !mayEnter(login, store))
     return { errors: [sqlError(4060, wanted), sqlError(18456, login7.user)], trueState: 38 };
   const { application, host } = login7;
   return { state: openSession({ spid: gate.nextSpid(), login, application, host, store, server: gate.server }) };
+}
+
+/** `DOMAIN\\user`: a login that Windows answers for. */
+const isWindowsName = (name: string): boolean => name.includes("\\");
+
+/** The answer to the first message of a Windows login [MS-TDS 2.2.7.21]. */
+export function challengeTokens({ message }: Challenge): Writer {
+  const writer = createWriter(512);
+  sspiToken(writer, message);
+  return writer;
 }
 
 export function admissionTokens(admission: Admission, login7: Login7): Writer {

@@ -37,8 +37,8 @@ export interface Login7 {
   readonly password: string;
   readonly application: string;
   readonly database: string;
-  /** SSPI: a Windows login, which the emulator does not speak. */
-  readonly integrated: boolean;
+  /** The first message of a Windows login (SSPI); undefined for a login of the server's. */
+  readonly sspi: Buffer | undefined;
   readonly utf8: boolean;
 }
 
@@ -64,9 +64,14 @@ export function readLogin7(payload: Buffer): Login7 {
     password,
     application: text(48),
     database: text(68),
-    integrated: (payload.readUInt8(25) & 0x80) !== 0,
+    sspi: (payload.readUInt8(25) & 0x80) === 0 ? undefined : sspiOf(payload),
     utf8: (payload.readUInt8(27) & 0x10) !== 0 && wantsUtf8(payload, payload.readUInt16LE(56)),
   };
+}
+
+function sspiOf(payload: Buffer): Buffer {
+  const [offset, length] = [payload.readUInt16LE(78), payload.readUInt16LE(80)];
+  return payload.subarray(offset, offset + length);
 }
 
 const swapHalves = (byte: number): number => ((byte & 0x0f) << 4) | (byte >> 4);

@@ -9,6 +9,7 @@ export const PACKET = {
   bulk: 0x07,
   transaction: 0x0e,
   login7: 0x10,
+  sspi: 0x11,
   prelogin: 0x12,
 } as const;
 

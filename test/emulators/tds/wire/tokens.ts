@@ -71,6 +71,10 @@ export function collationToken(writer: Writer): void {
   withLength(writer, 0xe3, () => bytes(writer, [7, 5, ...DEFAULT_COLLATION.wire, 0]));
 }
 
+export function sspiToken(writer: Writer, message: Uint8Array): void {
+  withLength(writer, 0xed, () => bytes(writer, message));
+}
+
 /** Begin 8, commit 9, rollback 10: the descriptor that the client is to put into its headers from now on. */
 export function transactionToken(writer: Writer, what: 8 | 9 | 10, descriptor: bigint): void {
   withLength(writer, 0xe3, () => {
