@@ -4,7 +4,7 @@
  * The text with each letter in upper case where that is one letter that leads back to it. So `ß` is not `SS`, and the
  * Turkish dotless i is not `I`: two names that a server holds apart never become one here.
  */
-export function foldCase(text: string): string {
+function foldCase(text: string): string {
   let folded = "";
   for (const letter of text) {
     const upper = letter.toUpperCase();

@@ -53,7 +53,7 @@ export function statePaths(root: string): StatePaths {
 }
 
 /** What enrolment pinned. `keys` are the orchestrator's public keys; nothing unpinned is ever believed. */
-export const pinned = z.strictObject({
+const pinned = z.strictObject({
   v: z.literal(1),
   agent: randomId,
   tenant: nameId,

@@ -5,9 +5,9 @@ import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { writeAction } from "@sallyport/shared/schema/write-operations.ts";
 import { z } from "zod";
 
-export const MAX_LINE_BYTES = 4096;
+const MAX_LINE_BYTES = 4096;
 
-export const journalEvent = z.enum([
+const journalEvent = z.enum([
   "start",
   "stop",
   "enrol",
@@ -29,7 +29,7 @@ const count = z.int().min(0);
 const errorCode = z.custom<ErrorCode>((value) => typeof value === "string" && isErrorCode(value), "not a code of ours");
 
 /** An identifier of the source: one or two parts without quotes, brackets or control characters, 257 characters at most. */
-export const objectName = z.string().regex(/^[^.[\]"'\p{Cc}]{1,128}(\.[^.[\]"'\p{Cc}]{1,128})?$/u, "not an identifier");
+const objectName = z.string().regex(/^[^.[\]"'\p{Cc}]{1,128}(\.[^.[\]"'\p{Cc}]{1,128})?$/u, "not an identifier");
 
 /** The operations that a line may name. */
 export const operationName = z.enum([
@@ -96,7 +96,7 @@ export const journalFacts = z.strictObject({
 });
 export type JournalFacts = z.infer<typeof journalFacts>;
 
-export const journalLine = journalFacts.extend({
+const journalLine = journalFacts.extend({
   seq: z.int().min(1),
   at: z.iso.datetime({ precision: 3 }),
   /** SHA-256 of the previous line's bytes, its LF included; absent in the very first line. */

@@ -8,9 +8,9 @@ import type { NetworkCode } from "../network-fault.ts";
 import { createAgent, type Network } from "../origin.ts";
 
 export const HANDSHAKE_TIMEOUT_MS = 20_000;
-export const PING_EVERY_MS = 30_000;
+const PING_EVERY_MS = 30_000;
 /** With the ping interval: a dead socket is noticed within 40 s. */
-export const PONG_WITHIN_MS = 10_000;
+const PONG_WITHIN_MS = 10_000;
 
 /** Why a channel ended or never opened. */
 export type Down =

@@ -8,8 +8,8 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 
 /** Misses in a row after which the control channel is built anew, and after which the process ends. */
-export const REBUILD_AFTER = 3;
-export const GIVE_UP_AFTER = 6;
+const REBUILD_AFTER = 3;
+const GIVE_UP_AFTER = 6;
 /** A canary may be on its way for so long before it counts as missed. */
 const ON_ITS_WAY_MS = 10_000;
 

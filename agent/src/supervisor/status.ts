@@ -5,10 +5,10 @@ import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import { readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
 
-export const STATUS_EVERY_MS = 5_000;
+const STATUS_EVERY_MS = 5_000;
 export const STATUS_STALE_MS = 20_000;
 
-export const agentStatus = z.object({
+const agentStatus = z.object({
   v: z.literal(1),
   at: z.iso.datetime(),
   pid: z.int(),

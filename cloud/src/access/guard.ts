@@ -69,7 +69,7 @@ async function answering(context: InvocationContext, work: () => Promise<unknown
   }
 }
 
-export function problemOf(error: SallyportError, instance: string): Problem {
+function problemOf(error: SallyportError, instance: string): Problem {
   const row = ERRORS[error.code];
   return {
     type: `urn:sallyport:${error.code}`,

@@ -5,7 +5,7 @@ import type { Stored } from "../store/record.ts";
 /** An agent that asked for no token for this long has lost its listener: its tokens live half an hour. */
 const TOKEN_SILENCE_MS = 35 * 60_000;
 /** Sessions that an agent serves at once while it has not said how many. */
-export const ASSUMED_SESSIONS = 4;
+const ASSUMED_SESSIONS = 4;
 
 /** How likely an agent serves now, best first. All are tried: these are hints, and an agent's own word is the authority. */
 export type Health = "serves" | "unreached" | "closed" | "silent";

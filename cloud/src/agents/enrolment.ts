@@ -16,7 +16,7 @@ import { listenUrl } from "../relay.ts";
 import { pathOf } from "./hybrid-connections.ts";
 
 /** Minutes for which a code can be used. */
-export const CODE_MINUTES = 15;
+const CODE_MINUTES = 15;
 
 export interface Code {
   readonly codeId: string;

@@ -25,7 +25,7 @@ export const manifestPath = ({ tenant, pull }: PullKey, seq: number): string =>
   `${tenant}/${pull}/manifests/${padded(seq)}.json`;
 
 /** No clock and no random: the same run gives the same bytes, whoever publishes it. */
-export function manifestOf(key: PullKey, id: string, run: Run, lists: readonly SliceList[]): Manifest {
+function manifestOf(key: PullKey, id: string, run: Run, lists: readonly SliceList[]): Manifest {
   if (run.seq === null) throw new RangeError("only a decided run has a manifest");
   return manifest.parse({
     v: 1,

@@ -13,7 +13,7 @@ import { insertRunByHand, retryRun } from "./start.ts";
 
 export type PartsView = z.infer<typeof partsView>;
 
-export function viewOf(pull: string, id: string, run: Run): RunView {
+function viewOf(pull: string, id: string, run: Run): RunView {
   const { state, kind, rows, bytes, slices, seq, from, to, error, startedAt, endedAt } = run;
   return {
     id: publicRunId(pull, id),

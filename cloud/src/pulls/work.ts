@@ -173,7 +173,7 @@ function requestOf(deps: PullDeps, key: PullKey, id: string, definition: PullDef
 }
 
 /** The pull's operation with what the run adds: where to begin, and the plan once it is fixed. */
-export function operationOf(definition: PullDefinition, run: Run): Operation {
+function operationOf(definition: PullDefinition, run: Run): Operation {
   const { operation, watermark, watermarkColumn, lagSeconds } = definition;
   const plan = run.plan === null || isVoid(run) ? {} : { plan: run.plan };
   if (operation.op === "sql.query") return { ...operation, ...plan };

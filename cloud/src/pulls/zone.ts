@@ -15,7 +15,7 @@ function formatOf(timezone: string): Intl.DateTimeFormat {
 }
 
 /** What a zone's clocks show at an instant. Throws RangeError for a zone that the platform does not know. */
-export function localAt(timezone: string, instantMs: number): number {
+function localAt(timezone: string, instantMs: number): number {
   const part: Record<string, number> = {};
   for (const { type, value } of formatOf(timezone).formatToParts(instantMs)) part[type] = Number(value);
   const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;

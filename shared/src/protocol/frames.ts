@@ -31,7 +31,7 @@ export type FrameType = (typeof FRAME)[keyof typeof FRAME];
 const TYPES: ReadonlySet<number> = new Set(Object.values(FRAME));
 
 /** Flag bit 0: the last piece of a schema, batch or result, either way. Other bits are 0. */
-export const LAST_PIECE = 1;
+const LAST_PIECE = 1;
 /** Frames that come in pieces, and whose record bytes cost credit together with checkpoints and the input's end. */
 const PIECED: ReadonlySet<number> = new Set([
   FRAME.schema,

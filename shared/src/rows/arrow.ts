@@ -11,7 +11,7 @@ import { frameMessage, HEADER, padded } from "./ipc.ts";
 import type { ColumnView } from "./layout.ts";
 
 export { END_OF_STREAM } from "./ipc.ts";
-export { type DecodedSchema, decodeSchema, encodeSchema, PLAN_KEY, SOURCE_KEY } from "./schema.ts";
+export { decodeSchema, encodeSchema, PLAN_KEY } from "./schema.ts";
 
 /** `CompressionType.ZSTD` of Arrow's `Message.fbs`. */
 export const ZSTD = 1;
@@ -30,7 +30,7 @@ const bytesOf = (array: Uint8Array | Int32Array | Int16Array): Uint8Array =>
 const NOTHING = new Uint8Array(0);
 
 /** The Arrow buffers of a column in the format's order; an empty one stands for "no row is NULL". */
-export function buffersOf(view: ColumnView): Uint8Array[] {
+function buffersOf(view: ColumnView): Uint8Array[] {
   const validity = view.nullCount === 0 || view.validity === undefined ? NOTHING : view.validity;
   if (view.offsets !== undefined) return [validity, bytesOf(view.offsets), view.data];
   // A struct has no data of its own; its two children have a validity and a data buffer each.

@@ -18,9 +18,9 @@ import {
 /** Slots and values of Arrow's `Message.fbs` and `Schema.fbs`, in the order of their fields. */
 export const METADATA_V5 = 4;
 export const HEADER = { schema: 1, recordBatch: 3 } as const;
-export const MESSAGE = { version: 0, headerType: 1, header: 2, bodyLength: 3, customMetadata: 4 } as const;
+const MESSAGE = { version: 0, headerType: 1, header: 2, bodyLength: 3, customMetadata: 4 } as const;
 
-export const CONTINUATION = 0xffff_ffff;
+const CONTINUATION = 0xffff_ffff;
 
 /** What ends an Arrow IPC stream: one a file. */
 export const END_OF_STREAM: Uint8Array = new Uint8Array([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);

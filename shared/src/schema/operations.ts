@@ -4,8 +4,6 @@ import { position } from "./ids.ts";
 import { columnName, parameterValue, tableName } from "./operation-words.ts";
 import { sqlCall, sqlWrite } from "./write-operations.ts";
 
-export { columnName, parameterValue, tableName } from "./operation-words.ts";
-
 /**
  * How a run reads, fixed by its first session: sent by the agent in the schema's metadata (`sallyport.plan`), stored in
  * the run, and repeated in the request of each later session.

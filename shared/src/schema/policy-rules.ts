@@ -3,7 +3,7 @@
  * one key is reported as that, not as "fits none of six shapes".
  */
 import { z } from "zod";
-import { columnName, parameterValue } from "./operations.ts";
+import { columnName, parameterValue } from "./operation-words.ts";
 import { byteSize, caller, declaredType, ruleId, tablePattern, until } from "./policy-words.ts";
 import { type CallRule, callRule, WRITE_WORDS, type WriteRule, writeRule } from "./policy-write-rules.ts";
 

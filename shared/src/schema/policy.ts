@@ -10,11 +10,7 @@ export type {
   AllowRule,
   CallParameter,
   CallRule,
-  DenyRule,
   MssqlRule,
-  RawRule,
-  ReadRule,
-  StatementRule,
   TableRule,
   WriteRule,
 } from "./policy-rules.ts";

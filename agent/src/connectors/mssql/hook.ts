@@ -26,7 +26,7 @@ export function attachSink(metadata: WireColumn, sink: ValueSink): void {
   (metadata as Carrier)[SINK] = sink;
 }
 
-export const sinkOf = (metadata: object): ValueSink | undefined => (metadata as Carrier)[SINK];
+const sinkOf = (metadata: object): ValueSink | undefined => (metadata as Carrier)[SINK];
 
 const original = { readValue: valueParser.readValue, PLPReader: valueParser.PLPReader };
 

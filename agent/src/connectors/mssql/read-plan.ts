@@ -82,7 +82,7 @@ function planSnapshot(table: CatalogTable, operation: SqlTable, emitted: readonl
   return { table, emitted, unseen: [], order: [], byRowversion: false };
 }
 
-export function requireKey(table: CatalogTable, operation: Pick<SqlTable, "table">): void {
+function requireKey(table: CatalogTable, operation: Pick<SqlTable, "table">): void {
   if (table.key.length > 0) return;
   throw new SallyportError("sql.no_key", `${operation.table} has no key to fold changes by.`, {
     table: operation.table,

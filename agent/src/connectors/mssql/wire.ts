@@ -15,7 +15,7 @@ export interface WireColumn {
 }
 
 /** A length of 0xFFFF announces a value in pieces (PLP): `varchar(max)` and its like. */
-export const PLP_LENGTH = 0xffff;
+const PLP_LENGTH = 0xffff;
 /** BINARY(8) with this user type is rowversion; nothing else tells. */
 const ROWVERSION_USER_TYPE = 80;
 

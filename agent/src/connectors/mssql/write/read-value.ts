@@ -58,7 +58,7 @@ function integerReader(bytes: Buffer, bits: number, signed: boolean): (row: numb
     : (row) => BigInt(bytes.readUIntLE(row * width, width));
 }
 
-export function parseExact(text: string, into: Exact): void {
+function parseExact(text: string, into: Exact): void {
   const match = /^([+-]?)0*([0-9]{0,40})(?:\.([0-9]{0,40}))?$/.exec(text);
   if (match === null || !/[0-9]/.test(text)) throw new Unfit("is no number");
   const [, sign, whole = "", fraction = ""] = match;
@@ -137,7 +137,7 @@ const TIME = "([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\\.([0-9]{1,9}))?)?";
 const ISO = new RegExp(`^(?:${DATE})?(?:(^|[T ])${TIME})?(Z|[+-][0-9]{2}:[0-9]{2})?$`);
 
 /** Only ISO text: `2024-05-06`, `2024-05-06T07:08:09.1234567+02:00`, `07:08:09.5`. */
-export function parseMoment(text: string, into: Moment): void {
+function parseMoment(text: string, into: Moment): void {
   const match = ISO.exec(text);
   if (match === null || text === "") throw new Unfit("is no ISO date or time");
   const [, year, month, day, , hour = "0", minute = "0", second = "0", fraction = "", zone = "Z"] = match;

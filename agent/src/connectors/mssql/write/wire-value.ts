@@ -36,7 +36,7 @@ const POWERS = Array.from({ length: 39 }, (_, digits) => 10n ** BigInt(digits));
 export const power10 = (digits: number): bigint => POWERS[digits] ?? 10n ** BigInt(digits);
 
 /** Bytes of a decimal's magnitude, by its precision. */
-export const decimalBytes = (precision: number): number =>
+const decimalBytes = (precision: number): number =>
   precision <= 9 ? 4 : precision <= 19 ? 8 : precision <= 28 ? 12 : 16;
 
 export function putDecimal(out: RowBytes, precision: number, unscaled: bigint): void {
