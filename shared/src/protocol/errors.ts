@@ -304,7 +304,8 @@ export const ERRORS = {
   "value.not_exact": {
     http: 422,
     retry: "never",
-    advice: "Leave the column out, or CAST it to text in a statement of the policy.",
+    advice:
+      "Leave the column out, CAST it to text in a statement of the policy, or read times of 100 ns with `timestamps: text`.",
   },
   "write.outcome_unknown": {
     http: 502,

@@ -58,6 +58,12 @@ export const columnWatermark = {
     .optional(),
 };
 
+/**
+ * `text`: columns of 100 ns (`datetime2(7)`, `datetimeoffset(7)`) become ISO text with 7 digits, for values outside the years 1677 to 2262, which
+ * is all that nanoseconds hold.
+ */
+const timestamps = z.literal("text").optional();
+
 const columnList = z.union([z.literal("*"), z.array(columnName).min(1).max(1024)]);
 
 export const sqlTable = z.strictObject({
@@ -67,6 +73,7 @@ export const sqlTable = z.strictObject({
   watermark: tableWatermark,
   /** One session in one SNAPSHOT transaction: exactly the rows of one instant. Without positions, so it cannot be resumed. */
   consistency: z.literal("snapshot").optional(),
+  timestamps,
   ...columnWatermark,
   ...resume,
 });
@@ -81,6 +88,7 @@ export const sqlChanges = z.strictObject({
   consistency: z.literal("convergent").optional(),
   /** Which of the table's capture instances; the newest without it. */
   captureInstance: columnName.optional(),
+  timestamps,
   ...resume,
 });
 
@@ -98,6 +106,7 @@ export const sqlQuery = z
     /** Any T-SQL; only where the owner's policy has a `raw` rule. */
     raw: z.string().min(1).max(32768).optional(),
     parameters: parameters.default({}),
+    timestamps,
     plan: plan.optional(),
   })
   .refine((query) => (query.statement === undefined) !== (query.raw === undefined), "give either `statement` or `raw`");
@@ -130,6 +139,7 @@ export const pullOperation = z.discriminatedUnion("op", [
     op: z.literal("sql.query"),
     statement: z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/),
     parameters: parameters.default({}),
+    timestamps,
   }),
 ]);
 export type PullOperation = z.infer<typeof pullOperation>;

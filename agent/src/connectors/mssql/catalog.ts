@@ -3,6 +3,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import {
   type Column,
   type SqlServerDeclaration,
+  type SqlServerTypeOptions,
   sqlServerType,
   sqlServerTypeText,
 } from "@sallyport/shared/rows/types.ts";
@@ -12,11 +13,15 @@ import { ask } from "./ask.ts";
 import type { Session } from "./connect.ts";
 import { canBeKey } from "./key-parameter.ts";
 
+export type TimestampForm = SqlServerTypeOptions["timestamps"];
+
 export interface CatalogColumn {
   readonly name: string;
   readonly declared: SqlServerDeclaration;
   readonly collation: string | undefined;
   readonly nullable: boolean;
+  /** The pull's option: a timestamp of 100 ns leaves as ISO text. */
+  readonly timestamps?: TimestampForm | undefined;
   /** What stands in a SELECT list for it, where that is not its name alone. */
   readonly expression?: string;
 }
@@ -49,14 +54,17 @@ FROM sys.indexes i JOIN sys.index_columns k ON k.object_id = i.object_id AND k.i
 WHERE i.object_id = @id AND i.is_unique = 1 AND i.is_disabled = 0 AND i.has_filter = 0 AND i.is_hypothetical = 0
 AND k.key_ordinal > 0 ORDER BY i.is_primary_key DESC, i.index_id, k.key_ordinal`;
 
-/**
- * @param named the policy names this very object: only then may it be a view.
- * @throws SallyportError `sql.not_found`, `policy.denied`.
- */
+export interface Wanted {
+  /** The policy names this very object: only then may it be a view. */
+  readonly named: boolean;
+  readonly timestamps?: TimestampForm;
+}
+
+/** @throws SallyportError `sql.not_found`, `policy.denied`. */
 export async function resolveTable(
   session: Session,
   table: string,
-  named: boolean,
+  { named, timestamps }: Wanted,
   signal: AbortSignal,
 ): Promise<CatalogTable> {
   const [schema, name] = splitTable(table) ?? ["", table];
@@ -74,7 +82,7 @@ export async function resolveTable(
   if (kind === "V" && !named) {
     throw new SallyportError("policy.denied", `${table} is a view: the policy must name it, a pattern is not enough.`);
   }
-  const byId = await readColumns(session, Number(object.id), signal);
+  const byId = await readColumns(session, Number(object.id), timestamps, signal);
   if (byId.size === 0) {
     throw new SallyportError("sql.not_found", `The login may not see the columns of ${table}.`, { table });
   }
@@ -93,11 +101,12 @@ export async function resolveTable(
 export async function readColumns(
   session: Session,
   objectId: number,
+  timestamps: TimestampForm,
   signal: AbortSignal,
 ): Promise<Map<number, CatalogColumn>> {
   const parameters = [{ name: "id", type: TYPES.Int, value: objectId }];
   const rows = await ask(session, { sql: COLUMNS, parameters }, signal);
-  return new Map(rows.map((row) => [Number(row.id), columnOf(row)]));
+  return new Map(rows.map((row) => [Number(row.id), { ...columnOf(row), timestamps }]));
 }
 
 /** A row of `COLUMN_ROWS`. */
@@ -142,8 +151,9 @@ export function arrowColumn({
   name,
   declared,
   nullable,
-}: Pick<CatalogColumn, "name" | "declared" | "nullable">): Column {
-  const type = sqlServerType(declared);
+  timestamps,
+}: Pick<CatalogColumn, "name" | "declared" | "nullable" | "timestamps">): Column {
+  const type = sqlServerType(declared, { timestamps });
   const source = sqlServerTypeText(declared);
   if (type === undefined) {
     throw new SallyportError("value.not_exact", `Values of column ${name} (${source}) cannot be carried exactly.`, {

@@ -1,5 +1,6 @@
 /** What Change Data Capture keeps of a table: its capture instance, and the LSNs between which changes are there. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import type { SqlChanges } from "@sallyport/shared/schema/operations.ts";
 import { TYPES } from "tedious";
 import { sameName } from "../../names.ts";
 import { ask } from "./ask.ts";
@@ -31,11 +32,11 @@ const JOBS = "SELECT retention AS minutes FROM msdb.dbo.cdc_jobs WHERE database_
 /** What `sp_cdc_add_job` sets where nobody says otherwise. */
 const DEFAULT_KEPT_MINUTES = 4320;
 
-/** @param wanted its name; the newest instance of the table without it. @throws SallyportError `sql.not_tracked`. */
+/** The one that is named; the newest instance of the table without a name. @throws SallyportError `sql.not_tracked`. */
 export async function findInstance(
   session: Session,
   table: CatalogTable,
-  wanted: string | undefined,
+  { captureInstance: wanted, timestamps }: Pick<SqlChanges, "captureInstance" | "timestamps">,
   signal: AbortSignal,
 ): Promise<CaptureInstance> {
   const instances = await instancesOf(session, table, signal);
@@ -48,7 +49,7 @@ export async function findInstance(
     });
   }
   const objectId = Number(found.id);
-  const all = [...(await readColumns(session, objectId, signal)).values()];
+  const all = [...(await readColumns(session, objectId, timestamps, signal)).values()];
   return { name: String(found.name), objectId, columns: all.filter(({ name }) => !name.startsWith("__$")) };
 }
 

@@ -28,7 +28,7 @@ export async function readCdc(
   allowed: "*" | readonly string[],
 ): Promise<Outcome> {
   const { session, signal } = work;
-  const instance = await findInstance(session, table, operation.captureInstance, signal);
+  const instance = await findInstance(session, table, operation, signal);
   // An instance keeps what a column held that was dropped since; the policy speaks of those that the table has.
   const kept = instance.columns.filter(({ name }) => table.columns.some((column) => sameName(column.name, name)));
   const columns = chooseColumns({ columns: kept }, operation, allowed).map((column) => ({

@@ -14,7 +14,8 @@ type TableGrant = Extract<Grant, { kind: "table" }>;
 
 /** @throws SallyportError. */
 export async function readChanges(work: Work, operation: SqlChanges, grant: TableGrant): Promise<Outcome> {
-  const table = await resolveTable(work.session, operation.table, grant.named === true, work.signal);
+  const wanted = { named: grant.named === true, timestamps: operation.timestamps };
+  const table = await resolveTable(work.session, operation.table, wanted, work.signal);
   if (operation.by === "cdc") return readCdc(work, table, operation, grant.columns);
   const columns = chooseColumns(table, operation, grant.columns);
   return readTracked(work, { table, columns, operation, allowed: grant.columns });

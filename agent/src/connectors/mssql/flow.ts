@@ -75,7 +75,9 @@ export function columnSink(
   planned: Column,
   options: { readonly guard: Guard; readonly remember: boolean; readonly cellBytes: number },
 ): ValueSink {
-  const actual = sqlServerType(declarationOf(wire));
+  // Planned as text: the pull's option `timestamps`. A text of the table's own has another declaration.
+  const isText = planned.type.kind === "utf8" && /^datetime(2|offset)\(/.test(planned.source);
+  const actual = sqlServerType(declarationOf(wire), { timestamps: isText ? "text" : "exact" });
   if (JSON.stringify(actual) !== JSON.stringify(planned.type)) {
     throw new SallyportError("request.plan_changed", `Column ${planned.name} changed its type while it was read.`, {
       column: planned.name,

@@ -4,7 +4,7 @@ import type { Column } from "@sallyport/shared/rows/types.ts";
 import type { Plan, SqlQuery } from "@sallyport/shared/schema/operations.ts";
 import { sameName } from "../../names.ts";
 import type { Grant, Outcome } from "../connector.ts";
-import { arrowColumn } from "./catalog.ts";
+import { arrowColumn, type TimestampForm } from "./catalog.ts";
 import { columnSink, createPump, type Pump } from "./flow.ts";
 import type { Work } from "./slices.ts";
 import type { Statement } from "./statement.ts";
@@ -28,7 +28,7 @@ export async function readQuery(
   let pump: Pump | undefined;
   const flow: RowFlow = {
     async columns(wire, guard) {
-      const columns = columnsOf(wire, grant);
+      const columns = columnsOf(wire, grant, operation.timestamps);
       const batch = await output.schema(columns, PLAN);
       pump = createPump(output, batch, pace, undefined);
       return columns.map((column, at) =>
@@ -60,7 +60,7 @@ function statementOf(operation: SqlQuery, grant: QueryGrant): Statement {
 }
 
 /** Names come from the policy where it lists them; raw SQL must name its columns itself. */
-function columnsOf(wire: readonly WireColumn[], grant: QueryGrant): readonly Column[] {
+function columnsOf(wire: readonly WireColumn[], grant: QueryGrant, timestamps: TimestampForm): readonly Column[] {
   const names = wire.map(({ colName }) => colName);
   if (grant.kind === "statement") {
     const { returns } = grant;
@@ -75,6 +75,6 @@ function columnsOf(wire: readonly WireColumn[], grant: QueryGrant): readonly Col
   }
   return wire.map((column, at) => {
     const name = grant.kind === "statement" ? grant.returns[at]! : names[at]!;
-    return arrowColumn({ name, declared: declarationOf(column), nullable: true });
+    return arrowColumn({ name, declared: declarationOf(column), nullable: true, timestamps });
   });
 }

@@ -13,7 +13,8 @@ type TableGrant = Extract<Grant, { kind: "table" }>;
 /** @throws SallyportError. */
 export async function readTable(work: Work, operation: SqlTable, grant: TableGrant): Promise<Outcome> {
   const { session, signal, output } = work;
-  const table = await resolveTable(session, operation.table, grant.named === true, signal);
+  const wanted = { named: grant.named === true, timestamps: operation.timestamps };
+  const table = await resolveTable(session, operation.table, wanted, signal);
   const isSnapshot = operation.consistency === "snapshot";
   const read = await planRead(session, table, operation, grant.columns, signal);
   if (isSnapshot) await beginSnapshot(session, signal);

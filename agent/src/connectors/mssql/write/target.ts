@@ -37,7 +37,7 @@ export async function resolveTarget(
   },
   signal: AbortSignal,
 ): Promise<Target> {
-  const found = await resolveTable(session, wanted.table, wanted.named, signal);
+  const found = await resolveTable(session, wanted.table, wanted, signal);
   const table = `${quoteName(found.schema)}.${quoteName(found.name)}`;
   const filled = await generatedColumns(session, table, signal);
   const pages = await codePages(
