@@ -5,6 +5,10 @@ import { join } from "node:path";
 const FOLDER = import.meta.dirname;
 
 export const EXECUTOR_MODULE: string = join(FOLDER, "executor.mjs");
+/** All that an executor runs, once it is sure that it is confined. */
+export const EXECUTOR_SCRIPT: string = join(FOLDER, "serve.js");
+/** Bytecode depends on all three; V8 checks the rest. */
+export const CODE_CACHE: string = join(FOLDER, `serve-${process.version}-${process.platform}-${process.arch}.cache`);
 export const READABLE: readonly string[] = [FOLDER];
 export const programFiles = (): readonly string[] => [FOLDER, ...readdirSync(FOLDER).map((name) => join(FOLDER, name))];
 

@@ -1,12 +1,13 @@
 /**
- * The agent as one folder of ES modules: the command line with the supervisor, the executor, and chunks that they load
- * when they need them, so that the supervisor never loads the SQL driver.
+ * The agent as one folder: the command line with the supervisor as ES modules, chunks that are loaded when they are
+ * needed; and the executor, a module that starts one script, compiled ahead. The supervisor never loads the SQL driver.
  */
 import { join } from "node:path";
 import { type Bundle, bundle, type Plugin } from "./bundle.ts";
+import { addCodeCache } from "./code-cache.ts";
 import { hycoSubmodules, hycoWithoutTokens } from "./hyco.ts";
 import { ROOT } from "./root.ts";
-import { englishOnly, nodeStreams, noEntra, shakenZod } from "./slim.ts";
+import { englishOnly, fewerCodePages, nodeStreams, noEntra, shakenZod } from "./slim.ts";
 
 export const AGENT_DIST: string = join(ROOT, "agent/dist");
 /** What `sallyport` is in the bundle's folder. */
@@ -19,28 +20,52 @@ const REQUIRE =
 
 /** Makes the agent's bundle in `folder`, which it empties first. */
 export function buildAgent(folder: string = AGENT_DIST): Promise<Bundle> {
-  return bundle({
-    folder,
-    entryPoints: { sallyport: join(ROOT, "agent/src/cli/main.ts"), executor: join(ROOT, "agent/src/executor/main.ts") },
-    format: "esm",
-    splitting: true,
-    chunkNames: "[name]-[hash]",
-    outExtension: { ".js": ".mjs" },
-    banner: { js: REQUIRE },
-    // A third less to keep in memory. No output of an executor is ever read, and the supervisor logs messages, no stacks.
-    minifyIdentifiers: true,
-    plugins: [bundledProgram, noEntra, nodeStreams, englishOnly, shakenZod, hycoSubmodules, hycoWithoutTokens],
-  });
+  // A third less to keep in memory. No output of an executor is ever read, and the supervisor logs messages, no stacks.
+  const common = { minifyIdentifiers: true, plugins: PLUGINS };
+  return bundle(
+    {
+      folder,
+      entryPoints: {
+        sallyport: join(ROOT, "agent/src/cli/main.ts"),
+        executor: join(ROOT, "agent/src/executor/main.ts"),
+      },
+      format: "esm",
+      splitting: true,
+      chunkNames: "[name]-[hash]",
+      outExtension: { ".js": ".mjs" },
+      banner: { js: REQUIRE },
+      ...common,
+      also: {
+        entryPoints: { serve: join(ROOT, "agent/src/executor/serve.ts") },
+        format: "cjs",
+        define: { "import.meta.dirname": "__dirname" },
+        banner: { js: "(function(exports,require,module,__dirname){" },
+        footer: { js: "})" },
+        ...common,
+      },
+    },
+    () => addCodeCache(join(folder, EXECUTOR_MAIN)),
+  );
 }
 
 /** Puts what the bundle knows of its own files in the place of what the sources know of theirs. */
 const bundledProgram: Plugin = {
   name: "bundled program",
   setup({ onLoad }) {
-    const bundled = join(ROOT, "agent/src/program-bundled.ts");
-    onLoad({ filter: /\/agent\/src\/program\.ts$/ }, () => ({
-      contents: `export * from ${JSON.stringify(bundled)};`,
+    onLoad({ filter: /\/agent\/src\/(program|executor\/load)\.ts$/ }, ({ path }) => ({
+      contents: `export * from ${JSON.stringify(path.replace(/\.ts$/, "-bundled.ts"))};`,
       loader: "ts",
     }));
   },
 };
+
+const PLUGINS = [
+  bundledProgram,
+  noEntra,
+  nodeStreams,
+  englishOnly,
+  shakenZod,
+  fewerCodePages,
+  hycoSubmodules,
+  hycoWithoutTokens,
+];

@@ -18,6 +18,8 @@ export interface Bundle {
 
 export interface BundleOptions extends BuildOptions {
   readonly folder: string;
+  /** What else goes into the folder, built otherwise. */
+  readonly also?: BuildOptions;
 }
 
 /**
@@ -25,9 +27,27 @@ export interface BundleOptions extends BuildOptions {
  * path of this machine goes in.
  * @throws Error with what esbuild refuses or warns of.
  */
-export async function bundle({ folder, ...options }: BundleOptions, addFiles = (): void => {}): Promise<Bundle> {
+export async function bundle(
+  { folder, also, ...options }: BundleOptions,
+  addFiles = (): void | Promise<void> => {},
+): Promise<Bundle> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
+  const builds = also === undefined ? [options] : [options, also];
+  const metafiles = await Promise.all(builds.map((each) => buildInto(folder, each)));
+  await addFiles();
+  const files = readdirSync(folder)
+    .sort()
+    .map((name) => ({ name, bytes: statSync(join(folder, name)).size }));
+  return {
+    folder,
+    files,
+    javascriptBytes: files.filter(({ name }) => /\.m?js$/.test(name)).reduce((sum, { bytes }) => sum + bytes, 0),
+    packages: [...new Set(metafiles.flatMap(packagesIn))].sort(),
+  };
+}
+
+async function buildInto(folder: string, options: BuildOptions): Promise<Metafile> {
   const { metafile, warnings } = await build({
     bundle: true,
     platform: "node",
@@ -46,16 +66,7 @@ export async function bundle({ folder, ...options }: BundleOptions, addFiles = (
     throw new Error(error.message);
   });
   if (warnings.length > 0) throw new Error(warnings.map(({ text }) => text).join("\n"));
-  addFiles();
-  const files = readdirSync(folder)
-    .sort()
-    .map((name) => ({ name, bytes: statSync(join(folder, name)).size }));
-  return {
-    folder,
-    files,
-    javascriptBytes: files.filter(({ name }) => /\.m?js$/.test(name)).reduce((sum, { bytes }) => sum + bytes, 0),
-    packages: packagesIn(metafile!),
-  };
+  return metafile!;
 }
 
 /** The packages of what went in, a file that was left out by tree shaking not counted. */
@@ -65,7 +76,7 @@ function packagesIn({ outputs }: Metafile): string[] {
       .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
       .map(([path]) => path),
   );
-  return [...new Set(inputs.filter((path) => path.includes("node_modules/")).map(packageOf))].sort();
+  return [...new Set(inputs.filter((path) => path.includes("node_modules/")).map(packageOf))];
 }
 
 function packageOf(path: string): string {

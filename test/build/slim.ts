@@ -42,3 +42,14 @@ export const shakenZod: Plugin = {
     }));
   },
 };
+
+/** Tables of iconv-lite that belong to no code page of SQL Server's collations: EUC-JP, and what Hong Kong adds to Big5. */
+export const fewerCodePages: Plugin = {
+  name: "fewer code pages",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/iconv-lite\/encodings\/tables\/(eucjp|big5-added)\.json$/ }, () => ({
+      contents: 'throw new Error("This encoding is none of SQL Server\'s.");',
+      loader: "js",
+    }));
+  },
+};

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { executorCommand } from "@sallyport/agent/src/supervisor/executor-command.ts";
 import { AGENT_MAIN, buildAgent, EXECUTOR_MAIN } from "../../build/agent.ts";
 import type { Bundle } from "../../build/bundle.ts";
@@ -16,6 +16,8 @@ import { indexApp } from "../../build/index-app.ts";
 import { SOURCES } from "../../stack/program.ts";
 
 // Outside the repository: no node_modules lies there, nor in any folder above.
+/** What the executor's module starts. */
+const EXECUTOR_SCRIPT = "serve.js";
 const folder = mkdtempSync(join(tmpdir(), "sallyport-bundle-"));
 let agent: Bundle;
 let cloud: Bundle;
@@ -27,15 +29,19 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const run = (...args: string[]) =>
   spawnSync(process.execPath, args, { cwd: folder, env: {}, encoding: "utf8", timeout: 60_000 });
 
+/** V8 writes its cache a little differently each time. */
+const isCodeCache = (name: string) => name.endsWith(".cache");
+
 const digests = (bundle: string) =>
   readdirSync(bundle).map((name) => [
     name,
-    createHash("sha256")
-      .update(readFileSync(join(bundle, name)))
-      .digest("hex"),
+    isCodeCache(name) ||
+      createHash("sha256")
+        .update(readFileSync(join(bundle, name)))
+        .digest("hex"),
   ]);
 
-test("a second build elsewhere gives the same bytes, and none names this machine's folders", async () => {
+test("a second build elsewhere gives the same bytes, but for the compiled code, and none names this machine's folders", async () => {
   const again = join(folder, "again");
   await Promise.all([buildAgent(join(again, "agent")), buildCloud(join(again, "cloud"))]);
   for (const name of ["agent", "cloud"])
@@ -57,7 +63,8 @@ test("the agent holds fewer than 60 packages, none of Azure's, in less than 2 MB
 test("the supervisor and the command line reach no file with the SQL driver; the executor does", () => {
   const driver = (name: string) => readFileSync(join(agent.folder, name), "utf8").includes("sendLogin7Packet");
   assert.deepEqual([...reached(AGENT_MAIN)].filter(driver), []);
-  assert.ok([...reached(EXECUTOR_MAIN)].some(driver));
+  assert.ok(![...reached(AGENT_MAIN)].includes(EXECUTOR_SCRIPT));
+  assert.ok(driver(EXECUTOR_SCRIPT));
 });
 
 /** The files that one loads, now or later, and those that these load. */
@@ -75,30 +82,72 @@ test("the agent's command line runs where nothing else is", () => {
   assert.match(stdout, /^sallyport \d/);
 });
 
-test("an executor gives its right to read back once it has loaded the driver", {
+describe("an executor", {
   skip: process.platform !== "linux" && "needs a pipe as the supervisor makes it",
-}, async () => {
-  const [module, probe] = [join(agent.folder, EXECUTOR_MAIN), join(agent.folder, "probe.mjs")];
-  // 99: what it could read before, it can no more.
+}, () => {
+  let copy: string;
+  let cache: string;
+  beforeEach(() => {
+    copy = join(folder, "copy");
+    cpSync(agent.folder, copy, { recursive: true });
+    cache = join(copy, readdirSync(copy).find(isCodeCache)!);
+  });
+  afterEach(() => rmSync(copy, { recursive: true }));
+
+  test("takes the compiled code, and gives its right to read back once it has loaded the driver", async () => {
+    assert.equal(await loaded(copy), LOADED.fromCache);
+  });
+
+  test("of a Node that the bundle was not built with loads without compiled code", async () => {
+    rmSync(cache);
+    assert.equal(await loaded(copy), LOADED.withoutCache);
+  });
+
+  test("loads where V8 refuses the compiled code: another version's, cut short, or no such thing", async () => {
+    const bytes = readFileSync(cache);
+    // The second word is a hash of V8's version.
+    const other = Buffer.from(bytes);
+    other.writeUInt32LE(~bytes.readUInt32LE(4) >>> 0, 4);
+    for (const wrong of [other, bytes.subarray(0, bytes.length >> 1), bytes.subarray(0, 7), Buffer.alloc(0)]) {
+      writeFileSync(cache, wrong);
+      assert.equal(await loaded(copy), LOADED.refusingCache, `${wrong.length}`);
+    }
+  });
+});
+
+/** How the probe's process ends, once all is loaded and what could be read before can be read no more. */
+const LOADED = { fromCache: 90, refusingCache: 91, withoutCache: 92 };
+
+async function loaded(bundle: string): Promise<number> {
+  const [module, probe] = [join(bundle, EXECUTOR_MAIN), join(bundle, "probe.mjs")];
   writeFileSync(
     probe,
-    `const { permission } = process;
+    `import vm from "node:vm";
+    const { permission } = process;
     const { drop } = permission;
+    const { Script } = vm;
+    let refused;
+    vm.Script = class extends Script {
+      constructor(...given) {
+        super(...given);
+        refused = this.cachedDataRejected;
+      }
+    };
     permission.drop = (scope) => {
       const before = permission.has("fs.read", import.meta.filename);
       drop.call(permission, scope);
-      process.exit(before && !permission.has("fs.read", import.meta.filename) ? 99 : 98);
+      if (!before || permission.has("fs.read", import.meta.filename)) process.exit(98);
+      process.exit(refused === undefined ? ${LOADED.withoutCache} : refused ? ${LOADED.refusingCache} : ${LOADED.fromCache});
     };`,
   );
-  const { execPath, execArgv } = executorCommand(384, process.platform, { module, readable: [agent.folder] });
+  const { execPath, execArgv } = executorCommand(384, process.platform, { module, readable: [bundle] });
   const child = spawn(execPath, [...execArgv, `--import=${probe}`, module], {
     env: {},
     stdio: ["ignore", "ignore", "ignore", "pipe"],
   });
   const [code] = (await once(child, "exit")) as [number];
-  assert.equal(code, 99);
-  rmSync(probe);
-});
+  return code;
+}
 
 test("help loads every verb there", () => {
   const { status, stdout, stderr } = run(join(agent.folder, AGENT_MAIN), "--help");
