@@ -5,6 +5,7 @@ import { FRAME, type FrameType } from "@sallyport/shared/protocol/frames.ts";
 import { decodeSchema, PLAN_KEY } from "@sallyport/shared/rows/arrow.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import { DEFAULT_LIMITS, type Limits } from "@sallyport/shared/schema/operations.ts";
+import { SENDING_STEP_BYTES } from "../pipe/messages.ts";
 import { createOutput } from "./output.ts";
 import type { SealedStream } from "./stream.ts";
 
@@ -33,7 +34,10 @@ function open(limits: Partial<Limits> = {}, finishing = false) {
     stop: () => {},
     end: () => {},
   };
-  return { sent, stream, output: createOutput(stream, { ...DEFAULT_LIMITS, ...limits }, 4 << 20) };
+  const announced: { bytes: number; before: number }[] = [];
+  const onSending = async (bytes: number): Promise<void> => void announced.push({ bytes, before: stream.totals.bytes });
+  const output = createOutput(stream, { ...DEFAULT_LIMITS, ...limits }, 4 << 20, onSending);
+  return { sent, stream, announced, output };
 }
 
 test("schema with its plan, batch, checkpoint: counted as they are sent", async () => {
@@ -88,4 +92,22 @@ test("rows beyond the limit are never sent", async () => {
     (error) => error instanceof SallyportError && error.code === "limit.rows",
   );
   assert.equal(sent.length, 1);
+});
+
+test("before it sends more than it said, it says so", async () => {
+  const { output, stream, announced } = open();
+  const batch = await output.schema(COLUMNS, { ...PLAN, key: ["Id"] });
+  const one = async (): Promise<void> => {
+    batch.columns[0]!.appendInt(1);
+    batch.rowDone();
+    await output.flush();
+  };
+  await one();
+  const messageBytes = stream.totals.bytes;
+  stream.totals.bytes = SENDING_STEP_BYTES - messageBytes;
+  await one();
+  assert.deepEqual(announced, []);
+  await one();
+  await one();
+  assert.deepEqual(announced, [{ bytes: 2 * SENDING_STEP_BYTES + messageBytes, before: SENDING_STEP_BYTES }]);
 });

@@ -5,16 +5,31 @@ import { drainBatch, encodeSchema, PLAN_KEY } from "@sallyport/shared/rows/arrow
 import { createBatch, type RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Limits } from "@sallyport/shared/schema/operations.ts";
 import type { Output } from "../connectors/connector.ts";
+import { SENDING_STEP_BYTES } from "../pipe/messages.ts";
 import { createMeter } from "./limits.ts";
 import type { SealedStream } from "./stream.ts";
 
 /** A batch of more would cost latency and memory, and would gain little compression. */
 const BATCH_BYTES = 1024 * 1024;
 
-/** @param windowBytes the request's first credit: a batch is at most a quarter of it, or both sides wait for each other. */
-export function createOutput(stream: SealedStream, limits: Limits, windowBytes: number): Output {
+/**
+ * @param windowBytes the request's first credit: a batch is at most a quarter of it, or both sides wait for each other.
+ * @param onSending told before more is sent than it heard last: so many bytes of batches at most.
+ */
+export function createOutput(
+  stream: SealedStream,
+  limits: Limits,
+  windowBytes: number,
+  onSending: (bytes: number) => Promise<void>,
+): Output {
   const meter = createMeter(limits);
   let batch: RowBatch | undefined;
+  let announcedBytes = SENDING_STEP_BYTES;
+  const announce = async (bytes: number): Promise<void> => {
+    if (bytes <= announcedBytes) return;
+    announcedBytes = bytes + SENDING_STEP_BYTES;
+    await onSending(announcedBytes);
+  };
   return {
     async schema(columns, plan) {
       if (batch !== undefined) throw new TypeError("The schema was sent before.");
@@ -30,6 +45,7 @@ export function createOutput(stream: SealedStream, limits: Limits, windowBytes: 
       if (batch === undefined || batch.length === 0) return;
       meter.take(batch.length, batch.byteLength);
       for (const { message, rows } of drainBatch(batch)) {
+        await announce(stream.totals.bytes + message.byteLength);
         await stream.sendPieces(FRAME.batch, message);
         stream.totals.rows += rows;
         stream.totals.batches += 1;

@@ -59,7 +59,15 @@ async function answerLate(operation: Operation): Promise<Outcome> {
   assert.equal(work.do, "serve");
   const connectors = { mssql: Promise.reject(new Error("not asked for")), mssqlWriter: Promise.resolve(writer) };
   connectors.mssql.catch(() => {});
-  return perform(work, { request, order, stream, connectors, onLogin: () => {}, onRowsIn: () => {} });
+  return perform(work, {
+    request,
+    order,
+    stream,
+    connectors,
+    onLogin: () => {},
+    onSending: async () => {},
+    onRowsIn: () => {},
+  });
 }
 
 for (const operation of [INSERT, call("dbo.Close")]) {

@@ -35,13 +35,15 @@ export interface Performance {
   readonly stream: SealedStream;
   readonly connectors: Connectors;
   readonly onLogin: (step: "sent" | "accepted") => void;
+  /** Told before more is sent: so many bytes at most. */
+  readonly onSending: (bytes: number) => Promise<void>;
   /** Told how many rows came to be written, at the end of a write. */
   readonly onRowsIn: (rows: number) => void;
 }
 
 /** @throws the refusal, or what the connector throws; the stream's signal has the reason where that was aborted. */
 export async function perform(work: Work, performance: Performance): Promise<Outcome> {
-  const { request, order, stream, connectors, onLogin, onRowsIn } = performance;
+  const { request, order, stream, connectors, onLogin, onSending, onRowsIn } = performance;
   if (work.do === "refuse") throw work.error;
   if (work.do === "ping") {
     await stream.sendJson(FRAME.result, order.state);
@@ -49,7 +51,7 @@ export async function perform(work: Work, performance: Performance): Promise<Out
   }
   const { allowed, asked } = work;
   const target = { ...targetOf(work, request, order), onLogin };
-  const output = createOutput(stream, allowed.limits, request.window);
+  const output = createOutput(stream, allowed.limits, request.window, onSending);
   const fuse = createTimeFuse(allowed.limits);
   const memory = createMemoryFuse(order.memoryBytes);
   for (const { signal } of [fuse, memory]) {

@@ -108,7 +108,8 @@ async function answer(
     const onRowsIn = (rows: number): void => {
       facts.rowsIn = rows;
     };
-    const performance = { request, order, stream, connectors, onLogin, onRowsIn };
+    const onSending = (bytes: number): Promise<void> => supervisor.say({ say: "sending", bytes });
+    const performance = { request, order, stream, connectors, onLogin, onSending, onRowsIn };
     const outcome = await perform(within(judgement.work, go), performance);
     if (outcome.committed !== true) stream.signal.throwIfAborted();
     const { rows, bytes, batches } = stream.totals;

@@ -76,7 +76,9 @@ export const journalFacts = z.strictObject({
   rowsOut: count.optional(),
   bytesOut: count.optional(),
   rowsIn: count.optional(),
-  /** Of the connection's day, for this request: charged where its end does not say what was sent. */
+  /** Of a session that died: it had said that it would send no more, and so much is charged. */
+  bytesAtMost: count.optional(),
+  /** Of the connection's day, for this request: charged where its end says nothing of what was sent. */
   bytesReserved: count.optional(),
   /** Of the rule's day, for this write, in the same way. */
   rowsReserved: count.optional(),

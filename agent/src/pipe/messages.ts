@@ -79,6 +79,8 @@ export const toSupervisor = z.discriminatedUnion("say", [
   }),
   /** The system took the login. Said at once: the session goes on, and may be killed. */
   z.strictObject({ say: z.literal("accepted") }),
+  /** It will send no more than so many bytes before it says so again; said before the first byte beyond what was said. */
+  z.strictObject({ say: z.literal("sending"), bytes: count }),
   z.strictObject({
     say: z.literal("end"),
     code,
@@ -94,6 +96,9 @@ export const toSupervisor = z.discriminatedUnion("say", [
 export type ToSupervisor = z.infer<typeof toSupervisor>;
 export type RequestReport = Extract<ToSupervisor, { say: "request" }>;
 export type EndReport = Extract<ToSupervisor, { say: "end" }>;
+
+/** What an executor may send before its first `sending`, and how much further it goes with each. */
+export const SENDING_STEP_BYTES: number = 256 * 2 ** 20;
 
 /** Bytes of one message: an order brings the policy and its authorities, a report is hardly a kilobyte. */
 export const MAX_LINE_BYTES = { toExecutor: 2 ** 26, toSupervisor: 8192 } as const;

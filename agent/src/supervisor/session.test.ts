@@ -143,9 +143,43 @@ for (const [what, end, code] of [
     else exit(end.exitCode);
     await session.ended;
     assert.deepEqual([lines[1]?.event, lines[1]?.code, lines[1]?.reported], ["end", code, undefined]);
-    assert.equal(counted.at(-1), "released undefined");
+    assert.equal(counted.at(-1), "released 999");
   });
 }
+
+const MIB = 2 ** 20;
+for (const [what, messages, charged] of [
+  ["said nothing of its bytes: a first step", [], 256 * MIB],
+  [
+    "went further: what it said last",
+    [512, 900].map((more) => ({ say: "sending", bytes: more * MIB }) as const),
+    900 * MIB,
+  ],
+  ["said more than was reserved: that", [{ say: "sending", bytes: 4096 * MIB }], 1024 * MIB - 1],
+] as const) {
+  test(`an executor that died is charged what it can have sent; one that ${what}`, async () => {
+    const { session, say, kill } = begin();
+    say(KEY, { ...REQUEST, bytes: 1024 * MIB }, ...messages);
+    kill("memory");
+    await session.ended;
+    assert.deepEqual([lines[1]?.bytesAtMost, counted.at(-1)], [charged, `released ${charged}`]);
+  });
+}
+
+test("an executor that is not believed is charged all that was reserved", async () => {
+  const { session, say } = begin();
+  say(
+    KEY,
+    { ...REQUEST, bytes: 1024 * MIB },
+    { say: "sending", bytes: 512 * MIB },
+    { say: "sending", bytes: 300 * MIB },
+  );
+  await session.ended;
+  assert.deepEqual(
+    [lines[1]?.code, lines[1]?.bytesAtMost, counted.at(-1)],
+    ["executor.crashed", undefined, "released undefined"],
+  );
+});
 
 for (const [what, end, attempt] of [
   ["failed", { ...END, code: "connection.login_failed" }, []],

@@ -12,7 +12,7 @@ import type { Clock } from "../clock.ts";
 import type { Journal } from "../journal/journal.ts";
 import { operationName } from "../journal/line.ts";
 import type { Network } from "../origin.ts";
-import type { EndReport, RequestReport, ToSupervisor } from "../pipe/messages.ts";
+import { type EndReport, type RequestReport, SENDING_STEP_BYTES, type ToSupervisor } from "../pipe/messages.ts";
 import type { Pinned } from "../state.ts";
 import { VERSION } from "../version.ts";
 import type { ConnectionBudgets, Place } from "./budgets.ts";
@@ -81,6 +81,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   let request: RequestReport | undefined;
   let requestedMs = 0;
   let accepted = false;
+  let announcedBytes = SENDING_STEP_BYTES;
   let end: EndReport | undefined;
   let place: Place | undefined;
   let deadline = new AbortController();
@@ -199,6 +200,10 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       accepted = true;
       return count(() => place?.loginAccepted());
     }
+    if (message.say === "sending" && expected === "end" && message.bytes > announcedBytes) {
+      announcedBytes = message.bytes;
+      return;
+    }
     // Each message once and in order; anything else is not our executor any more.
     if (message.say !== expected && !(message.say === "end" && expected !== "nothing"))
       return executor.kill("protocol");
@@ -235,9 +240,12 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       ...(end === undefined ? {} : { reported: true as const }),
     };
     const durationMs = Math.round(clock.monotonicMs() - requestedMs);
+    // One that broke the order of messages is not believed, and charged all that was reserved.
+    const isBelieved = end === undefined && place !== undefined && exit.killed !== "protocol";
+    const atMost = isBelieved ? { bytesAtMost: Math.min(place?.bytes ?? 0, announcedBytes) } : {};
     try {
       if (request === undefined) deps.journal.append({ event: "session", policy: policy.digest, ...facts });
-      else deps.journal.append({ event: "end", ...idsOf(request), ...facts, durationMs });
+      else deps.journal.append({ event: "end", ...idsOf(request), ...facts, ...atMost, durationMs });
     } catch (error) {
       deps.log.error({ why: (error as Error).message }, "the journal's last line of a session could not be written");
     }
@@ -245,7 +253,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     count(() => {
       if (end?.unsent === true) place?.loginUnsent();
     });
-    count(() => place?.release(end?.bytesOut, end?.rowsIn));
+    count(() => place?.release(end?.bytesOut ?? atMost.bytesAtMost, end?.rowsIn));
     deps.log.info({ request: request?.request, op: request?.op, ...facts, killed: exit.killed }, "session ended");
   };
 

@@ -23,9 +23,12 @@ test("a request whose end is missing gets one at start; today's bytes are counte
   const reserved = { connection: "erp", decision: "allow", bytesReserved: 10_000 } as const;
   journal.append({ event: "request", request: killed, ...reserved });
   journal.append({ event: "end", request: killed, connection: "erp", code: "limit.memory" });
+  const bounded = "d".repeat(32);
+  journal.append({ event: "request", request: bounded, ...reserved });
+  journal.append({ event: "end", request: bounded, connection: "erp", code: "executor.crashed", bytesAtMost: 4_000 });
   journal.append({ event: "request", request: orphan, ...reserved, pull: "orders" });
   const past = readPastDay(folder, Date.now());
-  assert.equal(past.sentToday.get("erp"), 20_700);
+  assert.equal(past.sentToday.get("erp"), 24_700);
   endOrphans(journal, past.orphans);
   journal.close();
   const last = [...recentLines(folder, 0)].at(-1);
@@ -33,5 +36,5 @@ test("a request whose end is missing gets one at start; today's bytes are counte
   assert.equal(last?.request, orphan);
   assert.equal(last?.code, "agent.interrupted");
   const again = readPastDay(folder, Date.now());
-  assert.deepEqual([again.orphans, again.sentToday.get("erp")], [[], 20_700]);
+  assert.deepEqual([again.orphans, again.sentToday.get("erp")], [[], 24_700]);
 });

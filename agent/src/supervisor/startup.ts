@@ -86,7 +86,7 @@ export function readPastDay(folder: string, nowMs: number): PastDay {
     const begun = open.get(line.request);
     open.delete(line.request);
     if (Date.parse(line.at) < midnightMs) continue;
-    charge(line.connection, line.bytesOut ?? begun?.bytesReserved);
+    charge(line.connection, line.bytesOut ?? line.bytesAtMost ?? begun?.bytesReserved);
     chargeRows(begun, line);
   }
   const orphans = [...open.values()];

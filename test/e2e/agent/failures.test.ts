@@ -68,7 +68,11 @@ async function hang(seconds?: number): Promise<Hanging> {
     credential: { form: "plain", user: "svc", password: "a-password", signIn: "sql" },
     ...(seconds === undefined ? {} : { limits: { ...DEFAULT_LIMITS, seconds } }),
   });
-  const [{ remotePort }] = await called;
+  const ended = dialled.sender.closed.then((): never => {
+    throw new Error("the session ended before it hung");
+  });
+  ended.catch(() => {});
+  const [{ remotePort }] = await Promise.race([called, ended]);
   const executor = childrenOf(agent.process.pid!).find((pid) =>
     endpointsOf(pid).some(({ local }) => local.port === remotePort),
   );
