@@ -47,6 +47,7 @@ test("every verb has a help that teaches with an example", () => {
     ["ready"],
     ["policy", "check"],
     ["policy", "test"],
+    ["grant-script"],
     ["journal", "tail"],
     ["journal", "verify"],
     ["version"],
@@ -134,6 +135,18 @@ connections:
       - { id: add, allow: [insert], tables: [dbo.Orders], columns: [Id] }
       - { id: close, allow: [call], procedure: dbo.Close, parameters: { id: int }, returns: [], effect: write }
 `;
+
+test("grant-script prints T-SQL for a login of the policy, and for no other", () => {
+  const ask = (...args: string[]) => sallyport("grant-script", "--state", folder, ...args);
+  const { status, stdout } = ask("--connection", "erp");
+  assert.equal(status, 0);
+  assert.match(stdout, /^GRANT SELECT ON OBJECT::\[dbo\]\.\[Orders\] TO \[svc\];$/m);
+  assert.match(ask("--connection", "erp", "--revoke").stdout, /^REVOKE SELECT .* FROM \[svc\];$/m);
+  assert.match(ask("--connection", "erp", "--sessions", "--json").stdout, /^\{"sql":".*sallyport\/erp/);
+  for (const wrong of [["erp", "--login", "sa"], ["toString"], ["erp", "--revoke", "--sessions"]]) {
+    assert.equal(ask("--connection", ...wrong).status, 64, wrong.join(" "));
+  }
+});
 
 test("status of a folder without an agent is 1", () => {
   assert.deepEqual(sallyport("status", "--state", folder, "--json"), {
