@@ -9,7 +9,7 @@ const DIFFERS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/\bsp_([a-z0-9-]+)_[A-Za-z0-9_-]{43}/g, "KEY{}"],
   [/\b[A-Za-z0-9_-]{43}\b/g, "HASH{}"],
   [/\b[0-9a-f]{32}\b/g, "ID{}"],
-  [/\b[0-9A-Z]{4}-[0-9A-Z]{4}\.[0-9A-Z-]+/g, "CODE{}"],
+  [/\b[0-9A-Z]{4}-[0-9A-Z]{4}\.[0-9A-Z*~$=-]+/g, "CODE{}"],
   [/urn:uuid:[0-9a-f-]{36}/g, "urn:uuid:INSTANCE"],
   [/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME"],
   [/\b(\d+ [hd] )?\d+ [smhd] ago/g, "AGO"],
