@@ -80,7 +80,7 @@ export const WIRING_ATTACKS: readonly Attack[] = [
       const outcome = await joined.read.outcome;
       assert.ok(outcome.ok && outcome.rows === world.rows);
       const all = Buffer.concat(seen).toString("latin1");
-      for (const secret of [PASSWORD, Buffer.from(PASSWORD).toString("base64url"), "Orders", "svc"]) {
+      for (const secret of [PASSWORD, Buffer.from(PASSWORD).toString("base64url"), "dbo.Orders", '"user":"svc"']) {
         assert.equal(all.includes(secret), false, `the relay read ${secret}`);
       }
       assert.ok(all.includes(Buffer.from('"agent":"').toString("base64url").slice(0, 8)), "it read no hello either");
