@@ -48,6 +48,7 @@ test("every verb has a help that teaches with an example", () => {
     ["policy", "check"],
     ["policy", "test"],
     ["grant-script"],
+    ["doctor"],
     ["journal", "tail"],
     ["journal", "verify"],
     ["version"],
@@ -146,6 +147,22 @@ test("grant-script prints T-SQL for a login of the policy, and for no other", ()
   for (const wrong of [["erp", "--login", "sa"], ["toString"], ["erp", "--revoke", "--sessions"]]) {
     assert.equal(ask("--connection", ...wrong).status, 64, wrong.join(" "));
   }
+});
+
+test("doctor: a table, advice and a code of its own; 0 where there is nothing to reach", () => {
+  const state = mkdtempSync(join(folder, "doctor-"));
+  const file = join(state, "policy.yaml");
+  writeFileSync(file, "v: 1\nconnections: {}\n");
+  const summary = "0 failed, 0 warnings, 0 ok   (exit 0)\n";
+  const none = sallyport("doctor", "--state", state);
+  assert.deepEqual([none.status, none.stdout], [0, `COMPONENT  TARGET  STATUS  DETAILS\n${summary}`]);
+  writeFileSync(file, EVERY_OPERATION.replace("sql01.corp.example", "no-such-host.invalid"));
+  const { status, stdout } = sallyport("doctor", "--state", state);
+  assert.equal(status, 2);
+  assert.match(stdout, /^erp +no-such-host\.invalid:1433 +FAIL +DNS: .*\nerp +Is no-such-host\.invalid right/m);
+  assert.match(stdout, /1 failed, 0 warnings, 0 ok {3}\(exit 2\)\n$/);
+  assert.match(sallyport("doctor", "--state", state, "--json").stdout, /^\{"exit":2,"findings":\[\{"component":"erp",/);
+  assert.equal(sallyport("doctor", "--state", state, "--connection", "other").status, 64);
 });
 
 test("status of a folder without an agent is 1", () => {

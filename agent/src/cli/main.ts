@@ -14,6 +14,7 @@ const VERBS: Readonly<Record<string, () => Promise<Add>>> = {
   status: async () => (await import("./status.ts")).addStatus,
   ready: async () => (await import("./ready.ts")).addReady,
   policy: async () => (await import("./policy.ts")).addPolicy,
+  doctor: async () => (await import("./doctor.ts")).addDoctor,
   "grant-script": async () => (await import("./grant-script.ts")).addGrantScript,
   journal: async () => (await import("./journal.ts")).addJournal,
   version: async () => (await import("./version.ts")).addVersion,
