@@ -104,6 +104,19 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
           name: 'AZURE_CLIENT_ID'
           value: identityClientId
         }
+        // Of Node and the C library: buffers are collected young and given back, so a long result takes no more than a short one.
+        {
+          name: 'NODE_OPTIONS'
+          value: '--max-semi-space-size=4'
+        }
+        {
+          name: 'MALLOC_ARENA_MAX'
+          value: '2'
+        }
+        {
+          name: 'MALLOC_MMAP_THRESHOLD_'
+          value: '131072'
+        }
         // Of the product: cloud/src/settings.ts. The trigger reads the namespace too.
         {
           name: 'SALLYPORT_SERVICEBUS__fullyQualifiedNamespace'

@@ -31,7 +31,7 @@ export const ENROLLER_ACTIONS: readonly string[] = ["read", "write", "delete"].m
   (verb) => `Microsoft.Relay/namespaces/hybridConnections/${verb}`,
 );
 
-/** Settings that the Functions host or an Azure library reads, and the product does not. */
+/** Settings that the Functions host, Node, the C library or an Azure library reads, and the product does not. */
 export const PLATFORM_SETTINGS: ReadonlySet<string> = new Set([
   "AzureWebJobsStorage__accountName",
   "AzureWebJobsStorage__credential",
@@ -39,6 +39,9 @@ export const PLATFORM_SETTINGS: ReadonlySet<string> = new Set([
   "SALLYPORT_SERVICEBUS__credential",
   "SALLYPORT_SERVICEBUS__clientId",
   "AZURE_CLIENT_ID",
+  "NODE_OPTIONS",
+  "MALLOC_ARENA_MAX",
+  "MALLOC_MMAP_THRESHOLD_",
 ]);
 
 /**

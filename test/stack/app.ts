@@ -67,10 +67,18 @@ export interface AppServices {
   readonly listenKey: string;
 }
 
+/** As infra/app/function-app.bicep sets them: buffers are collected young and given back (docs/performance.md, "memory"). */
+const MEMORY_SETTINGS = {
+  NODE_OPTIONS: "--max-semi-space-size=4",
+  MALLOC_ARENA_MAX: "2",
+  MALLOC_MMAP_THRESHOLD_: "131072",
+};
+
 /** The settings that say where things are; those with keys are files only this account reads, below `folder`. */
 export async function appSettings(folder: string, services: AppServices): Promise<Record<string, string>> {
   const { storage, queue, dialAt, listenAt, listenKey } = services;
   return {
+    ...MEMORY_SETTINGS,
     NODE_EXTRA_CA_CERTS: services.caFile,
     ...(await writeSecrets(folder)),
     SALLYPORT_ADMIN_KEY_SHA256: createHash("sha256").update(services.adminKey).digest("hex"),
