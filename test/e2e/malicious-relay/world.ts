@@ -17,7 +17,8 @@ import { type RunningAgent, type Site, startSite } from "../agent/site.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 
 /** Enough that frames go both ways for a while: 8 MB that do not compress. */
-const ROWS = 8_000;
+/** About twice the window as they are sent: an agent that hears nothing more is not done. */
+const ROWS = 16_000;
 export const PASSWORD = "Reader-1-of-this-test";
 export const MAX_SESSIONS = 3;
 /** What attacks may add to the supervisor: parsing, sockets, and garbage that was not yet collected. */
