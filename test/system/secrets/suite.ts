@@ -27,7 +27,7 @@ import { findIn } from "./search.ts";
 
 const REQUESTS = 20;
 /** How executors are ended while they hold password and rows: killed, and crashed in two ways. */
-const ENDS = ["SIGKILL", "SIGSEGV", "SIGABRT"] as const;
+const ENDS = ["SIGKILL", "SIGSEGV", "SIGBUS"] as const;
 /** A scan that reads less has not read a Node process. */
 const LEAST_BYTES = 20_000_000;
 
