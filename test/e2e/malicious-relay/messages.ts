@@ -22,6 +22,8 @@ function tampered(rule: Attack["rule"], fault: Omit<MessageFault, "times">, expe
     name: `${fault.do}: the ${what} ${fault.direction === "toSender" ? "to the orchestrator" : "to the agent"}`,
     async run(world) {
       const { relay } = world.site;
+      // Or what is left of the last one's messages would be tampered with in place of this one's.
+      await until("no session is left", () => relay.stats().sessionsOpen === 0);
       const alerts = world.alerts.length;
       const lines = world.site.journal().length;
       const before = relay.stats();
