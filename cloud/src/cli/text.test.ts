@@ -60,9 +60,9 @@ describe("tables", () => {
 describe("colours", () => {
   const stream = (isTTY: boolean) => ({ isTTY, write: () => true }) as unknown as NodeJS.WriteStream;
   it("are on a terminal only, and not with NO_COLOR", () => {
-    assert.equal(createOutput(false, stream(true), undefined).coloured("failed "), "\u001b[31mfailed \u001b[0m");
+    assert.equal(createOutput(false, stream(true), "").coloured("failed "), "\u001b[31mfailed \u001b[0m");
     assert.equal(createOutput(false, stream(true), "1").coloured("failed"), "failed");
-    assert.equal(createOutput(false, stream(false), undefined).coloured("failed"), "failed");
+    assert.equal(createOutput(false, stream(false), "").coloured("failed"), "failed");
     assert.equal(createOutput(false, stream(true), "").coloured("superseded"), "superseded");
   });
 });
@@ -93,7 +93,7 @@ describe("exit codes", () => {
 it("progress says what would stay: committed slices, rows, bytes and their rate", () => {
   const run = { state: "running", slices: 2, rows: 50_000, bytes: 1_200_000, error: null } as RunView;
   const at = { ...run, startedAt: "2026-01-01T00:00:00Z", endedAt: null };
-  const output = createOutput(false, { isTTY: false } as NodeJS.WriteStream, undefined);
+  const output = createOutput(false, { isTTY: false } as NodeJS.WriteStream, "");
   const line = progressLine(at, output, Date.parse("2026-01-01T00:00:10Z"));
   assert.equal(line, "running  2 slices  50,000 rows  1.2 MB  5,000 rows/s");
 });
