@@ -1,6 +1,7 @@
 /**
  * The agent as one folder: the command line with the supervisor as ES modules, chunks that are loaded when they are
- * needed; and the executor, a module that starts one script, compiled ahead. The supervisor never loads the SQL driver.
+ * needed; and the executor, CommonJS because Node starts that sooner, with one script that was compiled ahead. The
+ * supervisor never loads the SQL driver.
  */
 import { join } from "node:path";
 import { type Bundle, bundle, type Plugin } from "./bundle.ts";
@@ -12,7 +13,7 @@ import { englishOnly, fewerCodePages, nodeStreams, noEntra, shakenZod } from "./
 export const AGENT_DIST: string = join(ROOT, "agent/dist");
 /** What `sallyport` is in the bundle's folder. */
 export const AGENT_MAIN = "sallyport.mjs";
-export const EXECUTOR_MAIN = "executor.mjs";
+export const EXECUTOR_MAIN = "executor.cjs";
 
 /** CommonJS packages ask for Node's modules by `require`, which an ES module does not have. */
 const REQUIRE =
@@ -22,29 +23,32 @@ const REQUIRE =
 export function buildAgent(folder: string = AGENT_DIST): Promise<Bundle> {
   // A third less to keep in memory. No output of an executor is ever read, and the supervisor logs messages, no stacks.
   const common = { minifyIdentifiers: true, plugins: PLUGINS };
+  const script = { ...common, format: "cjs", define: { "import.meta.dirname": "__dirname" } } as const;
   return bundle(
     {
       folder,
-      entryPoints: {
-        sallyport: join(ROOT, "agent/src/cli/main.ts"),
-        executor: join(ROOT, "agent/src/executor/main.ts"),
-      },
+      entryPoints: { sallyport: join(ROOT, "agent/src/cli/main.ts") },
       format: "esm",
       splitting: true,
       chunkNames: "[name]-[hash]",
       outExtension: { ".js": ".mjs" },
       banner: { js: REQUIRE },
       ...common,
-      also: {
-        entryPoints: { serve: join(ROOT, "agent/src/executor/serve.ts") },
-        format: "cjs",
-        define: { "import.meta.dirname": "__dirname" },
-        banner: { js: "(function(exports,require,module,__dirname){" },
-        footer: { js: "})" },
-        ...common,
-      },
+      also: [
+        {
+          ...script,
+          entryPoints: { executor: join(ROOT, "agent/src/executor/main.ts") },
+          outExtension: { ".js": ".cjs" },
+        },
+        {
+          ...script,
+          entryPoints: { serve: join(ROOT, "agent/src/executor/serve.ts") },
+          banner: { js: "(function(exports,require,module,__dirname){" },
+          footer: { js: "})" },
+        },
+      ],
     },
-    () => addCodeCache(join(folder, EXECUTOR_MAIN)),
+    () => addCodeCache(join(folder, AGENT_MAIN)),
   );
 }
 

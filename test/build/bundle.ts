@@ -19,7 +19,7 @@ export interface Bundle {
 export interface BundleOptions extends BuildOptions {
   readonly folder: string;
   /** What else goes into the folder, built otherwise. */
-  readonly also?: BuildOptions;
+  readonly also?: readonly BuildOptions[];
 }
 
 /**
@@ -28,13 +28,12 @@ export interface BundleOptions extends BuildOptions {
  * @throws Error with what esbuild refuses or warns of.
  */
 export async function bundle(
-  { folder, also, ...options }: BundleOptions,
+  { folder, also = [], ...options }: BundleOptions,
   addFiles = (): void | Promise<void> => {},
 ): Promise<Bundle> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const builds = also === undefined ? [options] : [options, also];
-  const metafiles = await Promise.all(builds.map((each) => buildInto(folder, each)));
+  const metafiles = await Promise.all([options, ...also].map((each) => buildInto(folder, each)));
   await addFiles();
   const files = readdirSync(folder)
     .sort()

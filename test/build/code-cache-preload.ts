@@ -1,7 +1,4 @@
-/**
- * Loaded into an executor before its own code when the bundle is built: it believes that it is confined, and when it
- * gives its right to read away, because all is loaded, what V8 has compiled so far is written down.
- */
+/** Loaded into the executor of the build's rehearsal: at the end of its session it writes down what V8 has compiled by then. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import vm from "node:vm";
@@ -18,12 +15,7 @@ vm.Script = class extends Script {
 const { version, platform, arch, argv } = process;
 const file = join(argv[1] ?? "", "..", `serve-${version}-${platform}-${arch}.cache`);
 
-Object.defineProperty(process, "permission", {
-  value: {
-    has: () => false,
-    drop() {
-      writeFileSync(file, script!.createCachedData());
-      process.exit(0);
-    },
-  },
+// One that waited in vain is ended otherwise, and has compiled less.
+process.on("exit", (code) => {
+  if (code === 0) writeFileSync(file, script!.createCachedData());
 });

@@ -1,25 +1,55 @@
 /** What V8 makes of the executor's script, kept beside it, so that no executor has to parse and compile it anew. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { readdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { LOCAL, startSite } from "../e2e/agent/site.ts";
+import { newId, order } from "../e2e/agent/writer.ts";
+import { startTds } from "../emulators/tds/start.ts";
+import { makeAuthority } from "../emulators/tls/certificates.ts";
+import { unconfined } from "../stack/unconfined/environment.ts";
 
 const PRELOAD = new URL("./code-cache-preload.ts", import.meta.url).href;
 
 /**
- * Starts the executor once, until it has loaded all that it needs, and adds the cache for this Node. Its bytes are not the
- * same each time.
- * @throws Error where the executor ends otherwise.
+ * Rehearses one session of the bundle against the emulators, a query of one row, and adds the cache for this Node: also
+ * functions that are first called within a session are compiled ahead. Its bytes are not the same each time.
+ * @throws Error where the session fails.
  */
-export async function addCodeCache(executor: string): Promise<void> {
-  const child = spawn(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", "--no-experimental-sqlite", `--import=${PRELOAD}`, executor],
-    // An executor's only way out is the pipe to its supervisor (agent/src/pipe/lines.ts).
-    { env: {}, stdio: ["ignore", "ignore", "pipe", "pipe"] },
-  );
-  let said = "";
-  child.stderr?.on("data", (chunk) => {
-    said += chunk;
+export async function addCodeCache(sallyport: string): Promise<void> {
+  const authority = await makeAuthority();
+  const credential = { form: "plain", user: "svc", password: newId(), signIn: "sql" } as const;
+  const tds = await startTds({
+    tls: await authority.issue({ names: ["localhost"], addresses: ["127.0.0.1"] }),
+    logins: [{ name: credential.user, password: credential.password, rights: "read" }],
+    databases: ["ERP"],
   });
-  const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new Error(`The executor ended with ${code} when its code was to be kept. ${said}`);
+  const site = await startSite(LOCAL, sallyport);
+  try {
+    const enrolled = await site.enroll(site.orchestrator.code());
+    if (enrolled.code !== 0) throw new Error(enrolled.stderr);
+    writeFileSync(join(site.state, "sql-ca.pem"), authority.caPem);
+    site.setPolicy(policy(tds.port));
+    const { environment, flags } = unconfined([`--import=${PRELOAD}`]);
+    const agent = await site.start(environment, flags);
+    const operation = { op: "sql.query", statement: "one", parameters: {} } as const;
+    const outcome = await order(site, { connection: "erp", operation, credential });
+    await agent.stop();
+    const kept = readdirSync(dirname(sallyport)).some((name) => name.endsWith(".cache"));
+    if (!outcome.ok || !kept)
+      throw new Error(`The rehearsed session ended as ${JSON.stringify(outcome)}.\n${agent.log()}`);
+  } finally {
+    await site.close();
+    await tds.close();
+  }
 }
+
+const policy = (port: number): string => `v: 1
+connections:
+  erp:
+    kind: mssql
+    address: localhost:${port}
+    database: ERP
+    tls: { mode: required, ca: sql-ca.pem }
+    logins: [svc]
+    rules:
+      - { id: one, allow: [statement], name: one, sql: SELECT 1 AS One, returns: [One] }
+`;

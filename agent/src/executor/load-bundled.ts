@@ -21,7 +21,7 @@ export async function loadServe(): Promise<Serve> {
   });
   const module = { exports: {} };
   const run = script.runInThisContext() as Script;
-  run(module.exports, createRequire(import.meta.url), module, dirname(EXECUTOR_SCRIPT));
+  run(module.exports, createRequire(EXECUTOR_SCRIPT), module, dirname(EXECUTOR_SCRIPT));
   return module.exports as Serve;
 }
 

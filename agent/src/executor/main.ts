@@ -2,7 +2,6 @@
  * An executor's process: serves one session and ends. Nothing of it is loaded before it is sure that it is confined: without
  * the permission model, or with the right to write or to start processes, it exits 78.
  */
-import process from "node:process";
 import { loadServe } from "./load.ts";
 
 const permission = process.permission;
@@ -11,6 +10,6 @@ if (permission === undefined || permission.has("fs.write") || permission.has("ch
 process.on("uncaughtException", () => process.exit(70));
 process.on("unhandledRejection", () => process.exit(70));
 
-const { serveOneSession } = await loadServe();
-await serveOneSession();
-process.exit(0);
+void loadServe()
+  .then(({ serveOneSession }) => serveOneSession())
+  .then(() => process.exit(0));

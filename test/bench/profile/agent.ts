@@ -3,10 +3,10 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startChild } from "../../stack/children.ts";
+import { unconfined } from "../../stack/unconfined/environment.ts";
 import type { Site } from "../site.ts";
 
 const SALLYPORT = fileURLToPath(new URL("../../../agent/src/cli/main.ts", import.meta.url));
-const PRELOAD = new URL("./supervisor-preload.ts", import.meta.url).href;
 
 /** Flags for a process of ours to write its profile into `folder/<name>` when it ends. */
 export function profileFlags(folder: string, name: string): string[] {
@@ -18,14 +18,15 @@ export function profileFlags(folder: string, name: string): string[] {
 export async function startProfiledAgent(site: Site, folder: string): Promise<Site> {
   await site.agent.close();
   const config = join(site.agent.stateDir, "agent.yaml");
+  const { flags, environment } = unconfined(profileFlags(folder, "executor"));
   const child = startChild({
     name: "agent",
     args: [
       ...profileFlags(folder, "supervisor"),
-      `--import=${PRELOAD}`,
+      ...flags,
       ...[SALLYPORT, "run", "--config", config, "--insecure-files"],
     ],
-    env: { BENCH_PROFILES: folder },
+    env: environment,
     logFile: join(site.folder, "logs", "agent.log"),
   });
   site.cleanup.add(child, (it) => it.close());

@@ -36,8 +36,8 @@ export interface Site {
   /** Runs the command line to its end. */
   cli(args: readonly string[], stdin?: string, environment?: Readonly<Record<string, string>>): Promise<CliResult>;
   enroll(code: string, more?: readonly string[]): Promise<CliResult>;
-  /** Starts `sallyport run` and waits until it listens. */
-  start(environment?: Readonly<Record<string, string>>): Promise<RunningAgent>;
+  /** Starts `sallyport run` and waits until it listens. @param flags of Node's */
+  start(environment?: Readonly<Record<string, string>>, flags?: readonly string[]): Promise<RunningAgent>;
   /** The same without waiting, for an agent that will not get that far. */
   launch(environment?: Readonly<Record<string, string>>): RunningAgent;
   agentId(): string;
@@ -115,9 +115,10 @@ export async function startSite(names: SiteNames = LOCAL, sallyport: string = ag
   };
   const launch = (
     environment: Readonly<Record<string, string>> = {},
+    flags: readonly string[] = [],
   ): RunningAgent & { exited: Promise<number | null> } => {
-    const args = ["--disable-warning=ExperimentalWarning", sallyport, "run", "--config", join(state, "agent.yaml")];
-    const child = spawn(process.execPath, [...args, "--insecure-files"], {
+    const args = [sallyport, "run", "--config", join(state, "agent.yaml"), "--insecure-files"];
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...flags, ...args], {
       env: { PATH: process.env.PATH, ...environment },
       stdio: ["ignore", "ignore", "pipe"],
     });
@@ -197,8 +198,8 @@ export async function startSite(names: SiteNames = LOCAL, sallyport: string = ag
         ],
         code,
       ),
-    async start(environment) {
-      const agent = launch(environment);
+    async start(environment, flags) {
+      const agent = launch(environment, flags);
       // Its own word: the relay may still hold the listener of an agent that has just ended.
       await agent.logged(ONLINE);
       if (!agent.log().includes(ONLINE)) throw new Error(`the agent ended with ${await agent.exited}:\n${agent.log()}`);

@@ -6,8 +6,7 @@ import type { PlainCredential, SessionRequestPayload } from "@sallyport/shared/p
 import { drainBatch, type EncodedBatch, encodeSchema } from "@sallyport/shared/rows/arrow.ts";
 import { createBatch, type RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Column, ColumnType } from "@sallyport/shared/rows/types.ts";
-import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
-import type { SqlCall, SqlWrite } from "@sallyport/shared/schema/write-operations.ts";
+import { DEFAULT_LIMITS, type Operation } from "@sallyport/shared/schema/operations.ts";
 import type { WebSocket } from "ws";
 import { dial, pingRequest } from "./sender.ts";
 import type { Site } from "./site.ts";
@@ -16,7 +15,7 @@ export type Answered = SessionOutcome & { readonly result: Record<string, unknow
 
 export interface Order {
   readonly connection: string;
-  readonly operation: SqlWrite | SqlCall;
+  readonly operation: Operation;
   readonly credential: PlainCredential;
   readonly input?: SessionInput;
   readonly change?: Partial<SessionRequestPayload>;
