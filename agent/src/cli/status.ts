@@ -1,5 +1,6 @@
 /** `sallyport status`: what the running agent says of itself, from its file: the agent has no listening endpoint. */
 import { resolve } from "node:path";
+import { duration } from "@sallyport/shared/terminal.ts";
 import type { Command } from "commander";
 import { defaultStateDir } from "../config.ts";
 import { statePaths } from "../state.ts";
@@ -86,14 +87,3 @@ const policyText = ({ digest, connections, rules }: AgentStatus["policy"]): stri
   `sha256:${digest}  ${counted(connections, "connection")}, ${counted(rules, "rule")}`;
 
 const yes = (value: boolean): string => (value ? "yes" : "no");
-
-/** `6 d 02 h`, `3 h 12 m`, `41 s`. */
-function duration(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} m`;
-  const hours = Math.floor(minutes / 60);
-  const two = (value: number): string => String(value).padStart(2, "0");
-  return hours < 24 ? `${hours} h ${two(minutes % 60)} m` : `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
-}

@@ -62,8 +62,6 @@ export function nextStep({ code, facts = {} }: Problem): string | undefined {
       return `Somebody with the scope keys:write makes such a key: sallyportctl keys create NAME --scope ${String(facts.scope ?? "SCOPE")}`;
     case "api.not_found":
       return "See what there is: the verb `list` of the same noun, with the right --tenant.";
-    case "api.internal":
-      return undefined;
     default:
       return undefined;
   }

@@ -1,8 +1,9 @@
 /** A run as people read it. */
 import type { RunView } from "@sallyport/shared/schema/api.ts";
 import type { RunState } from "@sallyport/shared/schema/pull.ts";
+import { duration } from "@sallyport/shared/terminal.ts";
 import { facts, type Output, table } from "./print.ts";
-import { bytes, count, duration, rate, when } from "./words.ts";
+import { bytes, count, rate, when } from "./words.ts";
 
 const ENDED: ReadonlySet<RunState> = new Set([
   "published",

@@ -1,5 +1,6 @@
 /** Secrets come from the environment, a file that only its owner reads, or the terminal; never from the command line. */
 import { closeSync, fstatSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { askUnseen, firstLine, type Refusals } from "@sallyport/shared/terminal.ts";
 import { CliError, EXIT } from "./exit.ts";
 
 const KEY = /sp_[a-z0-9-]{1,40}_[A-Za-z0-9_-]{43}/;
@@ -79,45 +80,10 @@ export function openSecretFile(file: string): { write(secret: string): void; rem
   };
 }
 
+const REFUSALS: Refusals = {
+  interrupted: () => new CliError(EXIT.usage, "Interrupted.", "Nothing was stored."),
+  tooLong: () => new CliError(EXIT.usage, "The standard input is longer than a password.", "Pipe one line."),
+};
+
 /** One line that is not shown while it is typed, or the first line of what is piped in. @throws CliError */
-export async function askSecret(question: string): Promise<string> {
-  const { stdin } = process;
-  if (!stdin.isTTY) return firstLine(await readAll());
-  process.stderr.write(question);
-  stdin.setRawMode(true);
-  try {
-    return await readTyped();
-  } finally {
-    stdin.setRawMode(false);
-    stdin.pause();
-    process.stderr.write("\n");
-  }
-}
-
-const ENTER = /[\r\n]/;
-const INTERRUPT = "\u0003";
-const ERASE = /[\b\u007f]/;
-
-async function readTyped(): Promise<string> {
-  let typed = "";
-  for await (const chunk of process.stdin) {
-    for (const character of String(chunk)) {
-      if (ENTER.test(character)) return typed;
-      if (character === INTERRUPT) throw new CliError(EXIT.usage, "Interrupted.", "Nothing was stored.");
-      typed = ERASE.test(character) ? typed.slice(0, -1) : typed + character;
-    }
-  }
-  return typed;
-}
-
-async function readAll(): Promise<string> {
-  let text = "";
-  for await (const chunk of process.stdin) {
-    text += String(chunk);
-    if (text.length > 4096)
-      throw new CliError(EXIT.usage, "The standard input is longer than a password.", "Pipe one line.");
-  }
-  return text;
-}
-
-const firstLine = (text: string): string => text.split(/\r?\n/)[0] ?? "";
+export const askSecret = (question: string): Promise<string> => askUnseen(question, REFUSALS);

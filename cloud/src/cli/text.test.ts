@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { RunView } from "@sallyport/shared/schema/api.ts";
-import { plain } from "@sallyport/shared/terminal.ts";
+import { duration, plain } from "@sallyport/shared/terminal.ts";
 import { ApiProblem, exitCodeOf } from "./exit.ts";
 import { createOutput, facts, table } from "./print.ts";
 import { progressLine } from "./run-text.ts";
-import { bytes, duration, rate, when } from "./words.ts";
+import { bytes, rate, when } from "./words.ts";
 
 describe("words", () => {
   it("times are as long as they need to be", () => {

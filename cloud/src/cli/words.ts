@@ -1,4 +1,5 @@
 /** Numbers and times as people read them. Pure. */
+import { duration } from "@sallyport/shared/terminal.ts";
 
 export const count = (value: number): string => value.toLocaleString("en-US");
 
@@ -12,17 +13,6 @@ export function bytes(value: number): string {
     unit += 1;
   }
   return `${unit > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
-}
-
-/** `41 s`, `12 m`, `3 h 12 m`, `6 d 02 h`; nothing is shorter than 0 s. */
-export function duration(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} m`;
-  const hours = Math.floor(minutes / 60);
-  const two = (value: number): string => String(value).padStart(2, "0");
-  return hours < 24 ? `${hours} h ${two(minutes % 60)} m` : `${Math.floor(hours / 24)} d ${two(hours % 24)} h`;
 }
 
 /** `3 m ago` or `in 6 d 02 h`, from an ISO time; `-` without one. */
