@@ -6,6 +6,7 @@ import type { Warning } from "@sallyport/shared/protocol/warnings.ts";
 import type { CheckedBatch } from "@sallyport/shared/rows/check.ts";
 import type { RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
+import type { Masks } from "@sallyport/shared/schema/mask.ts";
 import type { Limits, Operation, Plan } from "@sallyport/shared/schema/operations.ts";
 import type { CallParameter } from "@sallyport/shared/schema/policy.ts";
 import type { SqlCall, SqlWrite } from "@sallyport/shared/schema/write-operations.ts";
@@ -36,6 +37,8 @@ export type Grant =
       readonly rule: string;
       /** What of the requested columns may be read. `*` = every column that the table has when it is read. */
       readonly columns: "*" | readonly string[];
+      /** How columns are masked: in the executor, once they were read. None of them may be in a key, an order or a watermark. */
+      readonly mask?: Masks;
       /** The rule names this very object. Without it only a base table may be read: a pattern never covers a view. */
       readonly named?: boolean;
     }
