@@ -9,6 +9,8 @@ import { createTables, openStore } from "@sallyport/cloud/src/store/open.ts";
 import type { PullKey } from "@sallyport/cloud/src/store/runs.ts";
 import { type Change, commit, type Row, range } from "@sallyport/cloud/src/store/tables.ts";
 import { pullDefinition } from "@sallyport/shared/schema/pull.ts";
+import { startAzurite } from "../../emulators/azurite/start.ts";
+import { openTables } from "./copies.ts";
 import { countOperations, type Operations } from "./operations.ts";
 
 const TENANTS = 10;
@@ -18,8 +20,6 @@ const IDLE_MS = 30 * 86_400_000;
 /** How long ago the others were due; not so long that they count as missed. */
 const OVERDUE_MS = 30_000;
 const AT_ONCE = 32;
-/** Operations of one transaction, which the service bounds. */
-const BATCH = 100;
 
 export interface Ticked {
   readonly report: TickReport;
@@ -30,58 +30,78 @@ export interface Ticked {
 }
 
 export interface Fleet {
-  /** Pulls that are due next month. */
-  addIdle(count: number): Promise<void>;
-  /** Pulls that were due half a minute ago. */
+  /** More pulls, which were due half a minute ago. */
   addDue(count: number): Promise<void>;
   /** One tick of the scheduler, now. Afterwards nothing is due. */
   tick(): Promise<Ticked>;
+  close(): Promise<void>;
 }
 
-/** Ten tenants without pulls, in an account that is empty. */
-export async function openFleet(connectionString: string): Promise<Fleet> {
+/** An Azurite of its own with ten tenants and so many pulls, all due next month. @param folder for its data, empty */
+export async function startFleet(folder: string, idle: number): Promise<Fleet> {
+  const first = await startAzurite({ folder });
+  try {
+    await defineModel(first.connectionString);
+  } finally {
+    await first.close();
+  }
+  addIdle(folder, idle);
+  const azurite = await startAzurite({ folder });
+  const fleet = await openFleet(azurite.connectionString, idle);
+  return { ...fleet, close: () => azurite.close() };
+}
+
+const MODEL: PullKey = { tenant: "model", pull: "model" };
+/** The pull with this number. */
+const pullOf = (number: number): PullKey => ({ tenant: tenantName(number % TENANTS), pull: `pull-${number}` });
+const wakeRow = (due: string, { tenant, pull }: PullKey): string =>
+  `${due}|${tenant}|${pull}|${randomBytes(8).toString("hex")}`;
+
+/** Pulls 1 to `count`, as the API would have written them. */
+function addIdle(folder: string, count: number): void {
+  const nextDue = new Date(Date.now() + IDLE_MS).toISOString();
+  const tables = openTables(folder);
+  const [runs, wake] = [tables.table("runs"), tables.table("wake")];
+  const model = runs.entities.filter(({ PartitionKey }) => PartitionKey === pullPartition(MODEL.tenant, MODEL.pull));
+  for (let number = 1; number <= count; number++) {
+    const key = pullOf(number);
+    for (const row of model) {
+      const own = "nextDue" in row.properties ? { ...row.properties, nextDue } : row.properties;
+      runs.add(row, pullPartition(key.tenant, key.pull), row.RowKey, own);
+    }
+    const { Timestamp, "Timestamp@odata.type": type } = model[0]!.properties;
+    const time = { Timestamp, "Timestamp@odata.type": type };
+    wake.add(model[0]!, wakePartition(key.tenant, key.pull), wakeRow(nextDue, key), time);
+  }
+  tables.save();
+}
+
+async function openFleet(connectionString: string, idle: number): Promise<Omit<Fleet, "close">> {
   const counted = countOperations(connectionString, CONTAINER);
-  await createTables(counted.connectTable);
-  await counted.container.create();
   let rung = 0;
   const deps = fleetDeps(counted, async () => {
     rung += 1;
   });
   const { runs, wake } = deps.store;
-  for (let tenant = 0; tenant < TENANTS; tenant++) await addConnection(deps, tenantName(tenant));
-  const model = await modelPull(deps);
-  let pulls = 0;
-
-  const add = async (count: number, dueMs: number): Promise<void> => {
-    const keys = Array.from({ length: count }, (): PullKey => {
-      pulls += 1;
-      return { tenant: tenantName(pulls % TENANTS), pull: `pull-${pulls}` };
-    });
-    const nextDue = new Date(dueMs).toISOString();
-    await each(keys, async ({ tenant, pull }) => {
-      const changes = model.map(({ row, properties }): Change => {
-        const own = "nextDue" in properties ? { ...properties, nextDue } : properties;
-        return { do: "insert", row, properties: own as Change extends { properties: infer P } ? P : never };
-      });
-      await written(commit(runs.table, pullPartition(tenant, pull), changes));
-    });
-    const entries = Map.groupBy(keys, ({ tenant, pull }) => wakePartition(tenant, pull));
-    for (const [partition, same] of entries) {
-      for (let from = 0; from < same.length; from += BATCH) {
-        const changes = same.slice(from, from + BATCH).map(({ tenant, pull }): Change => {
-          return {
-            do: "insert",
-            row: `${nextDue}|${tenant}|${pull}|${randomBytes(8).toString("hex")}`,
-            properties: {},
-          };
-        });
-        await written(commit(wake.table, partition, changes));
-      }
-    }
-  };
+  const model = await rowsOf(deps, MODEL);
+  let pulls = idle;
   return {
-    addIdle: (count) => add(count, Date.now() + IDLE_MS),
-    addDue: (count) => add(count, Date.now() - OVERDUE_MS),
+    async addDue(count) {
+      const nextDue = new Date(Date.now() - OVERDUE_MS).toISOString();
+      const keys = Array.from({ length: count }, () => {
+        pulls += 1;
+        return pullOf(pulls);
+      });
+      await each(keys, async (key) => {
+        const changes = model.map(({ row, properties }): Change => {
+          const own = "nextDue" in properties ? { ...properties, nextDue } : properties;
+          return { do: "insert", row, properties: own as Change extends { properties: infer P } ? P : never };
+        });
+        await written(commit(runs.table, pullPartition(key.tenant, key.pull), changes));
+        const entry: Change = { do: "insert", row: wakeRow(nextDue, key), properties: {} };
+        await written(commit(wake.table, wakePartition(key.tenant, key.pull), [entry]));
+      });
+    },
     async tick() {
       counted.take();
       rung = 0;
@@ -129,10 +149,14 @@ async function addConnection({ store }: PullDeps, tenant: string): Promise<void>
   await store.connections.insert(tenant, "erp", { ...connection, credentialVersion: null, credentialAt: null });
 }
 
-/** The rows that the API writes for a pull on a schedule; all others are copies of them. */
-async function modelPull(deps: PullDeps): Promise<readonly Row[]> {
-  const key = { tenant: "model", pull: "model" };
-  await addConnection(deps, key.tenant);
+/** Ten tenants, and one pull whose rows all others' are copies of. */
+async function defineModel(connectionString: string): Promise<void> {
+  const counted = countOperations(connectionString, CONTAINER);
+  await createTables(counted.connectTable);
+  await counted.container.create();
+  const deps = fleetDeps(counted, async () => {});
+  for (let tenant = 0; tenant < TENANTS; tenant++) await addConnection(deps, tenantName(tenant));
+  await addConnection(deps, MODEL.tenant);
   const definition = pullDefinition.parse({
     connection: "erp",
     operation: { op: "sql.table", table: "dbo.Orders", columns: "*" },
@@ -140,12 +164,14 @@ async function modelPull(deps: PullDeps): Promise<readonly Row[]> {
     sink: { type: "blob", format: "parquet" },
     schedule: { cron: "0 * * * *" },
   });
-  await putPull(deps, key, definition);
-  const rows = await Array.fromAsync(range(deps.store.runs.table, pullPartition(key.tenant, key.pull), "", "~"));
+  await putPull(deps, MODEL, definition);
+  const rows = await rowsOf(deps, MODEL);
   if (!rows.some(({ properties }) => "nextDue" in properties)) throw new Error("no row says when the pull is due");
   for (const entry of await deps.store.wake.due(Date.now() + IDLE_MS, 100)) await deps.store.wake.remove(entry);
-  return rows;
 }
+
+const rowsOf = ({ store }: PullDeps, { tenant, pull }: PullKey): Promise<Row[]> =>
+  Array.fromAsync(range(store.runs.table, pullPartition(tenant, pull), "", "~"));
 
 async function written(change: ReturnType<typeof commit>): Promise<void> {
   const done = await change;

@@ -22,8 +22,6 @@ export interface AzuriteOptions {
   readonly folder: string;
   /** PEM texts; with them all three services speak HTTPS only. */
   readonly tls?: { readonly cert: string; readonly key: string };
-  /** Nothing is kept on disk: a store of many thousand entities would otherwise be written out whole every five seconds. */
-  readonly inMemory?: boolean;
 }
 
 export interface Azurite {
@@ -87,7 +85,7 @@ function entryPoint(): string {
 async function flags(options: AzuriteOptions): Promise<string[]> {
   const list = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"];
   for (const service of ["blob", "queue", "table"]) list.push(`--${service}Host`, "127.0.0.1", `--${service}Port`, "0");
-  list.push(...(options.inMemory ? ["--inMemoryPersistence"] : ["--location", options.folder]));
+  list.push("--location", options.folder);
   if (!options.tls) return list;
   const cert = join(options.folder, "azurite-cert.pem");
   const key = join(options.folder, "azurite-key.pem");
