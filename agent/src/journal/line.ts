@@ -4,6 +4,7 @@ import { type ErrorCode, isErrorCode } from "@sallyport/shared/protocol/errors.t
 import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { writeAction } from "@sallyport/shared/schema/write-operations.ts";
 import { z } from "zod";
+import { isMaskedDn, journalObject } from "./object.ts";
 
 const MAX_LINE_BYTES = 4096;
 
@@ -28,10 +29,7 @@ const journalEvent = z.enum([
 const count = z.int().min(0);
 const errorCode = z.custom<ErrorCode>((value) => typeof value === "string" && isErrorCode(value), "not a code of ours");
 
-/** An identifier of the source: one or two parts without quotes, brackets or control characters, 257 characters at most. */
-const objectName = z.string().regex(/^[^.[\]"'\p{Cc}]{1,128}(\.[^.[\]"'\p{Cc}]{1,128})?$/u, "not an identifier");
-
-/** The operations that a line may name. */
+/** The operations that this agent serves. */
 export const operationName = z.enum([
   "sql.table",
   "sql.changes",
@@ -41,6 +39,9 @@ export const operationName = z.enum([
   "sql.call",
   "agent.ping",
 ]);
+
+/** All that a line may name: also what is refused because no connector serves it. */
+const journalOperation = z.enum([...operationName.options, "ad.search", "ad.changes", "ad.write", "ad.schema"]);
 
 /** What a caller of the journal says; sequence, time and chain are the journal's own. */
 export const journalFacts = z.strictObject({
@@ -52,6 +53,14 @@ export const journalFacts = z.strictObject({
     .regex(/^[0-9A-Za-z.+-]{1,64}$/)
     .optional(),
   policy: sha256Text.optional(),
+  /** Of a `start` line alone: the machine. */
+  host: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,255}$/)
+    .optional(),
+  /** What a `rotate` or `unseal` line is about, and the thumbprint of the key: of `rotate` the new one. */
+  key: z.enum(["identity", "unseal", "orchestrator", "mask"]).optional(),
+  kid: sha256Text.optional(),
   request: randomId.optional(),
   run: z
     .string()
@@ -63,10 +72,15 @@ export const journalFacts = z.strictObject({
     .regex(/^(pull|key|app|canary):[A-Za-z0-9_.-]{1,80}$/)
     .optional(),
   connection: nameId.optional(),
-  op: operationName.optional(),
+  op: journalOperation.optional(),
   /** What a write does with its rows: a `delete` or a `replace` is to be seen as such. */
   action: writeAction.optional(),
-  object: objectName.optional(),
+  object: journalObject.optional(),
+  /** The name where the owner's policy lists it, and else `login:` and the start of its HMAC. */
+  login: z
+    .string()
+    .regex(/^[^\p{Cc}]{1,128}$/u)
+    .optional(),
   rule: z
     .string()
     .regex(/^[A-Za-z0-9_.-]{1,128}$/)
@@ -86,10 +100,10 @@ export const journalFacts = z.strictObject({
   effect: z.enum(["read", "write"]).optional(),
   startedMs: count.optional(),
   durationMs: count.optional(),
-  /** The driver's error number and state: `18456/8`. */
+  /** The driver's error number and state, `18456/8`; a directory's code and sub-code, `49/52e`. */
   source: z
     .string()
-    .regex(/^[0-9]{1,6}(\/[0-9]{1,3})?$/)
+    .regex(/^[0-9]{1,6}(\/[0-9a-f]{1,8})?$/)
     .optional(),
   /** A `retention` line's: the number of the first line that is kept. */
   firstKept: count.optional(),
@@ -98,12 +112,16 @@ export const journalFacts = z.strictObject({
 });
 export type JournalFacts = z.infer<typeof journalFacts>;
 
-const journalLine = journalFacts.extend({
-  seq: z.int().min(1),
-  at: z.iso.datetime({ precision: 3 }),
-  /** SHA-256 of the previous line's bytes, its LF included; absent in the very first line. */
-  prev: sha256Text.optional(),
-});
+const journalLine = journalFacts
+  .extend({
+    seq: z.int().min(1),
+    at: z.iso.datetime({ precision: 3 }),
+    /** SHA-256 of the previous line's bytes, its LF included; absent in the very first line. */
+    prev: sha256Text.optional(),
+  })
+  .refine(({ event, host }) => host === undefined || event === "start", "only a start line names the machine")
+  // A DN that names a person passes for an identifier.
+  .refine(({ op, object }) => !op?.startsWith("ad.") || object === undefined || isMaskedDn(object), "not a masked DN");
 export type JournalLine = z.infer<typeof journalLine>;
 
 /** The head of the chain, as a token request reports it. */

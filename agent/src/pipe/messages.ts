@@ -6,11 +6,11 @@
 import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { agentState } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
-import { journalFacts } from "../journal/line.ts";
+import { journalFacts, operationName } from "../journal/line.ts";
 
 const text = (max: number) => z.string().max(max);
 const count = z.int().min(0);
-const { code, op, action, object, rule, decision, effect, source, request, run, pull, caller, connection } =
+const { code, action, object, rule, decision, effect, source, request, run, pull, caller, connection } =
   journalFacts.shape;
 
 /** Supervisor to executor: everything for one session, then `hello`, then `go` or `refuse`. */
@@ -59,7 +59,7 @@ export const toSupervisor = z.discriminatedUnion("say", [
     pull,
     caller: caller.unwrap(),
     connection,
-    op: op.unwrap(),
+    op: operationName,
     /** Of `sql.write`. */
     action,
     object,
