@@ -30,6 +30,8 @@ export interface PolicyRequest {
   readonly limits: Limits;
   readonly user: string;
   readonly signIn: string;
+  /** Of a credential that the customer sealed: while it is `closed` nobody knows its login, and it is asked again. */
+  readonly sealed?: "closed" | "opened";
   /** `key:…`, `app:…` or `pull:…`. */
   readonly caller: string;
 }
@@ -107,15 +109,22 @@ export function decide(policy: Policy, request: PolicyRequest, now: Date): Decis
 
 /** What holds for the connection as a whole: who signs in, how, and when. */
 function whyClosed(connection: MssqlConnection, request: PolicyRequest, now: Date): string | undefined {
-  // Exact, not folded: SQL logins differ by case under some collations, and an owner writes the login they mean.
-  if (!connection.logins.includes(request.user)) return "The policy does not list this login.";
-  if (!(connection.signIn as readonly string[]).includes(request.signIn)) {
-    return `The policy does not allow sign-in by ${request.signIn}.`;
+  if (connection.credential === "sealed" && request.sealed === undefined) {
+    return "The policy takes only a credential that was sealed to this agent.";
   }
+  const login = request.sealed === "closed" ? undefined : whyNoLogin(connection, request);
+  if (login !== undefined) return login;
   const { allow, timezone } = connection.hours ?? {};
   if (allow === undefined || timezone === undefined) return undefined;
   const time = timeIn(timezone, now);
   return allow.some((range) => isWithin(range, time)) ? undefined : "The policy allows no sessions at this hour.";
+}
+
+function whyNoLogin(connection: MssqlConnection, { user, signIn }: PolicyRequest): string | undefined {
+  // Exact, not folded: SQL logins differ by case under some collations, and an owner writes the login they mean.
+  if (!connection.logins.includes(user)) return "The policy does not list this login.";
+  if ((connection.signIn as readonly string[]).includes(signIn)) return undefined;
+  return `The policy does not allow sign-in by ${signIn}.`;
 }
 
 const matches = (patterns: readonly string[], table: string): boolean =>

@@ -111,6 +111,8 @@ const mssqlConnection = z.strictObject({
     .min(1)
     .max(2)
     .default(["sql"]),
+  /** `sealed`: only credentials that the customer sealed to this agent; the platform cannot bring one of its own in clear. */
+  credential: z.enum(["sealed", "any"]).default("any"),
   /** Refuses logins that could do everything: members of sysadmin or db_owner, and the database's owner. */
   refuseOverPrivileged: z.boolean().default(true),
   limits: connectionLimits.optional(),
