@@ -54,6 +54,7 @@ test("a good accept begins one session; the same again begins none", async () =>
   accepts.onAccept(accept());
   assert.deepEqual(begun, [{ address: accept().address, challenge: CHALLENGE, ping: false }]);
   assert.deepEqual(rejected, []);
+  assert.equal(accepts.gateway, "g1.servicebus.windows.net:443");
   for (const end of ended) end();
   await accepts.idle();
   assert.equal(released(), 1);
@@ -62,7 +63,7 @@ test("a good accept begins one session; the same again begins none", async () =>
 test("a forged address is neither dialled nor turned down: nothing of ours goes there", () => {
   const { accepts, begun, rejected } = open();
   accepts.onAccept(accept({ address: "wss://attacker.example/$hc/a" }));
-  assert.deepEqual([begun, rejected], [[], []]);
+  assert.deepEqual([begun, rejected, accepts.gateway], [[], [], null]);
 });
 
 test("no challenge is 400, no place is 503 with its code", () => {

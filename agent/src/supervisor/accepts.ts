@@ -22,6 +22,8 @@ export interface AcceptsDeps {
 export interface Accepts {
   onAccept(accept: Accepted): void;
   readonly served: number;
+  /** `host:port` where the last accept led: the relay's gateway, which nobody can tell beforehand. */
+  readonly gateway: string | null;
   /** Settles when no session is running. */
   idle(): Promise<void>;
   finishAll(): void;
@@ -39,6 +41,7 @@ export function createAccepts(deps: AcceptsDeps): Accepts {
   const running = new Set<RunningSession>();
   const seen = new Set<string>();
   let served = 0;
+  let gateway: string | null = null;
 
   const isRepeated = (address: string): boolean => {
     if (seen.has(address)) return true;
@@ -52,11 +55,15 @@ export function createAccepts(deps: AcceptsDeps): Accepts {
     get served() {
       return served;
     },
+    get gateway() {
+      return gateway;
+    },
     onAccept({ address, id, headers }) {
       if (!isRendezvousAddress(address, deps.namespaceHost(), deps.rendezvousHosts)) {
         log.error({ accept: id }, "an accept leads to a host that is neither the namespace's nor configured: ignored");
         return;
       }
+      gateway = gatewayOf(address);
       if (isRepeated(address)) {
         log.warn({ accept: id }, "an accept came twice: ignored");
         return;
@@ -102,4 +109,9 @@ export function createAccepts(deps: AcceptsDeps): Accepts {
       for (const session of running) if (!session.ping) session.stop(code, message);
     },
   };
+}
+
+function gatewayOf(address: string): string {
+  const { hostname, port } = new URL(address);
+  return `${hostname}:${port || "443"}`;
 }

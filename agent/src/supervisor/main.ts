@@ -34,7 +34,7 @@ import {
   sessionsPerMinute,
   storeUsage,
 } from "./startup.ts";
-import { type AgentStatus, keepStatus, readiness, readStatus, writeStatus } from "./status.ts";
+import { type AgentStatus, accountName, keepStatus, readiness, readStatus, writeStatus } from "./status.ts";
 import { createTokenKeeper } from "./token-keeper.ts";
 import { requestHealth, requestToken } from "./tokens.ts";
 
@@ -188,6 +188,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     v: 1,
     at: new Date(clock.wallMs()).toISOString(),
     pid: process.pid,
+    account: accountName(),
     startedAt,
     version: VERSION,
     agent: pinned.agent,
@@ -206,6 +207,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     token: tokens.state,
     canary: liveness.state,
     policy: policy.state(),
+    gateway: accepts.gateway,
     sessions: { running: admission.running, most: config.maxSessions, served: accepts.served },
     journal: journal.head(),
   });

@@ -1,4 +1,5 @@
 /** `run/status.json`: what `sallyport status` reads. Written every 5 s; older than 20 s means that nobody writes it. */
+import { userInfo } from "node:os";
 import { sha256Text } from "@sallyport/shared/schema/ids.ts";
 import type { Logger } from "pino";
 import { z } from "zod";
@@ -14,6 +15,8 @@ const agentStatus = z.object({
   pid: z.int(),
   startedAt: z.iso.datetime(),
   version: z.string(),
+  /** The system's account that it runs as. */
+  account: z.string().default("?"),
   agent: z.string(),
   tenant: z.string(),
   site: z.string(),
@@ -29,13 +32,21 @@ const agentStatus = z.object({
     z.object({ state: z.literal("offline"), why: z.string() }),
   ]),
   token: z.union([
-    z.object({ state: z.literal("valid"), renewedAt: z.string(), expiresAt: z.string() }),
+    z.object({
+      state: z.literal("valid"),
+      renewedAt: z.string(),
+      expiresAt: z.string(),
+      /** The orchestrator's clock less this machine's. */
+      offsetMs: z.number().default(0),
+    }),
     z.object({ state: z.literal("none"), why: z.string() }),
   ]),
   /** What was heard last from the orchestrator's end, and canaries in a row that were sent and did not arrive. */
   canary: z.object({ heardAt: z.string().nullable(), canaryAt: z.string().nullable(), missed: z.int() }),
   /** `problem`: of a newer policy.yaml that is not valid, so that the former one stays in force. */
   policy: z.object({ digest: sha256Text, connections: z.int(), rules: z.int(), problem: z.string().nullable() }),
+  /** `host:port` of the relay's gateway that the last session came by. */
+  gateway: z.string().nullable().default(null),
   sessions: z.object({ running: z.int(), most: z.int(), served: z.int() }),
   journal: z.object({ seq: z.int(), hash: sha256Text }).nullable(),
 });
@@ -56,6 +67,15 @@ export function readiness(facts: {
     ...(journalWritable ? [] : ["the journal cannot be written, or less than 50 MB of disk is free"]),
   ];
   return { ready: reasons.length === 0, notReady: reasons.length === 0 ? null : reasons.join("; ") };
+}
+
+/** The system's account that runs this; a container's may have a number only. */
+export function accountName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? "?"}`;
+  }
 }
 
 export function writeStatus(paths: StatePaths, status: AgentStatus): void {

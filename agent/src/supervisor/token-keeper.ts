@@ -14,7 +14,13 @@ export interface ListenToken {
 
 export type TokenState =
   | { readonly state: "none"; readonly why: string }
-  | { readonly state: "valid"; readonly renewedAt: string; readonly expiresAt: string };
+  | {
+      readonly state: "valid";
+      readonly renewedAt: string;
+      readonly expiresAt: string;
+      /** The orchestrator's clock less this machine's, to within the time that the answer took. For display only. */
+      readonly offsetMs: number;
+    };
 
 export interface TokenKeeper {
   /** The token, as soon as there is one. Rejects with the signal's reason. */
@@ -88,9 +94,11 @@ export function createTokenKeeper(deps: KeeperDeps): TokenKeeper {
       return backoff.nextMs();
     }
     if (accepted.changed) deps.store(accepted.pinned);
-    const { listenUrl, token: text, expiresAt } = result.answer;
+    const { listenUrl, token: text, expiresAt, serverTime } = result.answer;
     token = { listenUrl, token: text };
-    state = { state: "valid", renewedAt: new Date(deps.clock.wallMs()).toISOString(), expiresAt };
+    const nowMs = deps.clock.wallMs();
+    const offsetMs = Date.parse(serverTime) - nowMs;
+    state = { state: "valid", renewedAt: new Date(nowMs).toISOString(), expiresAt, offsetMs };
     lastRefusal = undefined;
     backoff.reset();
     loginBackoff.reset();
