@@ -140,6 +140,12 @@ export const ERRORS = {
     retry: "later",
     advice: "The agent stopped during the session: look at its log and its machine.",
   },
+  "agent.mask_key": {
+    http: 409,
+    retry: "later",
+    advice:
+      "The agents of a site share one mask key: `sallyport mask-key export` on the one that served the run, `mask-key import` on the other.",
+  },
   "agent.version": { http: 409, retry: "never", advice: "Update the agent: it does not offer this operation." },
 
   // The protocol.
@@ -237,6 +243,24 @@ export const ERRORS = {
     http: 401,
     retry: "never",
     advice: "Use a SQL login; docs/connectors/mssql.md says when Windows logins work.",
+  },
+  "credential.not_sealed": {
+    http: 409,
+    retry: "never",
+    advice:
+      "The customer seals it again with this agent among those it names (`sallyport credential seal`), and the file is stored with `PUT …/credential`.",
+  },
+  "credential.refused": {
+    http: 403,
+    retry: "never",
+    advice:
+      "The agent does not open this credential for this session: seal it again on the customer's side, for this tenant, site and connection.",
+  },
+  "credential.target": {
+    http: 403,
+    retry: "never",
+    advice:
+      "It was sealed for what the facts name otherwise than the agent's policy does: seal it again with the policy as it is now.",
   },
   "connection.database": {
     http: 502,
