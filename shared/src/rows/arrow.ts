@@ -142,12 +142,13 @@ function writeHeader(
   return builder.endObject();
 }
 
+/** What is encoded of a batch: the batch itself, or one whose columns leave otherwise than they were read. */
+export type Drained = Pick<RowBatch, "length" | "overflows" | "clear"> & {
+  readonly columns: readonly Pick<RowBatch["columns"][number], "view">[];
+};
+
 /** The first `rows` rows of a batch as one record batch message; the batch stays as it is. */
-export function encodeBatch(
-  batch: RowBatch,
-  form: "zstd" | "stored" = "zstd",
-  rows: number = batch.length,
-): Uint8Array {
+export function encodeBatch(batch: Drained, form: "zstd" | "stored" = "zstd", rows: number = batch.length): Uint8Array {
   return encodeViews(
     batch.columns.map((column) => column.view(rows)),
     form,
@@ -160,7 +161,7 @@ export interface EncodedBatch {
 }
 
 /** Encodes what a batch holds and empties it: one message, or two where the last row is too large for the first. */
-export function drainBatch(batch: RowBatch, form: "zstd" | "stored" = "zstd"): EncodedBatch[] {
+export function drainBatch(batch: Drained, form: "zstd" | "stored" = "zstd"): EncodedBatch[] {
   const messages: EncodedBatch[] = [];
   if (batch.overflows) {
     messages.push({ message: encodeBatch(batch, form, batch.length - 1), rows: batch.length - 1 });
