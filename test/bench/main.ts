@@ -2,6 +2,7 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { benchFootprint } from "./footprint.ts";
+import { benchLosses } from "./losses.ts";
 import { benchMemory } from "./memory.ts";
 import { benchPull, profilePull } from "./pull.ts";
 import { type Measured, resultOf, tableOf, writeResults } from "./results.ts";
@@ -17,9 +18,10 @@ const HELP = `Measures Sallyport on this machine, whole, on loopback, and writes
   npm run bench -- memory       peak memory while 5 GB pass, against 0.5 GB; needs 7 GB of disk
   npm run bench -- footprint    the idle agent from its bundle: time to ready, memory, size, packages
   npm run bench -- small        a query of one row from end to end: latency, CPU, sessions a second
+  npm run bench -- losses       rows lost and repeated while each slice of a table loses a session; memory
   npm run bench -- tick         the scheduler's storage operations and CPU, 100 due of 1,000, 10,000 and 100,000 pulls
 
-  --rows N         rows of pull and write (1000000)
+  --rows N         rows of pull, write and losses (1000000)
   --pulls N        the most pulls of tick (100000)
   --runs N         runs of each, medians are given (pull 5, write 3, memory 1, footprint 5, small 20, tick 3)
   --profile DIR    pull: in place of measuring, one run with CPU profiles of every process, kept in DIR
@@ -49,6 +51,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<Measured[]>>> = {
   memory: () => benchMemory({ runs: runs(1), say }),
   footprint: () => benchFootprint({ runs: runs(5), say }),
   small: () => benchSmall({ runs: runs(20), say }),
+  losses: () => benchLosses({ rows: count(options.rows), say }),
   tick: () => benchTick({ runs: runs(3), pulls: count(options.pulls), say }),
 };
 

@@ -105,7 +105,7 @@ async function withPool(server: SampleServer, work: (pool: sql.ConnectionPool) =
 const name = (value: number): string => (value % 2 ** 30).toString(36).padStart(6, "0").toUpperCase();
 
 /** mulberry32: 32-bit numbers from a seed. */
-function numbers(seed: number): () => number {
+export function numbers(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

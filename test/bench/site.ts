@@ -65,6 +65,7 @@ function childNamed(part: string): number {
 }
 
 const policy = (server: Stack["sqlServer"]["server"], caFile: string): string => `v: 1
+limits: { sessionsPerMinute: 600 }
 connections:
   ${CONNECTION}:
     kind: mssql

@@ -29,12 +29,13 @@ export async function runPull(
   tenant: string,
   pull: string,
   onPoll: (run: RunView) => void = () => undefined,
+  pollMs: number = POLL_MS,
 ): Promise<{ run: RunView; seconds: number }> {
   const startedMs = performance.now();
   let run = await api.post<RunView>(`/tenants/${tenant}/pulls/${pull}/runs`, {});
   while (!ENDED.has(run.state)) {
     onPoll(run);
-    await pause(POLL_MS);
+    await pause(pollMs);
     run = await api.get<RunView>(`/tenants/${tenant}/runs/${run.id}`);
   }
   return { run, seconds: (performance.now() - startedMs) / 1000 };
