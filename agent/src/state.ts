@@ -1,6 +1,6 @@
 /**
- * The agent's files: `agent.yaml policy.yaml keys/ pinned.json journal/ control/ run/status.json usage.json`, nothing
- * else. Folders are 0700, files 0600; each write is to a new file beside it, synced and renamed, so that a reader sees
+ * The agent's files: `agent.yaml policy.yaml keys/ pinned.json journal/ control/ run/status.json usage.json mask.key`,
+ * nothing else. Folders are 0700, files 0600; each write is to a new file beside it, synced and renamed, so that a reader sees
  * the old or the new content and never half of one.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
@@ -28,6 +28,8 @@ export interface StatePaths {
   readonly run: string;
   readonly status: string;
   readonly usage: string;
+  /** The key of the mask `hash`; made when a policy first needs it. */
+  readonly maskKey: string;
 }
 
 export function statePaths(root: string): StatePaths {
@@ -49,6 +51,7 @@ export function statePaths(root: string): StatePaths {
     run,
     status: join(run, "status.json"),
     usage: join(root, "usage.json"),
+    maskKey: join(root, "mask.key"),
   };
 }
 

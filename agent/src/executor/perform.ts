@@ -3,15 +3,16 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { FRAME } from "@sallyport/shared/protocol/frames.ts";
 import type { SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import type { Connector, Grant, Outcome, Output, Target, Writer } from "../connectors/connector.ts";
+import type { Masking } from "../masks/batch.ts";
 import type { SessionOrder } from "../pipe/messages.ts";
 import { type Change, isChange } from "../policy/change.ts";
 import { decide } from "../policy/decide.ts";
 import { parsePolicy } from "../policy/file.ts";
 import { createInput } from "./input.ts";
-import type { Work } from "./judge.ts";
 import { createMemoryFuse, createTimeFuse } from "./limits.ts";
 import { createOutput } from "./output.ts";
 import type { SealedStream } from "./stream.ts";
+import type { OpenedWork } from "./unseal.ts";
 
 const RECHECK_POLICY_MS = 60_000;
 
@@ -37,13 +38,15 @@ export interface Performance {
   readonly onLogin: (step: "sent" | "accepted") => void;
   /** Told before more is sent: so many bytes at most. */
   readonly onSending: (bytes: number) => Promise<void>;
+  /** The site's mask key, where the rule masks with `hash`. */
+  readonly maskKey?: Uint8Array | undefined;
   /** Told how many rows came to be written, at the end of a write. */
   readonly onRowsIn: (rows: number) => void;
 }
 
 /** @throws the refusal, or what the connector throws; the stream's signal has the reason where that was aborted. */
-export async function perform(work: Work, performance: Performance): Promise<Outcome> {
-  const { request, order, stream, connectors, onLogin, onSending, onRowsIn } = performance;
+export async function perform(work: OpenedWork, performance: Performance): Promise<Outcome> {
+  const { request, order, stream, connectors, onLogin, onSending, onRowsIn, maskKey } = performance;
   if (work.do === "refuse") throw work.error;
   if (work.do === "ping") {
     await stream.sendJson(FRAME.result, order.state);
@@ -51,7 +54,8 @@ export async function perform(work: Work, performance: Performance): Promise<Out
   }
   const { allowed, asked } = work;
   const target = { ...targetOf(work, request, order), onLogin };
-  const output = createOutput(stream, allowed.limits, request.window, onSending);
+  const masking = maskingOf(allowed.grant, maskKey);
+  const output = createOutput(stream, allowed.limits, request.window, onSending, masking);
   const fuse = createTimeFuse(allowed.limits);
   const memory = createMemoryFuse(order.memoryBytes);
   for (const { signal } of [fuse, memory]) {
@@ -86,6 +90,10 @@ export async function perform(work: Work, performance: Performance): Promise<Out
   }
 }
 
+/** What leaves masked; undefined where the rule masks nothing. */
+const maskingOf = (grant: Grant, key: Uint8Array | undefined): Masking | undefined =>
+  grant.kind === "table" && grant.mask !== undefined ? { masks: grant.mask, key } : undefined;
+
 /** A call that changes nothing: no word of it has to be believed afterwards. */
 const isReading = (operation: Change, grant: Grant): boolean =>
   grant.kind === "call" && grant.effect === "read" && operation.idempotencyKey === undefined;
@@ -107,7 +115,11 @@ const afterCommit = (output: Output): Output => ({
 });
 
 /** Address, database and trust are the policy's; the request brought the credential only. */
-function targetOf(work: Extract<Work, { do: "serve" }>, request: SessionRequestPayload, order: SessionOrder): Target {
+function targetOf(
+  work: Extract<OpenedWork, { do: "serve" }>,
+  request: SessionRequestPayload,
+  order: SessionOrder,
+): Target {
   const { allowed, credential, connection } = work;
   const { tls, ...place } = allowed.target;
   const caPem = order.authorities[connection];

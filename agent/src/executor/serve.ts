@@ -19,6 +19,7 @@ import { type Connectors, loadConnectors, perform } from "./perform.ts";
 import { type Opened, receiveRequest } from "./receive-request.ts";
 import { dialRendezvous } from "./rendezvous.ts";
 import { type Go, type Supervisor, talkToSupervisor } from "./supervisor-link.ts";
+import { openWork } from "./unseal.ts";
 
 /** Says that it is ready, waits for an order, serves it. Never throws: how it ended is told to the supervisor. */
 export async function serveOneSession(): Promise<void> {
@@ -99,9 +100,12 @@ async function answer(
     if (request.tenant !== order.tenant)
       throw new SallyportError("request.refused", "The request is for another tenant.");
     const now = new Date();
-    const judgement = judge(request, parsePolicy(order.policy, now), order.ping, fromBase64url(order.loginKey)!, now);
+    const policy = parsePolicy(order.policy, now);
+    const loginKey = fromBase64url(order.loginKey)!;
+    const judgement = judge(request, policy, order.ping, loginKey, now);
     await supervisor.say(judgement.report);
     const go = await supervisor.go;
+    const work = await openWork(within(judgement.work, go), { supervisor, policy, loginKey, now });
     const onLogin = (step: "sent" | "accepted"): void => {
       if (step === "sent") facts.loginSent = true;
       else void supervisor.say({ say: "accepted" });
@@ -110,8 +114,9 @@ async function answer(
       facts.rowsIn = rows;
     };
     const onSending = (bytes: number): Promise<void> => supervisor.say({ say: "sending", bytes });
-    const performance = { request, order, stream, connectors, onLogin, onSending, onRowsIn };
-    const outcome = await perform(within(judgement.work, go), performance);
+    const maskKey = go.maskKey === undefined ? undefined : fromBase64url(go.maskKey);
+    const performance = { request, order, stream, connectors, onLogin, onSending, onRowsIn, maskKey };
+    const outcome = await perform(work, performance);
     if (outcome.committed !== true) stream.signal.throwIfAborted();
     const { rows, bytes, batches } = stream.totals;
     const executedMs = systemClock.monotonicMs() - startedMs;

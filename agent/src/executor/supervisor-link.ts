@@ -2,7 +2,14 @@
 import { Socket } from "node:net";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { encodeLine, PIPE_FD, parseLine, readLines } from "../pipe/lines.ts";
-import { EXECUTOR_EXIT, MAX_LINE_BYTES, type SessionOrder, type ToSupervisor, toExecutor } from "../pipe/messages.ts";
+import {
+  EXECUTOR_EXIT,
+  MAX_LINE_BYTES,
+  type SessionOrder,
+  type ToSupervisor,
+  toExecutor,
+  type UnsealReport,
+} from "../pipe/messages.ts";
 
 export interface Supervisor {
   readonly order: Promise<SessionOrder>;
@@ -10,6 +17,10 @@ export interface Supervisor {
   readonly hello: Promise<string>;
   /** Settles when the journal has its line; rejects with the supervisor's refusal. */
   readonly go: Promise<Go>;
+  /** Asks for the key of a sealed credential; rejects with the supervisor's refusal. */
+  unseal(of: Omit<UnsealReport, "say">): Promise<Buffer>;
+  /** Says which login was sealed. Settles when it is counted; rejects when it has failed too often. */
+  countLogin(login: string): Promise<void>;
   /** Settles when the message is on its way. */
   say(message: ToSupervisor): Promise<void>;
   /** Sets who is told to finish or to stop; what came before is told at once. */
@@ -20,6 +31,8 @@ export interface Supervisor {
 export interface Go {
   readonly bytes?: number | undefined;
   readonly rows?: number | undefined;
+  /** The site's mask key, where the rule needs it. */
+  readonly maskKey?: string | undefined;
 }
 
 export interface Interrupt {
@@ -32,10 +45,12 @@ export function talkToSupervisor(): Supervisor {
   const order = Promise.withResolvers<SessionOrder>();
   const hello = Promise.withResolvers<string>();
   const go = Promise.withResolvers<Go>();
+  const unsealed = Promise.withResolvers<Buffer>();
+  const counted = Promise.withResolvers<void>();
   const told: ((interrupt: Interrupt) => void)[] = [];
   let interrupt: Interrupt | undefined;
   // A refusal may come when nobody waits for it yet.
-  go.promise.catch(() => {});
+  for (const each of [go, unsealed, counted]) each.promise.catch(() => {});
 
   const tell = (act: (interrupt: Interrupt) => void): void => {
     if (interrupt === undefined) told.push(act);
@@ -57,8 +72,13 @@ export function talkToSupervisor(): Supervisor {
         return hello.resolve(message.record);
       case "go":
         return go.resolve(message);
+      case "unsealed":
+        return unsealed.resolve(Buffer.from(message.key, "base64url"));
+      case "counted":
+        return counted.resolve();
       case "refuse":
-        return go.reject(new SallyportError(message.code, message.message));
+        for (const each of [go, unsealed, counted]) each.reject(new SallyportError(message.code, message.message));
+        return;
       case "finish":
         return tell((each) => each.finish());
       case "stop":
@@ -68,11 +88,21 @@ export function talkToSupervisor(): Supervisor {
     }
   };
   readLines(pipe, MAX_LINE_BYTES.toExecutor, onLine, fail);
+  const say = (message: ToSupervisor): Promise<void> =>
+    new Promise((resolve) => pipe.write(encodeLine(message), () => resolve()));
   return {
     order: order.promise,
     hello: hello.promise,
     go: go.promise,
-    say: (message) => new Promise((resolve) => pipe.write(encodeLine(message), () => resolve())),
+    say,
+    async unseal(of) {
+      await say({ say: "unseal", ...of });
+      return await unsealed.promise;
+    },
+    async countLogin(login) {
+      await say({ say: "login", login });
+      await counted.promise;
+    },
     onInterrupt(next) {
       interrupt = next;
       for (const act of told.splice(0)) act(next);

@@ -3,6 +3,7 @@
  * public key, metadata of its request, and how it ended, each once and in this order. No row, request or credential
  * passes here in either direction.
  */
+import { sealedPart } from "@sallyport/shared/crypto/sealed-credential.ts";
 import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { agentState } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
@@ -38,7 +39,17 @@ export const toExecutor = z.discriminatedUnion("say", [
   }),
   z.strictObject({ say: z.literal("hello"), record: text(16_384) }),
   /** What is reserved for this session: it sends no more bytes and writes no more rows. */
-  z.strictObject({ say: z.literal("go"), bytes: z.int().min(1).optional(), rows: z.int().min(1).optional() }),
+  z.strictObject({
+    say: z.literal("go"),
+    bytes: z.int().min(1).optional(),
+    rows: z.int().min(1).optional(),
+    /** The site's mask key; only where the rule of this request masks with `hash`. */
+    maskKey: sha256Text.optional(),
+  }),
+  /** What the executor asked to unseal: 32 bytes, which open that one text. */
+  z.strictObject({ say: z.literal("unsealed"), key: sha256Text }),
+  /** The login that was sealed is counted, as those are that a request names. */
+  z.strictObject({ say: z.literal("counted") }),
   z.strictObject({ say: z.literal("refuse"), code: code.unwrap(), message: text(500) }),
   /** Stop at the next checkpoint. */
   z.strictObject({ say: z.literal("finish") }),
@@ -68,6 +79,8 @@ export const toSupervisor = z.discriminatedUnion("say", [
     code,
     /** HMAC of connection and login; for the breaker of failed logins. */
     login: sha256Text.optional(),
+    /** The request brings a credential that the customer sealed: its login is said once it was opened. */
+    sealed: z.literal(true).optional(),
     /** How long this session may run, by its own and the owner's limits. */
     seconds: z.int().min(1).max(86_400),
     /** How much it may send, by the same. */
@@ -77,6 +90,16 @@ export const toSupervisor = z.discriminatedUnion("say", [
     /** What the owner calls the procedure. */
     effect,
   }),
+  /** A sealed credential's encapsulated secret and the orchestrator's grant for it; never the text that was sealed. */
+  z.strictObject({
+    say: z.literal("unseal"),
+    connection: nameId,
+    kid: sealedPart.shape.kid,
+    enc: sealedPart.shape.enc,
+    grant: text(4096),
+  }),
+  /** The login that was sealed, as the request's would have been. */
+  z.strictObject({ say: z.literal("login"), login: sha256Text }),
   /** The system took the login. Said at once: the session goes on, and may be killed. */
   z.strictObject({ say: z.literal("accepted") }),
   /** It will send no more than so many bytes before it says so again; said before the first byte beyond what was said. */
@@ -95,6 +118,7 @@ export const toSupervisor = z.discriminatedUnion("say", [
 ]);
 export type ToSupervisor = z.infer<typeof toSupervisor>;
 export type RequestReport = Extract<ToSupervisor, { say: "request" }>;
+export type UnsealReport = Extract<ToSupervisor, { say: "unseal" }>;
 export type EndReport = Extract<ToSupervisor, { say: "end" }>;
 
 /** What an executor may send before its first `sending`, and how much further it goes with each. */

@@ -3,6 +3,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Plan, SqlTable } from "@sallyport/shared/schema/operations.ts";
 import type { Grant, Outcome } from "../connector.ts";
 import { arrowColumn, resolveTable } from "./catalog.ts";
+import { requireUnmasked } from "./masked.ts";
 import { type Position, parsePosition } from "./position.ts";
 import { planRead, type Read } from "./read-plan.ts";
 import { readSlices, type Work } from "./slices.ts";
@@ -15,6 +16,7 @@ export async function readTable(work: Work, operation: SqlTable, grant: TableGra
   const { session, signal, output } = work;
   const wanted = { named: grant.named === true, timestamps: operation.timestamps };
   const table = await resolveTable(session, operation.table, wanted, signal);
+  requireUnmasked(table, operation, grant.mask);
   const isSnapshot = operation.consistency === "snapshot";
   const read = await planRead(session, table, operation, grant.columns, signal);
   if (isSnapshot) await beginSnapshot(session, signal);

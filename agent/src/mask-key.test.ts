@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { ConfigError } from "./config.ts";
+import { ensureMaskKey, maskKeyOf, readMaskKey, writeMaskKey } from "./mask-key.ts";
+import { statePaths } from "./state.ts";
+
+const root = mkdtempSync(join(tmpdir(), "mask-key-"));
+after(() => rmSync(root, { recursive: true }));
+const paths = statePaths(root);
+
+test("made once, for its account alone, and the same from then on", () => {
+  assert.equal(readMaskKey(paths), undefined);
+  const made = ensureMaskKey(paths);
+  assert.equal(made.key.byteLength, 32);
+  assert.equal(statSync(paths.maskKey).mode & 0o777, 0o600);
+  assert.deepEqual(ensureMaskKey(paths).id, made.id);
+  assert.deepEqual(readMaskKey(paths)?.key, made.key);
+});
+
+test("its id is of the key alone, and not the key", () => {
+  const one = maskKeyOf(Buffer.alloc(32, 1));
+  assert.match(one.id, /^[A-Za-z0-9_-]{43}$/);
+  assert.equal(maskKeyOf(Buffer.alloc(32, 1)).id, one.id);
+  assert.notEqual(maskKeyOf(Buffer.alloc(32, 2)).id, one.id);
+  assert.notEqual(one.id, Buffer.alloc(32, 1).toString("base64url"));
+});
+
+test("one that others may read, or that is not whole, is refused", () => {
+  writeMaskKey(paths, maskKeyOf(Buffer.alloc(32, 3)));
+  chmodSync(paths.maskKey, 0o640);
+  assert.throws(() => readMaskKey(paths), ConfigError);
+  chmodSync(paths.maskKey, 0o600);
+  for (const text of [
+    "",
+    "{}",
+    '{"v":1,"key":"short"}',
+    `{"v":2,"key":"${"A".repeat(43)}"}`,
+    `{"v":1,"key":"${"B".repeat(43)}"}`,
+  ]) {
+    writeFileSync(paths.maskKey, text);
+    assert.throws(() => readMaskKey(paths), ConfigError, text);
+  }
+});

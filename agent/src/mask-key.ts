@@ -1,0 +1,62 @@
+/**
+ * `mask.key`: the key under which the mask `hash` is computed. All agents of a site have the same one, or a value would have
+ * another hash with each of them. Its id tells them apart and says nothing about the key.
+ */
+import { randomBytes } from "node:crypto";
+import { statSync } from "node:fs";
+import { fromBase64url, sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
+import { sha256Text } from "@sallyport/shared/schema/ids.ts";
+import { z } from "zod";
+import { ConfigError } from "./config.ts";
+import { readTextIfAny, type StatePaths, writeFileDurably } from "./state.ts";
+
+export const MASK_KEY_BYTES = 32;
+const FOR_OTHERS = 0o077;
+
+const file = z.strictObject({ v: z.literal(1), key: sha256Text });
+
+export interface MaskKey {
+  /** 32 random bytes. */
+  readonly key: Uint8Array;
+  /** What the hello and `sallyport mask-key` call it. */
+  readonly id: string;
+}
+
+/** The key with its id. */
+export const maskKeyOf = (key: Uint8Array): MaskKey => ({
+  key,
+  id: toBase64url(sha256(utf8("sallyport/1 mask key\0"), key)),
+});
+
+/** Undefined where there is none. @throws ConfigError when it is not whole, or others may read it */
+export function readMaskKey(paths: Pick<StatePaths, "maskKey">): MaskKey | undefined {
+  const text = readTextIfAny(paths.maskKey);
+  if (text === undefined) return undefined;
+  if (process.platform !== "win32" && (statSync(paths.maskKey).mode & FOR_OTHERS) !== 0) {
+    throw new ConfigError(`${paths.maskKey} can be read by others: chmod 600 it, and think of who has read it`);
+  }
+  const key = fromBase64url(parse(text) ?? "");
+  if (key?.byteLength === MASK_KEY_BYTES) return maskKeyOf(key);
+  throw new ConfigError(`${paths.maskKey} holds no mask key: import it again with \`sallyport mask-key import\``);
+}
+
+function parse(text: string): string | undefined {
+  try {
+    return file.safeParse(JSON.parse(text)).data?.key;
+  } catch {
+    return undefined;
+  }
+}
+
+export function writeMaskKey(paths: Pick<StatePaths, "maskKey">, { key }: MaskKey): void {
+  writeFileDurably(paths.maskKey, `${JSON.stringify({ v: 1, key: toBase64url(key) })}\n`);
+}
+
+/** The key, made where there is none. @throws ConfigError */
+export function ensureMaskKey(paths: Pick<StatePaths, "maskKey">): MaskKey {
+  const there = readMaskKey(paths);
+  if (there !== undefined) return there;
+  const made = maskKeyOf(randomBytes(MASK_KEY_BYTES));
+  writeMaskKey(paths, made);
+  return made;
+}
