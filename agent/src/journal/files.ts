@@ -2,9 +2,9 @@
  * The journal's files, pieces of one chain: `journal.jsonl` is written; a full one is renamed to the number of its first
  * line, `0000000001.jsonl`.
  */
-import { closeSync, ftruncateSync, openSync, readdirSync, readSync, renameSync, statSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, readdirSync, readSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { decodeLine } from "./line.ts";
+import { decodeLine, type JournalLine, MAX_LINE_BYTES } from "./line.ts";
 
 const CURRENT = "journal.jsonl";
 
@@ -16,28 +16,41 @@ export interface JournalFile {
   readonly path: string;
   readonly firstSeq: number;
   readonly bytes: number;
-  /** When its last line was written, by the file system. */
-  readonly modifiedMs: number;
+  /** When its first line was written, by that line; NaN where there is none that can be read. */
+  readonly firstAtMs: number;
 }
 
 /** The folder's files, oldest first, the one being written last. */
 export function listFiles(folder: string): JournalFile[] {
   return readdirSync(folder)
     .flatMap((name) => {
-      const path = join(folder, name);
       const number = FILE_NAME.exec(name)?.[1];
-      const firstSeq = name === CURRENT ? firstSeqOf(path) : Number(number);
       if (name !== CURRENT && number === undefined) return [];
-      const { size, mtimeMs } = statSync(path);
-      return [{ path, firstSeq, bytes: size, modifiedMs: mtimeMs }];
+      const path = join(folder, name);
+      const first = firstLine(path);
+      // The one being written comes after every other, also where nothing in it can be read.
+      const firstSeq = number === undefined ? (first?.seq ?? Number.MAX_SAFE_INTEGER) : Number(number);
+      return [{ path, firstSeq, bytes: statSync(path).size, firstAtMs: Date.parse(first?.at ?? "") }];
     })
     .sort((a, b) => a.firstSeq - b.firstSeq);
 }
 
-/** Number of the file's first line; after every other where it has none yet. */
-function firstSeqOf(path: string): number {
-  for (const line of readLines(path)) return decodeLine(line)?.seq ?? Number.MAX_SAFE_INTEGER;
-  return Number.MAX_SAFE_INTEGER;
+function firstLine(path: string): JournalLine | undefined {
+  for (const bytes of readLines(path)) return decodeLine(bytes);
+  return undefined;
+}
+
+/** When the file's last line was written; NaN where it cannot be read. Reads no more than that line can be long. */
+export function lastAtMs(path: string): number {
+  const file = openSync(path, "r");
+  try {
+    const end = Buffer.alloc(MAX_LINE_BYTES);
+    const start = Math.max(0, fstatSync(file).size - end.byteLength);
+    const bytes = end.subarray(0, readSync(file, end, 0, end.byteLength, start));
+    return Date.parse(decodeLine(bytes.subarray(bytes.lastIndexOf(LF, -2) + 1))?.at ?? "");
+  } finally {
+    closeSync(file);
+  }
 }
 
 export const currentPath = (folder: string): string => join(folder, CURRENT);

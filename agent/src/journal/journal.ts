@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { syncFolder } from "../state.ts";
-import { currentPath, cutTornLine, listFiles, readLines, setAside } from "./files.ts";
+import { currentPath, cutTornLine, lastAtMs, listFiles, readLines, setAside } from "./files.ts";
 import { decodeLine, encodeLine, hashLine, type JournalFacts, type JournalHead, type JournalLine } from "./line.ts";
 
 const MIN_FREE_BYTES = 50 * 1024 * 1024;
@@ -36,26 +36,48 @@ export interface JournalOptions {
   readonly maxDays: number;
   /** Bytes after which a new file begins. */
   readonly fileBytes?: number;
+  /** Told of each line once it is synced, with its bytes. It must neither throw nor wait. */
+  readonly written?: (line: JournalLine, bytes: Buffer) => void;
   readonly nowMs?: () => number;
+  /** What the folder's disk has left. */
+  readonly freeBytes?: (folder: string) => number;
 }
 
 /** Opens the journal at its head. @throws agent.journal_unwritable when the folder or its last line cannot be used. */
 export function openJournal(folder: string, options: JournalOptions): Journal {
   const fileBytes = options.fileBytes ?? Math.min(16 * 2 ** 20, Math.ceil(options.maxBytes / 8));
+  // A file goes as a whole, so one that never fills up would keep its oldest line for ever.
+  const fileMs = Math.min(30, Math.ceil(options.maxDays / 8)) * DAY_MS;
   const nowMs = options.nowMs ?? Date.now;
   let head = unwritableUnless("The journal cannot be opened", () => readHead(folder));
   let file: number | undefined;
   let written = 0;
   let firstSeq = 1;
+  let firstAtMs = 0;
+  let retainedDay = 0;
   let broken = false;
 
-  const openFile = (): number => {
+  const open = (): number => {
     const path = currentPath(folder);
     const opened = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
     written = fstatSync(opened).size;
-    firstSeq = written === 0 ? (head?.seq ?? 0) + 1 : (listFiles(folder).at(-1)?.firstSeq ?? 1);
+    const first = written === 0 ? undefined : listFiles(folder).at(-1);
+    firstSeq = first?.firstSeq ?? (head?.seq ?? 0) + 1;
+    firstAtMs = first?.firstAtMs ?? nowMs();
     syncFolder(folder);
     return opened;
+  };
+
+  /** Opens the file that the next line goes to; a full or an old one is set aside. True where it was not open before. */
+  const openCurrent = (): boolean => {
+    const wasOpen = file !== undefined;
+    file ??= open();
+    if (written < fileBytes && (written === 0 || nowMs() - firstAtMs < fileMs)) return !wasOpen;
+    closeSync(file);
+    file = undefined;
+    setAside(folder, firstSeq);
+    file = open();
+    return true;
   };
 
   const write = (facts: JournalFacts): JournalLine => {
@@ -66,34 +88,31 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
       ...facts,
     };
     const bytes = encodeLine(line);
-    file ??= openFile();
+    file ??= open();
     writeAll(file, bytes);
     fdatasyncSync(file);
     written += bytes.byteLength;
     head = { seq: line.seq, hash: hashLine(bytes) };
-    if (written >= fileBytes) {
-      closeSync(file);
-      file = undefined;
-      setAside(folder, firstSeq);
-    }
+    options.written?.(line, bytes);
     return line;
   };
 
   const retain = (): void => {
-    const files = listFiles(folder);
-    let total = files.reduce((sum, each) => sum + each.bytes, 0);
+    const files = listFiles(folder).slice(0, -1);
+    let total = files.reduce((sum, each) => sum + each.bytes, written);
     let surplus = 0;
-    for (const each of files.slice(0, -1)) {
-      const old = nowMs() - each.modifiedMs > options.maxDays * DAY_MS;
-      if (!old && total <= options.maxBytes) break;
-      total -= each.bytes;
+    for (const { path, bytes } of files) {
+      const isOld = nowMs() - lastAtMs(path) > options.maxDays * DAY_MS;
+      if (!isOld && total <= options.maxBytes) break;
+      total -= bytes;
       surplus += 1;
     }
-    const firstKept = files[surplus]?.firstSeq;
-    if (surplus === 0 || firstKept === undefined) return;
+    retainedDay = dayOf(nowMs());
+    if (surplus === 0) return;
     // Said before it is done: whatever is missing later without such a line was not removed by us.
-    write({ event: "retention", firstKept });
-    for (const each of files.slice(0, surplus)) rmSync(each.path);
+    write({ event: "retention", firstKept: files[surplus]?.firstSeq ?? firstSeq });
+    // One that cannot be removed is tried again another day: it must not cost a line.
+    for (const { path } of files.slice(0, surplus)) removeIfPossible(path);
   };
 
   // A line that was written, whole or in part, but not synced must not stand before the next one.
@@ -108,14 +127,20 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
     file = undefined;
   };
 
+  const hasSpace = (): boolean => {
+    try {
+      return (options.freeBytes ?? freeBytesOf)(folder) >= MIN_FREE_BYTES;
+    } catch {
+      return false;
+    }
+  };
+
   const append = (facts: JournalFacts): JournalLine => {
-    const newFile = file === undefined;
     try {
       if (broken) throw new Error("a failed line could not be taken back; a restart reads the journal anew");
-      if (!hasSpace(folder)) throw new Error("less than 50 MB free");
-      const line = write(facts);
-      if (newFile) retain();
-      return line;
+      if (!hasSpace()) throw new Error("less than 50 MB free");
+      if (openCurrent() || dayOf(nowMs()) !== retainedDay) retain();
+      return write(facts);
     } catch (error) {
       takeBack();
       throw new SallyportError("agent.journal_unwritable", "The journal line could not be written.", {}, error);
@@ -124,7 +149,7 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
 
   return {
     append,
-    writable: () => !broken && hasSpace(folder),
+    writable: () => !broken && hasSpace(),
     head: () => head,
     close() {
       if (file !== undefined) closeSync(file);
@@ -133,10 +158,11 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
   };
 }
 
-/** The lines of files touched since `sinceMs`, oldest first: what open sessions and daily budgets are found from. */
+/** The lines of files written to since `sinceMs`, oldest first: what open sessions and daily budgets are found from. */
 export function* recentLines(folder: string, sinceMs: number): Generator<JournalLine> {
-  for (const file of listFiles(folder)) {
-    if (file.modifiedMs < sinceMs) continue;
+  const files = listFiles(folder);
+  for (const [index, file] of files.entries()) {
+    if ((files[index + 1]?.firstAtMs ?? sinceMs) < sinceMs) continue;
     for (const bytes of readLines(file.path)) {
       const line = decodeLine(bytes);
       if (line !== undefined) yield line;
@@ -164,14 +190,18 @@ function writeAll(file: number, bytes: Buffer): void {
   for (let done = 0; done < bytes.byteLength; ) done += writeSync(file, bytes, done);
 }
 
-const hasSpace = (folder: string): boolean => {
+const dayOf = (ms: number): number => Math.floor(ms / DAY_MS);
+
+function freeBytesOf(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
+function removeIfPossible(path: string): void {
   try {
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize >= MIN_FREE_BYTES;
-  } catch {
-    return false;
-  }
-};
+    rmSync(path);
+  } catch {}
+}
 
 function unwritableUnless<T>(what: string, act: () => T): T {
   try {

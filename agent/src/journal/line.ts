@@ -6,7 +6,8 @@ import { writeAction } from "@sallyport/shared/schema/write-operations.ts";
 import { z } from "zod";
 import { isMaskedDn, journalObject } from "./object.ts";
 
-const MAX_LINE_BYTES = 4096;
+/** With its LF. */
+export const MAX_LINE_BYTES = 4096;
 
 const journalEvent = z.enum([
   "start",
