@@ -1,0 +1,33 @@
+/** Where the site's mask key goes: into the hello by its id, and to an executor whose request falls under a rule that hashes. */
+import type { Masks } from "@sallyport/shared/schema/mask.ts";
+import type { Policy } from "@sallyport/shared/schema/policy.ts";
+import type { Logger } from "pino";
+import { ensureMaskKey, type MaskKey, readMaskKey } from "../mask-key.ts";
+import type { StatePaths } from "../state.ts";
+
+const hashes = (rule: object): boolean =>
+  "mask" in rule && Object.values((rule.mask as Masks | undefined) ?? {}).includes("hash");
+
+/** Whether any rule of the policy masks with `hash`. */
+export const needsMaskKey = (policy: Policy): boolean =>
+  Object.values(policy.connections).some(({ rules }) => rules.some(hashes));
+
+/** Whether this rule of a connection does. */
+export const ruleHashes = (policy: Policy, connection: string | undefined, ruleId: string | undefined): boolean => {
+  const rules = connection === undefined ? undefined : policy.connections[connection]?.rules;
+  const rule = rules?.find(({ id }) => id === ruleId);
+  return rule !== undefined && hashes(rule);
+};
+
+/**
+ * The site's mask key as it is now, for one session; made at the first policy that needs one. Undefined where there is none,
+ * and where it cannot be read: that is told in the log, and requests that need it are refused with `agent.mask_key`.
+ */
+export function maskKeyFor(policy: Policy, paths: Pick<StatePaths, "maskKey">, log: Logger): MaskKey | undefined {
+  try {
+    return needsMaskKey(policy) ? ensureMaskKey(paths) : readMaskKey(paths);
+  } catch (error) {
+    log.error({ why: (error as Error).message }, "the mask key cannot be used: what has to be hashed is refused");
+    return undefined;
+  }
+}
