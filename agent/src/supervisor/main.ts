@@ -21,6 +21,7 @@ import { createListener } from "./listener.ts";
 import { createLiveness } from "./liveness.ts";
 import { isSet, watchLock } from "./lock.ts";
 import { createLoginBreaker } from "./login-breaker.ts";
+import { maskKeyFor } from "./masking.ts";
 import { createOutgrown } from "./outgrown.ts";
 import { createPolicySource } from "./policy-source.ts";
 import { createReject } from "./reject.ts";
@@ -135,6 +136,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         maxSessions: config.maxSessions,
         memoryBytes: config.executorMemory,
         state: state(),
+        maskKey: maskKeyFor(policy.current().policy, paths, log),
         outgrown,
         heard: liveness.heard,
         clock,

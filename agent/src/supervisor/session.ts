@@ -12,11 +12,13 @@ import type { Clock } from "../clock.ts";
 import type { Journal } from "../journal/journal.ts";
 import { operationName } from "../journal/line.ts";
 import type { Network } from "../origin.ts";
+import type { MaskKey } from "../mask-key.ts";
 import { type EndReport, type RequestReport, SENDING_STEP_BYTES, type ToSupervisor } from "../pipe/messages.ts";
 import type { Pinned } from "../state.ts";
 import { VERSION } from "../version.ts";
 import type { ConnectionBudgets, Place } from "./budgets.ts";
 import type { Executor, ExecutorExit } from "./executors.ts";
+import { ruleHashes } from "./masking.ts";
 import type { Outgrown } from "./outgrown.ts";
 import { dailyRowsOf, isPlausible, limitsOf } from "./plausible.ts";
 import type { PolicySnapshot } from "./policy-source.ts";
@@ -52,6 +54,8 @@ export interface SessionDeps {
   readonly memoryBytes: number;
   /** What a ping is answered with. */
   readonly state: AgentState;
+  /** The site's mask key as this session begins. */
+  readonly maskKey: MaskKey | undefined;
   /** Runs of which a session outgrew its memory. */
   readonly outgrown: Outgrown;
   /** A request was opened: this agent is reached. */
@@ -106,7 +110,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
         iat: Math.floor(clock.wallMs() / 1000),
         version: VERSION,
         policy: policy.digest,
-        maskKey: null,
+        maskKey: deps.maskKey?.id ?? null,
         maxSessions: deps.maxSessions,
         operations: [...OPERATIONS],
       },
@@ -140,8 +144,14 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     requestedMs = clock.monotonicMs();
     killAfter(report.seconds * 1000 + GRACE_MS);
     if (refusal !== undefined) refuse(refusal);
-    else executor.send({ say: "go", ...roomOf(place) });
+    else executor.send({ say: "go", ...roomOf(place), ...maskKeyFor(report) });
   };
+
+  /** Only to whom a rule makes hash: an executor holds no more keys than it needs. */
+  const maskKeyFor = ({ connection, rule }: RequestReport): { maskKey?: string } =>
+    deps.maskKey !== undefined && ruleHashes(policy.policy, connection, rule)
+      ? { maskKey: toBase64url(deps.maskKey.key) }
+      : {};
 
   const refuse = ({ code, message }: SallyportError): void => executor.send({ say: "refuse", code, message });
 

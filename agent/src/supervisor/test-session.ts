@@ -4,6 +4,7 @@ import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts"
 import { publicKeyOf, type Signer } from "@sallyport/shared/crypto/jws.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type JournalFacts, type JournalLine, journalFacts } from "../journal/line.ts";
+import { maskKeyOf } from "../mask-key.ts";
 import type { EndReport, RequestReport, ToExecutor, ToSupervisor } from "../pipe/messages.ts";
 import { parsePolicy } from "../policy/file.ts";
 import type { ConnectionBudgets } from "./budgets.ts";
@@ -24,8 +25,10 @@ connections:
       - { id: orders, allow: [table], tables: [dbo.Orders], columns: "*" }
       - { id: all, allow: [table], tables: ["hr.*"], columns: "*", callers: ["pull:staff"], limits: { seconds: 30 } }
       - { id: open, allow: [statement], name: openOrders, sql: SELECT 1 AS A, returns: [A] }
+      - { id: people, allow: [table], tables: [dbo.People], columns: [PersonId, Email], mask: { Email: hash } }
       - { id: never, deny: all, tables: [hr.Salaries] }
 `;
+export const MASK_KEY = maskKeyOf(Buffer.alloc(32, 9));
 export const OFFER: Offer = { address: "wss://g/$hc/a", challenge: "c".repeat(43), ping: false };
 export const KEY: ToSupervisor = { say: "key", key: "A".repeat(1622) };
 export const REQUEST: RequestReport = {
@@ -134,6 +137,7 @@ export function begin(offer: Offer = OFFER) {
     maxSessions: 4,
     memoryBytes: 2 ** 29,
     state: { version: "0.1.0", policy: "p".repeat(43), maxSessions: 4, running: 0, locked: false, draining: false },
+    maskKey: MASK_KEY,
     outgrown,
     heard: (request, ping) => void opened.push(`${request} ${ping}`),
     clock: {
