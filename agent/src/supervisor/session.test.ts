@@ -5,7 +5,20 @@ import { verifyJws } from "@sallyport/shared/crypto/jws.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { ToExecutor, ToSupervisor } from "../pipe/messages.ts";
 import type { Offer } from "./session.ts";
-import { begin, broken, counted, END, KEY, lines, OFFER, opened, publicKey, REQUEST, STAFF } from "./test-session.ts";
+import {
+  begin,
+  broken,
+  counted,
+  END,
+  KEY,
+  lines,
+  MASK_KEY,
+  OFFER,
+  opened,
+  publicKey,
+  REQUEST,
+  STAFF,
+} from "./test-session.ts";
 
 const sent = (heard: readonly ToExecutor[]) => heard.map(({ say }) => say);
 
@@ -271,4 +284,31 @@ test("a ping whose request cannot be read has come all the same", async () => {
   exit(0);
   await session.ended;
   assert.deepEqual(opened, ["unreadable true"]);
+});
+
+test("the mask key's id is in every hello; the key goes to a request whose rule hashes, and to no other", async () => {
+  const people = { ...REQUEST, request: "2".repeat(32), object: "dbo.People", rule: "people" };
+  for (const [request, maskKey] of [
+    [people, Buffer.from(MASK_KEY.key).toString("base64url")],
+    [REQUEST, undefined],
+  ] as const) {
+    const { say, heard, told, exit, session } = begin();
+    await told("session");
+    say(KEY);
+    await told("hello");
+    const hello = heard.find((each) => each.say === "hello");
+    const payload =
+      Buffer.from(hello?.record ?? "", "base64url")
+        .toString("latin1")
+        .split(".")[1] ?? "";
+    assert.equal(JSON.parse(Buffer.from(payload, "base64url").toString()).maskKey, MASK_KEY.id);
+    say(request);
+    const go = heard.at(-1);
+    assert.equal(go?.say, "go");
+    assert.equal(go?.say === "go" ? go.maskKey : "", maskKey);
+    say(END);
+    exit(0);
+    await session.ended;
+    assert.doesNotMatch(JSON.stringify(lines), new RegExp(MASK_KEY.id));
+  }
 });
