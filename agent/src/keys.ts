@@ -54,6 +54,14 @@ export function adoptNewKeys(paths: StatePaths): void {
   }
 }
 
+/** @throws ConfigError when there is none. */
+export function loadUnsealKey(paths: StatePaths): UnsealKey {
+  const text = readTextIfAny(paths.unseal);
+  if (text === undefined) throw new ConfigError(`${paths.unseal} is missing: enrol with \`sallyport enroll\``);
+  const { publicKey, seed } = unsealFile.parse(JSON.parse(text));
+  return { publicKey: Buffer.from(publicKey, "base64url"), seed: Buffer.from(seed, "base64url") };
+}
+
 /** @throws ConfigError when there is none: the agent was never enrolled. */
 export async function loadIdentity(paths: StatePaths): Promise<KeyPair & { readonly signer: Signer }> {
   const text = readTextIfAny(paths.identity);

@@ -2,7 +2,7 @@
 import { createHmac } from "node:crypto";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { MAX_SCHEMA_BYTES } from "@sallyport/shared/protocol/frames.ts";
-import type { PlainCredential, SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
+import type { PlainCredential, SealedCredential, SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import type { Operation } from "@sallyport/shared/schema/operations.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import { type RequestReport, toSupervisor } from "../pipe/messages.ts";
@@ -16,7 +16,7 @@ export type Work =
       readonly do: "serve";
       readonly connection: string;
       readonly asked: PolicyRequest;
-      readonly credential: PlainCredential;
+      readonly credential: PlainCredential | SealedCredential;
       readonly allowed: Allowed;
     }
   | { readonly do: "refuse"; readonly error: SallyportError };
@@ -56,7 +56,8 @@ export function judge(
     rule: ruleOf(work),
     decision: work.do === "refuse" ? "deny" : "allow",
     code: work.do === "refuse" ? work.error.code : undefined,
-    login: credential === null ? undefined : hashLogin(loginKey, connection ?? "", credential.user),
+    login: credential?.form === "plain" ? hashLogin(loginKey, connection ?? "", credential.user) : undefined,
+    sealed: work.do === "serve" && work.credential.form === "sealed" ? true : undefined,
     seconds: work.do === "serve" ? work.allowed.limits.seconds : SHORT_SECONDS,
     bytes: work.do === "serve" ? mostSent(operation, work.allowed.limits.bytes) : undefined,
     rows: work.do === "serve" && operation.op === "sql.write" ? work.allowed.limits.rows : undefined,
@@ -82,8 +83,9 @@ function workOf(request: SessionRequestPayload, policy: Policy, ping: boolean, n
     connection,
     operation,
     limits: request.limits,
-    user: credential.user,
-    signIn: credential.signIn,
+    ...(credential.form === "plain"
+      ? { user: credential.user, signIn: credential.signIn }
+      : { user: "", signIn: "", sealed: "closed" as const }),
     caller: request.caller,
   };
   const decision = decide(policy, asked, now);
@@ -122,5 +124,5 @@ function objectOf(operation: Operation): string | undefined {
 }
 
 /** The login as the breaker knows it: an HMAC, so that the supervisor's file names nobody. */
-const hashLogin = (key: Uint8Array, connection: string, user: string): string =>
+export const hashLogin = (key: Uint8Array, connection: string, user: string): string =>
   createHmac("sha256", key).update(`${connection}\0${user}`).digest("base64url");

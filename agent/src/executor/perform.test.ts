@@ -56,18 +56,22 @@ async function answerLate(operation: Operation): Promise<Outcome> {
   };
   const order = { policy: POLICY, authorities: {}, memoryBytes: 2 ** 40 } as unknown as SessionOrder;
   const { work } = judge(request, parsePolicy(POLICY, NOW), false, Buffer.alloc(32), NOW);
-  assert.equal(work.do, "serve");
+  assert.ok(work.do === "serve" && work.credential.form === "plain");
+  const { credential } = work;
   const connectors = { mssql: Promise.reject(new Error("not asked for")), mssqlWriter: Promise.resolve(writer) };
   connectors.mssql.catch(() => {});
-  return perform(work, {
-    request,
-    order,
-    stream,
-    connectors,
-    onLogin: () => {},
-    onSending: async () => {},
-    onRowsIn: () => {},
-  });
+  return perform(
+    { ...work, credential },
+    {
+      request,
+      order,
+      stream,
+      connectors,
+      onLogin: () => {},
+      onSending: async () => {},
+      onRowsIn: () => {},
+    },
+  );
 }
 
 for (const operation of [INSERT, call("dbo.Close")]) {

@@ -82,6 +82,8 @@ export interface Place {
   readonly bytes: number;
   /** The same for the rows of a write; undefined for anything else. */
   readonly rows?: number | undefined;
+  /** Counts a login that only became known now, as `begin` counts one that is known. @throws limit.logins */
+  countLogin(login: string): void;
   /** The system took the login: this attempt, and the failed ones before it, are forgotten. */
   loginAccepted(): void;
   /** No login was sent: the attempt is taken back. */
@@ -167,13 +169,16 @@ export function createConnectionBudgets(
       }
       const { rule = "", rows = 0, perDay } = writing ?? {};
       const rowPlace: RowPlace | undefined = writing && dailyRows.reserve(connection, rule, rows, perDay);
-      const attempt = attemptOf(connection, login, limits.failedLogins, rowPlace);
+      let attempt = attemptOf(connection, login, limits.failedLogins, rowPlace);
       add(sessions, connection, 1);
       add(reserved, connection, bytes);
       let ended = false;
       return {
         bytes,
         rows: rowPlace?.rows,
+        countLogin(sealed) {
+          attempt = breaker.attempt(connection, sealed, limits.failedLogins);
+        },
         loginAccepted: () => attempt?.("accepted"),
         loginUnsent: () => attempt?.("unsent"),
         release(sentBytes, rowsIn) {

@@ -7,7 +7,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import { type AgentConfig, ConfigError } from "../config.ts";
 import { openJournal } from "../journal/journal.ts";
 import type { JournalFacts } from "../journal/line.ts";
-import { loadIdentity } from "../keys.ts";
+import { loadIdentity, loadUnsealKey } from "../keys.ts";
 import { loadNetwork } from "../origin.ts";
 import { programFiles } from "../program.ts";
 import { makeFolders, readPinned, statePaths, writePinned } from "../state.ts";
@@ -130,6 +130,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         running: requests,
         loginKey: usage.loginKey,
         signer: identity.signer,
+        unsealKey: () => loadUnsealKey(paths),
         pinned,
         policy: policy.current(),
         network,

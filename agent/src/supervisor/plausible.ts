@@ -26,12 +26,15 @@ const ASKS_ALL = { rows: UNLIMITED, bytes: UNLIMITED, seconds: UNLIMITED, cellBy
 export function isPlausible(report: RequestReport, ping: boolean, policy: Policy): boolean {
   if (report.decision === "deny") return report.code !== undefined && report.seconds <= SHORT_SECONDS;
   if (report.op === "agent.ping") return report.connection === undefined && report.seconds <= SHORT_SECONDS;
-  if (ping || report.connection === undefined || report.login === undefined || report.bytes === undefined) return false;
+  if (ping || report.connection === undefined || report.bytes === undefined) return false;
+  // A login that is sealed is named once it was opened, and then only.
+  if ((report.login === undefined) !== (report.sealed === true)) return false;
   const connection = Object.hasOwn(policy.connections, report.connection)
     ? policy.connections[report.connection]
     : undefined;
   const rule = connection?.rules.find(({ id }) => id === report.rule);
   if (connection === undefined || rule === undefined || "deny" in rule) return false;
+  if (connection.credential === "sealed" && report.sealed !== true) return false;
   if (rule.callers !== undefined && !rule.callers.includes(report.caller)) return false;
   const most = smallestLimits([policy.limits, connection.limits, limitsOfRule(rule)], ASKS_ALL);
   if (report.seconds > most.seconds || report.bytes > most.bytes) return false;

@@ -11,8 +11,9 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Journal } from "../journal/journal.ts";
 import { operationName } from "../journal/line.ts";
-import type { Network } from "../origin.ts";
+import type { UnsealKey } from "../keys.ts";
 import type { MaskKey } from "../mask-key.ts";
+import type { Network } from "../origin.ts";
 import { type EndReport, type RequestReport, SENDING_STEP_BYTES, type ToSupervisor } from "../pipe/messages.ts";
 import type { Pinned } from "../state.ts";
 import { VERSION } from "../version.ts";
@@ -22,6 +23,7 @@ import { ruleHashes } from "./masking.ts";
 import type { Outgrown } from "./outgrown.ts";
 import { dailyRowsOf, isPlausible, limitsOf } from "./plausible.ts";
 import type { PolicySnapshot } from "./policy-source.ts";
+import { createUnsealing } from "./unseal.ts";
 
 /** What this agent can serve, as its hello says. */
 export const OPERATIONS = operationName.options;
@@ -46,6 +48,7 @@ export interface SessionDeps {
   readonly running: Set<string>;
   readonly loginKey: string;
   readonly signer: Signer;
+  readonly unsealKey: () => UnsealKey;
   readonly pinned: Pinned;
   readonly policy: PolicySnapshot;
   readonly network: Network;
@@ -83,6 +86,8 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   const done = new AbortController();
   let expected: ToSupervisor["say"] | "nothing" = "key";
   let request: RequestReport | undefined;
+  /** SHA-256 of the hello that was signed. */
+  let hello: Uint8Array | undefined;
   let requestedMs = 0;
   let accepted = false;
   let announcedBytes = SENDING_STEP_BYTES;
@@ -100,7 +105,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   };
 
   const onKey = async (key: string): Promise<void> => {
-    const hello = await buildHello(
+    const built = await buildHello(
       {
         v: PROTOCOL_VERSION,
         agent: pinned.agent,
@@ -116,7 +121,8 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       },
       deps.signer,
     );
-    executor.send({ say: "hello", record: toBase64url(hello.record) });
+    hello = built.hash;
+    executor.send({ say: "hello", record: toBase64url(built.record) });
   };
 
   const onRequest = (report: RequestReport): void => {
@@ -158,7 +164,15 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   /** The journal's line before anything is contacted. False: it could not be written. */
   const noteRequest = (report: RequestReport, refusal: SallyportError | undefined): boolean => {
     const code = refusal?.code ?? report.code;
-    const { say: _say, login: _login, seconds: _seconds, bytes: _bytes, rows: _rows, ...said } = report;
+    const {
+      say: _say,
+      login: _login,
+      sealed: _sealed,
+      seconds: _seconds,
+      bytes: _bytes,
+      rows: _rows,
+      ...said
+    } = report;
     const { code: _code, decision, ...facts } = said;
     try {
       deps.journal.append({
@@ -190,10 +204,14 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       place = deps.budgets.begin(connection, login, limitsOf(policy.policy, connection), bytes, writing);
       return undefined;
     } catch (error) {
-      if (error instanceof SallyportError) return error;
-      deps.log.error({ why: (error as Error).message }, "the count of logins could not be written, so no session");
-      return new SallyportError("agent.journal_unwritable", "The agent cannot write its state.");
+      return uncounted(error);
     }
+  };
+
+  const uncounted = (error: unknown): SallyportError => {
+    if (error instanceof SallyportError) return error;
+    deps.log.error({ why: (error as Error).message }, "the count of logins could not be written, so no session");
+    return new SallyportError("agent.journal_unwritable", "The agent cannot write its state.");
   };
 
   /** What it counts stays counted in memory; on the disk a failure leaves the stricter count. */
@@ -205,6 +223,11 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     }
   };
 
+  const opensSealed = createUnsealing({
+    ...{ journal: deps.journal, pinned, policy: policy.digest, unsealKey: deps.unsealKey },
+    ...{ executor, refuse, countLogin: (login) => place?.countLogin(login), whyUncounted: uncounted },
+  });
+
   executor.onMessage((message) => {
     if (message.say === "accepted" && expected === "end" && !accepted) {
       accepted = true;
@@ -214,6 +237,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       announcedBytes = message.bytes;
       return;
     }
+    if (expected === "end" && !accepted && opensSealed(message, request && hello && { request, hello })) return;
     // Each message once and in order; anything else is not our executor any more.
     if (message.say !== expected && !(message.say === "end" && expected !== "nothing"))
       return executor.kill("protocol");

@@ -1,6 +1,7 @@
 /** An executor in the test's hand, and a supervisor's session around it; what it wrote and counted since the test began. */
 import { before, beforeEach } from "node:test";
-import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
+import { generateSeededKey } from "@sallyport/shared/crypto/envelope.ts";
+import { generateKeyPair, type KeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { publicKeyOf, type Signer } from "@sallyport/shared/crypto/jws.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type JournalFacts, type JournalLine, journalFacts } from "../journal/line.ts";
@@ -48,11 +49,16 @@ export const STAFF: RequestReport = { ...REQUEST, rule: "all", object: "hr.Staff
 export const END: EndReport = { say: "end", rowsOut: 5, bytesOut: 700 };
 
 let signer: Signer;
+/** The orchestrator's key that the agent has pinned, and the agent's own unseal key. */
+export let orchestrator: KeyPair;
+export let unsealKey: Awaited<ReturnType<typeof generateSeededKey>>;
 export let publicKey: ReturnType<typeof publicKeyOf>;
 before(async () => {
   const pair = await generateKeyPair("EdDSA");
   signer = signerOf("EdDSA", pair);
   publicKey = publicKeyOf(pair.publicJwk);
+  orchestrator = await generateKeyPair("ES256");
+  unsealKey = await generateSeededKey();
 });
 
 export let lines: JournalFacts[];
@@ -94,6 +100,7 @@ export function begin(offer: Offer = OFFER) {
       counted.push("begun");
       return {
         bytes: bytes - 1,
+        countLogin: () => void counted.push("login"),
         loginAccepted: () => counted.push("accepted"),
         loginUnsent: () => {
           counted.push("unsent");
@@ -118,6 +125,7 @@ export function begin(offer: Offer = OFFER) {
     running,
     loginKey: "k".repeat(43),
     signer,
+    unsealKey: () => unsealKey,
     pinned: {
       v: 1,
       agent: "a".repeat(32),
@@ -129,7 +137,7 @@ export function begin(offer: Offer = OFFER) {
       relayHost: "contoso.servicebus.windows.net",
       listenUrl: null,
       keysSeq: 0,
-      keys: [{}],
+      keys: [{ ...orchestrator.publicJwk }],
       settings: { canarySeconds: 300 },
     },
     policy: { text: TEXT, digest: "p".repeat(43), policy: parsePolicy(TEXT), authorities: {} },

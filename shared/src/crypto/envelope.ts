@@ -7,6 +7,7 @@ import { utf8 } from "./bytes.ts";
 
 const suite = new CipherSuite(KEM_MLKEM768_X25519, KDF_HKDF_SHA256, AEAD_AES_256_GCM);
 
+const CREDENTIAL_KEY = utf8("sallyport/1 credential key");
 const TO_ORCHESTRATOR = utf8("sallyport/1 agent to orchestrator");
 const TO_AGENT = utf8("sallyport/1 orchestrator to agent");
 
@@ -84,4 +85,24 @@ export async function open(
   } catch {
     return undefined;
   }
+}
+
+/** A fresh 32-byte key that only the holder of the unseal key's seed can have again, from `enc` and the same `info`. */
+export async function sendExport(
+  publicKey: Uint8Array,
+  info: Uint8Array,
+): Promise<{ enc: Uint8Array; key: Uint8Array }> {
+  const recipient = await suite.DeserializePublicKey(publicKey);
+  const { encapsulatedSecret, exportedSecret } = await suite.SendExport(recipient, CREDENTIAL_KEY, 32, { info });
+  return { enc: encapsulatedSecret, key: exportedSecret };
+}
+
+/** The same key, from the other end. Another seed, `enc` or `info` gives another key, and no error. */
+export async function receiveExport(
+  unseal: { readonly seed: Uint8Array; readonly publicKey: Uint8Array },
+  enc: Uint8Array,
+  info: Uint8Array,
+): Promise<Uint8Array> {
+  const { keyPair } = await sessionKeyFrom(unseal.seed, unseal.publicKey);
+  return suite.ReceiveExport(keyPair, enc, CREDENTIAL_KEY, 32, { info });
 }

@@ -5,6 +5,7 @@ import { fromBase64url, toBase64url, utf8 } from "../crypto/bytes.ts";
 import { open, type SessionKey, type StreamKeys, seal } from "../crypto/envelope.ts";
 import { type Signer, signJws, verifyJws } from "../crypto/jws.ts";
 import { ENC_BYTES } from "../crypto/kem.ts";
+import { sealedPart } from "../crypto/sealed-credential.ts";
 import { nameId, randomId, sha256Text } from "../schema/ids.ts";
 import { limits, operation } from "../schema/operations.ts";
 import { SallyportError } from "./errors.ts";
@@ -17,13 +18,18 @@ export const REQUEST_FRESH_SECONDS = 30;
 export const DEFAULT_WINDOW_BYTES: number = 4 * 2 ** 20;
 export const MAX_WINDOW_BYTES: number = 64 * 2 ** 20;
 
-export const credential = z.strictObject({
+export const plainCredential = z.strictObject({
   form: z.literal("plain"),
   user: z.string().min(1).max(256),
   password: z.string().min(1).max(1024),
-  signIn: z.enum(["sql", "windowsNtlm"]),
+  /** A word of the policy's `signIn`, for whichever kind of system. */
+  signIn: z.enum(["sql", "windowsNtlm", "simple", "negotiate", "ntlm"]),
 });
-export type PlainCredential = z.infer<typeof credential>;
+export type PlainCredential = z.infer<typeof plainCredential>;
+/** Sealed by the customer to this agent; `grant` is for its supervisor (`grant.ts`). */
+const sealedCredential = sealedPart.extend({ form: z.literal("sealed"), grant: z.string().max(4096) });
+export type SealedCredential = z.infer<typeof sealedCredential>;
+const credential = z.discriminatedUnion("form", [plainCredential, sealedCredential]);
 
 export const request = z.object({
   v: z.literal(PROTOCOL_VERSION),

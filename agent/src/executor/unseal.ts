@@ -1,0 +1,66 @@
+/**
+ * Opens a credential that the customer sealed, in the middle of its session: the supervisor turns the encapsulated secret
+ * into a key, the text is opened here, and what it says of its target must be what the policy says.
+ */
+import { type CredentialText, openCredential } from "@sallyport/shared/crypto/sealed-credential.ts";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { type PlainCredential, plainCredential } from "@sallyport/shared/protocol/request.ts";
+import type { Policy } from "@sallyport/shared/schema/policy.ts";
+import { type Allowed, decide } from "../policy/decide.ts";
+import { hashLogin, type Work } from "./judge.ts";
+import type { Supervisor } from "./supervisor-link.ts";
+
+type Serving = Extract<Work, { do: "serve" }>;
+/** What may be done, with a login that is known. */
+export type OpenedWork = Exclude<Work, Serving> | (Serving & { readonly credential: PlainCredential });
+
+export interface UnsealDeps {
+  readonly supervisor: Pick<Supervisor, "unseal" | "countLogin">;
+  readonly policy: Policy;
+  /** Key of the HMAC under which failed logins are counted. */
+  readonly loginKey: Uint8Array;
+  readonly now: Date;
+}
+
+/**
+ * Work as it is, where there is nothing sealed; otherwise with the login that was, once the policy allows it too.
+ * @throws credential.refused, credential.not_sealed, credential.target, policy.denied, limit.logins
+ */
+export async function openWork(work: Work, deps: UnsealDeps): Promise<OpenedWork> {
+  if (work.do !== "serve") return work;
+  const { connection, credential, allowed } = work;
+  if (credential.form === "plain") return { ...work, credential };
+  const { form: _form, ciphertext, ...sealed } = credential;
+  const key = await deps.supervisor.unseal({ connection, ...sealed });
+  const text = openCredential(key, { enc: credential.enc, ciphertext });
+  key.fill(0);
+  const opened = text && plainCredential.safeParse({ form: "plain", ...loginOf(text) }).data;
+  if (text === undefined || opened === undefined) {
+    throw new SallyportError("credential.refused", "The sealed credential does not open for this connection.");
+  }
+  refuseOtherTarget(text, allowed, deps.policy.connections[connection]?.kind);
+  const { user, signIn } = opened;
+  const asked = { ...work.asked, user, signIn, sealed: "opened" as const };
+  const decision = decide(deps.policy, asked, deps.now);
+  if ("deny" in decision) throw new SallyportError(decision.deny.code, decision.deny.reason);
+  await deps.supervisor.countLogin(hashLogin(deps.loginKey, connection, user));
+  return { ...work, asked, credential: opened };
+}
+
+const loginOf = ({ user, password, signIn }: CredentialText) => ({ user, password, signIn });
+
+/** The first line of defence is that the address is the policy's; this one is that the customer sealed it for that. */
+function refuseOtherTarget(text: CredentialText, { target }: Allowed, kind: string | undefined): void {
+  const expected = {
+    kind,
+    host: target.host,
+    port: target.port,
+    database: target.database ?? null,
+    tls: target.tls.mode,
+  } as const;
+  const fields = (Object.keys(expected) as (keyof typeof expected)[]).filter((name) => text[name] !== expected[name]);
+  if (fields.length === 0) return;
+  throw new SallyportError("credential.target", "The credential was sealed for another target than the policy's.", {
+    fields,
+  });
+}
