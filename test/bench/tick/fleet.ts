@@ -10,10 +10,10 @@ import type { PullKey } from "@sallyport/cloud/src/store/runs.ts";
 import { type Change, commit, type Row, range } from "@sallyport/cloud/src/store/tables.ts";
 import { pullDefinition } from "@sallyport/shared/schema/pull.ts";
 import { startAzurite } from "../../emulators/azurite/start.ts";
-import { openTables } from "./copies.ts";
+import { fill } from "./fill.ts";
 import { countOperations, type Operations } from "./operations.ts";
+import { MODEL, pullOf, TENANTS, tenantName, wakeRow } from "./pulls.ts";
 
-const TENANTS = 10;
 const CONTAINER = "fleet";
 /** How far ahead the pulls are that are not due. */
 const IDLE_MS = 30 * 86_400_000;
@@ -45,35 +45,10 @@ export async function startFleet(folder: string, idle: number): Promise<Fleet> {
   } finally {
     await first.close();
   }
-  addIdle(folder, idle);
+  await fill({ folder, count: idle, dueMs: Date.now() + IDLE_MS });
   const azurite = await startAzurite({ folder });
   const fleet = await openFleet(azurite.connectionString, idle);
   return { ...fleet, close: () => azurite.close() };
-}
-
-const MODEL: PullKey = { tenant: "model", pull: "model" };
-/** The pull with this number. */
-const pullOf = (number: number): PullKey => ({ tenant: tenantName(number % TENANTS), pull: `pull-${number}` });
-const wakeRow = (due: string, { tenant, pull }: PullKey): string =>
-  `${due}|${tenant}|${pull}|${randomBytes(8).toString("hex")}`;
-
-/** Pulls 1 to `count`, as the API would have written them. */
-function addIdle(folder: string, count: number): void {
-  const nextDue = new Date(Date.now() + IDLE_MS).toISOString();
-  const tables = openTables(folder);
-  const [runs, wake] = [tables.table("runs"), tables.table("wake")];
-  const model = runs.entities.filter(({ PartitionKey }) => PartitionKey === pullPartition(MODEL.tenant, MODEL.pull));
-  for (let number = 1; number <= count; number++) {
-    const key = pullOf(number);
-    for (const row of model) {
-      const own = "nextDue" in row.properties ? { ...row.properties, nextDue } : row.properties;
-      runs.add(row, pullPartition(key.tenant, key.pull), row.RowKey, own);
-    }
-    const { Timestamp, "Timestamp@odata.type": type } = model[0]!.properties;
-    const time = { Timestamp, "Timestamp@odata.type": type };
-    wake.add(model[0]!, wakePartition(key.tenant, key.pull), wakeRow(nextDue, key), time);
-  }
-  tables.save();
 }
 
 async function openFleet(connectionString: string, idle: number): Promise<Omit<Fleet, "close">> {
@@ -115,8 +90,6 @@ async function openFleet(connectionString: string, idle: number): Promise<Omit<F
     },
   };
 }
-
-const tenantName = (index: number): string => `tenant-${index}`;
 
 function fleetDeps(counted: ReturnType<typeof countOperations>, ring: PullDeps["ring"]): PullDeps {
   const never = (): never => {
