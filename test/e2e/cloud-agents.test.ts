@@ -210,24 +210,36 @@ describe("the directory", () => {
     assert.deepEqual([load.of(small.id), load.of(large.id)], [0, 0]);
   });
 
-  it("tells when a journal went back, and keeps the furthest head", async () => {
+  it("tells when a journal was cut or written anew, also one that has grown since", async () => {
     const agent = await newAgent("journal");
     const head = (seq: number, text: string) => ({ seq, hash: toBase64url(sha256(Buffer.from(text))) });
-    const say = (journal: { seq: number; hash: string } | null) =>
-      directory.report(registered(agent), { ...report, journal });
-    const told = async (journal: { seq: number; hash: string } | null) => {
+    type Head = ReturnType<typeof head>;
+    /** How often it was told of, and which line is known now. */
+    const told = async (journal: Head | null, known?: { seq: number; hash: string | null }) => {
       alerts.length = 0;
-      await say(journal);
-      return alerts.length;
+      const shown = known === undefined ? {} : { known };
+      const kept = await directory.report(registered(agent), { ...report, journal, ...shown });
+      return [alerts.length, kept?.seq ?? null];
     };
-    assert.equal(await told(head(7, "seven")), 0);
-    assert.equal(await told(head(7, "seven")), 0, "nothing new");
-    assert.equal(await told(head(9, "nine")), 0);
-    assert.equal(await told(head(8, "eight")), 1, "shortened");
-    assert.equal(await told(head(9, "another nine")), 1, "written anew");
-    assert.equal(await told(null), 1, "gone");
-    assert.deepEqual((await store.agents.get("contoso", "journal", agent.id))?.value.journal, head(9, "nine"));
-    assert.equal(await told(head(10, "ten")), 0);
+    assert.deepEqual(await told(head(7, "seven")), [0, 7]);
+    assert.deepEqual(await told(head(7, "seven")), [0, 7], "nothing new");
+    assert.deepEqual(await told(head(9, "nine")), [0, 7], "it may be another chain");
+    assert.deepEqual(await told(head(9, "nine"), head(7, "seven")), [0, 9]);
+    assert.deepEqual(await told(head(12, "of another chain"), head(9, "forged")), [1, 12], "grown since");
+    const stored = await store.agents.get("contoso", "journal", agent.id);
+    assert.deepEqual(stored?.value.journalAlert, {
+      at: now().toISOString(),
+      known: head(9, "nine"),
+      told: head(12, "of another chain"),
+    });
+    assert.deepEqual(await told(head(11, "eleven")), [1, 11], "shortened");
+    assert.deepEqual(await told(head(11, "another eleven")), [1, 11], "written anew");
+    assert.deepEqual(await told(null), [1, null], "gone");
+    const registry = { ...cloud, hybridConnections: { create: async () => {}, remove: async () => {} } };
+    const listed = async () => (await listAgents(registry, "contoso", "journal"))[0];
+    assert.equal((await listed())?.journalAlert?.known?.seq, 11);
+    await approveAgent(registry, "contoso", "journal", agent.id);
+    assert.equal((await listed())?.journalAlert, null);
   });
 
   it("says at the last moment whether an agent may still be sent anything", async () => {

@@ -48,7 +48,9 @@ export const NAMED: Readonly<Record<string, readonly (readonly [file: string, na
   ],
   "P3.5": [["test/e2e/agent/running.test.ts", ": renews its token over the open channel"]],
   "P3.6": [["test/e2e/agent/interception.test.ts", "3. token: a listen URL at "]],
-  "P3.7": [["test/e2e/cloud-agents.test.ts", "tells when a journal went back, and keeps the furthest head"]],
+  "P3.7": [
+    ["test/e2e/cloud-agents.test.ts", "tells when a journal was cut or written anew, also one that has grown since"],
+  ],
   "P4.6": [["test/e2e/agent/session.test.ts", "a ping session is let in beside full places, and serves nothing else"]],
   "P4.10": [[`${SHARED}/protocol/vectors.test.ts`, "has more negative vectors than positive ones"]],
   "P4.17": [

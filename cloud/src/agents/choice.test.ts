@@ -10,6 +10,7 @@ const agent = {
   reachedAt: ago(20),
   canary: canary(5),
   canaryCode: null,
+  journalAlert: null,
   locked: false,
   draining: false,
 };

@@ -1,4 +1,5 @@
 /** Agents and codes as enrolment, tokens and sessions want them, over the tables. */
+import { unsealKid } from "@sallyport/shared/crypto/agent-key.ts";
 import type { JWK } from "@sallyport/shared/crypto/jws.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { SecretStore } from "../secrets/secrets.ts";
@@ -10,6 +11,7 @@ import { inOrder, type Load } from "./choice.ts";
 import { openCodeKey, sealCodeKey } from "./code-keys.ts";
 import type { EnrolmentDeps } from "./enrolment.ts";
 import { pathOf } from "./hybrid-connections.ts";
+import { compareHeads } from "./journal-head.ts";
 import type { RegisteredAgent, TokenDeps } from "./tokens.ts";
 
 type Directory = Pick<EnrolmentDeps, "insertCode" | "findCode" | "namesOf" | "isRegistered" | "insertAgent"> &
@@ -72,6 +74,7 @@ export function agentDirectory({ store, secrets, alert, load, now, random }: Dir
         revokedAt: null,
         seenAt: null,
         journal: null,
+        journalAlert: null,
         policy: null,
         locked: false,
         draining: false,
@@ -88,25 +91,27 @@ export function agentDirectory({ store, secrets, alert, load, now, random }: Dir
     },
     report: async (agent, report) => {
       const stored = await store.agents.get(agent.tenant, agent.site, agent.id);
-      if (stored === undefined) return;
-      const { journal } = stored.value;
-      const wentBack = isStepBack(journal, report.journal);
-      if (wentBack)
-        alert("journal went back", {
-          agent: agent.id,
-          site: agent.site,
-          from: journal?.seq,
-          to: report.journal?.seq ?? null,
+      if (stored === undefined) return null;
+      const { known: _shown, ...said } = report;
+      const { journal: known, journalAlert } = stored.value;
+      const { altered, keep } = compareHeads(known, report);
+      const at = now().toISOString();
+      if (altered) {
+        alert("journal altered", {
+          ...{ agent: agent.id, tenant: agent.tenant, site: agent.site },
+          ...{ known: known?.seq ?? null, told: report.journal?.seq ?? null },
         });
+      }
       // A report that loses a race tells nothing that the next one does not.
       await store.agents.update(stored, {
         ...stored.value,
-        ...report,
+        ...said,
         maxSessions: report.maxSessions ?? stored.value.maxSessions,
-        // The furthest head that was ever told stays, so that a shortened journal is told of each time.
-        journal: wentBack ? journal : report.journal,
-        seenAt: now().toISOString(),
+        journal: keep,
+        journalAlert: altered ? { at, known, told: report.journal } : journalAlert,
+        seenAt: at,
       });
+      return keep;
     },
     candidates: async (tenant, site) => {
       const agents = (await store.agents.list(tenant, site)).filter((agent) => agent.value.status === "active");
@@ -119,18 +124,13 @@ export function agentDirectory({ store, secrets, alert, load, now, random }: Dir
   };
 }
 
-/** A journal only grows: a lower number, or another line of the same number, means that somebody changed it. */
-function isStepBack(known: Agent["journal"], told: Agent["journal"]): boolean {
-  if (known === null) return false;
-  return told === null || told.seq < known.seq || (told.seq === known.seq && told.hash !== known.hash);
-}
-
 /** An agent's record as somebody who dials it wants it. */
 export const candidateOf = ({ row, value }: Stored<Agent>): Candidate => ({
   id: row.row,
   path: value.hybridConnection,
   identity: value.identity as JWK,
   kid: value.kid,
+  unsealKid: unsealKid(value.unseal),
 });
 
 const registered = (stored: Stored<Agent>): RegisteredAgent => ({

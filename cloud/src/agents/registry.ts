@@ -27,6 +27,10 @@ export interface AgentView {
   /** When a session or a canary last succeeded, and when a canary did. */
   readonly reachedAt: string | null;
   readonly canaryAt: string | null;
+  /** The line of its journal that is known here: `sallyport journal verify --head` holds the journal against it. */
+  readonly journal: Agent["journal"];
+  /** When its journal was found cut or written anew, until a person approves the agent again. */
+  readonly journalAlert: Agent["journalAlert"];
   /** Why the newest canary was not answered; null when it was, or is under way. */
   readonly canaryCode: string | null;
 }
@@ -35,7 +39,7 @@ export async function listAgents({ store }: RegistryDeps, tenant: string, site: 
   return (await store.agents.list(tenant, site)).map(view);
 }
 
-/** A person compared the fingerprints on both screens. @throws api.not_found, agent.revoked, api.changed */
+/** A person compared the fingerprints on both screens; also what clears an alert about its journal. @throws api.not_found, agent.revoked, api.changed */
 export async function approveAgent(
   deps: RegistryDeps,
   tenant: string,
@@ -45,7 +49,7 @@ export async function approveAgent(
   return view(
     await change(deps.store, { tenant, site, agent }, ({ status }) => {
       if (status === "revoked") throw new SallyportError("agent.revoked", "A revoked agent enrols again.");
-      return { status: "active" };
+      return { status: "active", journalAlert: null };
     }),
   );
 }
@@ -83,9 +87,9 @@ async function change(store: Store, at: At, part: (value: Agent) => Partial<Agen
 
 function view({ row, value }: Stored<Agent>): AgentView {
   const { status, kid, host, version, enrolledAt, seenAt, locked, draining } = value;
-  const { maxSessions, reachedAt, canaryAt, canaryCode } = value;
+  const { maxSessions, reachedAt, canaryAt, canaryCode, journal, journalAlert } = value;
   return {
     ...{ id: row.row, status, fingerprint: `SHA256:${kid}`, host, version, enrolledAt, seenAt, locked, draining },
-    ...{ maxSessions, reachedAt, canaryAt, canaryCode },
+    ...{ maxSessions, reachedAt, canaryAt, canaryCode, journal, journalAlert },
   };
 }

@@ -33,7 +33,10 @@ function memory(registered: RegisteredAgent = agent) {
     keysStatement: async () => "statement",
     findByKid: async (kid) => (kid === registered.kid ? registered : undefined),
     useJti: async (id, jti) => jtis.size !== jtis.add(`${id} ${jti}`).size,
-    report: async (_, said) => void reports.push(said),
+    report: async (_, said) => {
+      reports.push(said);
+      return said.journal;
+    },
     now: () => new Date(nowMs),
   };
   return { deps, jtis, reports };

@@ -55,8 +55,8 @@ export interface TokenDeps {
   findByKid(kid: string): Promise<RegisteredAgent | undefined>;
   /** One atomic insert; false when it was there. */
   useJti(agent: string, jti: string): Promise<boolean>;
-  /** Notes what the agent says of itself; its health is judged from it. */
-  report(agent: RegisteredAgent, report: AgentReport): Promise<void>;
+  /** Notes what the agent says of itself; its health is judged from it. Answers the line of its journal that is known. */
+  report(agent: RegisteredAgent, report: AgentReport): Promise<AgentReport["journal"]>;
   now(): Date;
 }
 
@@ -108,7 +108,7 @@ export async function authenticateAgent(deps: TokenDeps, request: AgentRequest):
 export async function issueToken(deps: TokenDeps, agent: RegisteredAgent, body: Uint8Array): Promise<TokenAnswer> {
   const parsed = tokenBody.safeParse(parseJson(body));
   if (!parsed.success) throw invalid("body");
-  await deps.report(agent, parsed.data);
+  const journal = await deps.report(agent, parsed.data);
   const nowMs = deps.now().getTime();
   const expiresAtSeconds = Math.floor(nowMs / 1000) + TOKEN_MINUTES * 60;
   const path = pathOf(agent.id);
@@ -119,6 +119,7 @@ export async function issueToken(deps: TokenDeps, agent: RegisteredAgent, body: 
     renewAfter: new Date(nowMs + (TOKEN_MINUTES * 60_000) / 2).toISOString(),
     serverTime: new Date(nowMs).toISOString(),
     settings: { canarySeconds: deps.canarySeconds },
+    journal,
     keys: await deps.keysStatement(),
   };
 }

@@ -6,7 +6,7 @@ import { CliError, EXIT } from "./exit.ts";
 import { table } from "./print.ts";
 import type { CommonOptions } from "./settings.ts";
 import { agentArgument, asName, type Call, demandYes, does, verb } from "./verb.ts";
-import { when, yesNo } from "./words.ts";
+import { count, when, yesNo } from "./words.ts";
 
 interface SiteOptions extends CommonOptions {
   readonly site: string;
@@ -31,7 +31,7 @@ export function addAgents(program: Command): void {
     ).requiredOption(...SITE),
     async (call, { site }) => {
       const all = await call.api.get(agentsPath(call, site), z.array(agentView));
-      const heads = ["AGENT", "STATUS", "HOST", "VERSION", "SEEN", "LOCKED", "DRAINING", "FINGERPRINT"];
+      const heads = ["AGENT", "STATUS", "HOST", "VERSION", "SEEN", "LOCKED", "DRAINING", "JOURNAL", "FINGERPRINT"];
       const rows = all.map((agent) => [
         agent.id,
         agent.status,
@@ -40,6 +40,7 @@ export function addAgents(program: Command): void {
         when(agent.seenAt, Date.now()),
         yesNo(agent.locked),
         yesNo(agent.draining),
+        journalText(agent, Date.now()),
         agent.fingerprint,
       ]);
       const paint = (cell: string, head: string) => (head === "STATUS" ? call.coloured(cell) : cell);
@@ -86,6 +87,10 @@ export function addAgents(program: Command): void {
     },
   );
 }
+
+/** `10,442`, or `ALTERED 3 h ago` until somebody has looked and approved the agent again. */
+const journalText = ({ journal, journalAlert }: z.infer<typeof agentView>, nowMs: number): string =>
+  journalAlert === null ? (journal === null ? "-" : count(journal.seq)) : `ALTERED ${when(journalAlert.at, nowMs)}`;
 
 const agentsPath = (call: Call, site: string): string => `${call.tenantPath()}/sites/${site}/agents`;
 

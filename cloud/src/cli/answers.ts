@@ -12,6 +12,8 @@ const time = z.string();
 /** Tenants and sites alike. */
 export const named = z.object({ id: nameId, name: z.string() });
 
+const journalHead = z.object({ seq: z.int(), hash: z.string() }).nullable();
+
 export const agentView = z.object({
   id: randomId,
   status: z.enum(["pending", "active", "revoked"]),
@@ -26,6 +28,8 @@ export const agentView = z.object({
   reachedAt: time.nullable(),
   canaryAt: time.nullable(),
   canaryCode: z.string().nullable(),
+  journal: journalHead,
+  journalAlert: z.object({ at: time, known: journalHead, told: journalHead }).nullable(),
 }) satisfies z.ZodType<AgentView>;
 
 export const createdCode = z.object({ code: z.string(), expiresAt: time });

@@ -10,6 +10,8 @@ import { z } from "zod";
 import { keyed } from "./keyed.ts";
 import type { Stored } from "./record.ts";
 
+const journalHead = z.object({ seq: z.int().min(0), hash: sha256Text });
+
 export const agentRecord = z.object({
   tenant: nameId,
   site: nameId,
@@ -28,7 +30,12 @@ export const agentRecord = z.object({
   revokedAt: z.iso.datetime().nullable(),
   /** What it said with its last token request. */
   seenAt: z.iso.datetime().nullable(),
-  journal: z.object({ seq: z.int().min(0), hash: sha256Text }).nullable(),
+  /** The line of its journal that is known: the next report is held against it. */
+  journal: journalHead.nullable(),
+  /** When a journal was found cut or written anew: the line that was known then, and the one that it told of. */
+  journalAlert: z
+    .object({ at: z.iso.datetime(), known: journalHead.nullable(), told: journalHead.nullable() })
+    .nullable(),
   policy: sha256Text.nullable(),
   locked: z.boolean(),
   draining: z.boolean(),

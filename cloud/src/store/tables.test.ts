@@ -113,6 +113,7 @@ test("an agent is found by its id alone, and of two changes one wins", async () 
     maxSessions: null,
     canary: null,
     canaryCode: null,
+    journalAlert: null,
   };
   assert.equal(await store.agents.insert(`${id}1`, agent), true);
   assert.equal(await store.agents.insert(`${id}1`, { ...agent, site: "other" }), false);

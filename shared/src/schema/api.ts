@@ -1,5 +1,6 @@
 /** Bodies and answers of the orchestrator's HTTP API, for people (`/api/v1`) and for agents (`/api/agent`). */
 import { z } from "zod";
+import { sealedPart } from "../crypto/sealed-part.ts";
 import { base64url, nameId, position, randomId, runId, sha256Text } from "./ids.ts";
 import { pullDefinition, runState } from "./pull.ts";
 
@@ -43,11 +44,32 @@ export const newConnection = z.strictObject({
   kind: z.enum(["mssql"]),
 });
 /** The password passes through this one request; it is stored only in the secret store. */
-export const newCredential = z.strictObject({
+const plainCredential = z.strictObject({
+  form: z.literal("plain"),
   user: z.string().min(1).max(256),
   password: z.string().min(1).max(1024),
   signIn: z.enum(["sql", "windowsNtlm"]).default("sql"),
 });
+/**
+ * Sealed by the customer (`sallyport credential seal`), a part for each agent: nobody here can open it. Twelve of them fit
+ * into a secret of 25 KB.
+ */
+export const sealedCredential = z.strictObject({
+  form: z.literal("sealed"),
+  tenant: nameId,
+  site: nameId,
+  connection: nameId,
+  parts: z.array(sealedPart).min(1).max(12),
+});
+export type SealedFile = z.infer<typeof sealedCredential>;
+/** Without a `form` it is in clear. */
+export const newCredential = z.preprocess(
+  (body) => {
+    const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
+    return isObject ? { form: "plain", ...body } : body;
+  },
+  z.discriminatedUnion("form", [plainCredential, sealedCredential]),
+);
 export type Credential = z.infer<typeof newCredential>;
 /** `revision`: of the definition that this one replaces; left out for a new pull. */
 export const newPull = z.strictObject({ id: nameId, definition: pullDefinition, revision: z.int().min(1).optional() });
@@ -174,8 +196,14 @@ export const enrolAnswer = z.object({
 });
 export type EnrolAnswer = z.infer<typeof enrolAnswer>;
 
+/** A line of the agent's journal: its number and its hash, which depends on every line before it. */
+const journalHead = z.object({ seq: z.int().min(0), hash: sha256Text });
+
 export const tokenBody = z.object({
-  journal: z.object({ seq: z.int().min(0), hash: sha256Text }).nullable(),
+  /** The newest line. */
+  journal: journalHead.nullable(),
+  /** The line that the last answer named, as it stands in the journal now; without a hash where it is gone. */
+  known: z.object({ seq: z.int().min(0), hash: sha256Text.nullable() }).optional(),
   policy: sha256Text,
   locked: z.boolean(),
   draining: z.boolean(),
@@ -191,6 +219,8 @@ export const tokenAnswer = z.object({
   renewAfter: z.iso.datetime(),
   serverTime: z.iso.datetime(),
   settings: agentSettings,
+  /** The journal's line that the orchestrator knows: the next request shows that it is still there. */
+  journal: journalHead.nullable().optional(),
   /** A `sallyport-keys+jws` statement: the complete set of the orchestrator's keys, signed by a pinned one. */
   keys: z.string().max(16_384),
 });
