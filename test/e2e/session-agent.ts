@@ -111,14 +111,20 @@ function arrivals(socket: WebSocket): () => Promise<Buffer | undefined> {
 
 export interface OpenedSession {
   readonly request: SessionRequestPayload;
+  readonly hello: HelloRecord;
   say(type: Frame["type"], body: Uint8Array): void;
   /** The orchestrator's next frame; undefined when the socket closed. */
   hear(): Promise<Frame | undefined>;
 }
 
 /** Says a good hello and opens the request. */
-export async function begin(end: AgentEnd, agent: TestAgent, orchestrator: JWK): Promise<OpenedSession> {
-  const hello = await end.hello();
+export async function begin(
+  end: AgentEnd,
+  agent: TestAgent,
+  orchestrator: JWK,
+  says: Partial<Hello> = {},
+): Promise<OpenedSession> {
+  const hello = await end.hello(says);
   end.socket.send(hello.record);
   const record = (await end.next()) ?? Buffer.alloc(0);
   const at = { hash: hello.hash, agent: agent.id, site: SITE };
@@ -126,6 +132,7 @@ export async function begin(end: AgentEnd, agent: TestAgent, orchestrator: JWK):
   const [seal, open] = [createSealer(keys.toOrchestrator), createOpener(keys.toAgent)];
   return {
     request,
+    hello,
     say: (type, body) => {
       const pieced = type === FRAME.schema || type === FRAME.batch;
       if (!pieced) end.socket.send(seal(type, body));

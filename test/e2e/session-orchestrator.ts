@@ -1,14 +1,14 @@
 /** The orchestrator's end of sessions over a relay, with the two agents of a site; for the tests of sessions. */
 import type { TestContext } from "node:test";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
-import { createOpenSession, type SessionDeps } from "@sallyport/cloud/src/sessions/open.ts";
+import { type Candidate, createOpenSession, type SessionDeps } from "@sallyport/cloud/src/sessions/open.ts";
 import type { Consumer, SessionRequest } from "@sallyport/cloud/src/sessions/session.ts";
 import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { encodeSchema } from "@sallyport/shared/rows/arrow.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import { makeBench, RULES } from "../emulators/relay/clients.ts";
-import { makeAgent, SITE } from "./session-agent.ts";
+import { makeAgent, SITE, type TestAgent } from "./session-agent.ts";
 
 export const orchestrator = await generateKeyPair("ES256");
 export const [first, second] = [await makeAgent(1), await makeAgent(2)];
@@ -31,6 +31,14 @@ const ID: Column = { name: "Id", type: { kind: "int", bits: 32, signed: true }, 
 const plan = { to: null, key: ["Id"], isolation: "readCommitted", consistency: "exact" };
 export const SCHEMA: Uint8Array = encodeSchema([ID], { "sallyport.plan": JSON.stringify(plan) });
 
+/** Made up: nothing is opened here. */
+export const unsealKidOf = (id: string): string => id.charAt(0).repeat(43);
+
+/** An agent as the registry gives it. */
+export const candidate = ({ id, path, pair }: TestAgent): Candidate => ({
+  ...{ id, path, identity: pair.publicJwk, kid: pair.kid, unsealKid: unsealKidOf(id) },
+});
+
 /** An orchestrator whose site has both agents, the first one first. */
 export async function makeSessions(t: TestContext, over: Partial<SessionDeps> = {}) {
   const bench = await makeBench(t);
@@ -39,7 +47,6 @@ export async function makeSessions(t: TestContext, over: Partial<SessionDeps> = 
   t.after(() => setDefaultCACertificates(trusted));
   const signer = signerOf("ES256", orchestrator);
   const seen = { signed: 0, alerts: [] as (readonly [string, unknown])[] };
-  const candidate = ({ id, path, pair }: typeof first) => ({ id, path, identity: pair.publicJwk, kid: pair.kid });
   const open = createOpenSession({
     relayHost: `localhost:${bench.relay.controlPort}`,
     signer: {
@@ -53,12 +60,13 @@ export async function makeSessions(t: TestContext, over: Partial<SessionDeps> = 
     siteOf: async () => SITE,
     candidates: async () => [candidate(first), candidate(second)],
     isCurrent: async () => true,
-    credentialOf: async () => ({ user: "svc", password: "geheim", signIn: "sql" }),
+    credentialOf: async () => ({ form: "plain", user: "svc", password: "geheim", signIn: "sql" }),
     began: () => () => undefined,
     reached: async () => undefined,
     alert: (what, facts) => void seen.alerts.push([what, facts]),
     ...over,
   });
-  const run = (consumer = noRows, signal = new AbortController().signal) => open(request, consumer, signal);
+  const run = (consumer = noRows, signal = new AbortController().signal, asked: SessionRequest = request) =>
+    open(asked, consumer, signal);
   return { bench, seen, run };
 }

@@ -73,7 +73,16 @@ export interface NewRun {
 /** A run before its first claim, which gives it its `from`. */
 export function newRun({ kind, epoch, opId, now, deadline, leaseSeconds }: NewRun): Run {
   const counts = { slices: 0, rows: 0, bytes: 0, fence: 0, claims: 0 };
-  const unknown = { plan: null, schema: null, policy: null, asked: null, from: null, to: null, position: null };
+  const unknown = {
+    plan: null,
+    schema: null,
+    policy: null,
+    maskKey: null,
+    asked: null,
+    from: null,
+    to: null,
+    position: null,
+  };
   const open = { notBefore: null, error: null, warnings: null, seq: null, listHash: null, endedAt: null };
   const given = { kind, epoch, opId, deadline, leaseSeconds, startedAt: now };
   return { ...given, ...counts, ...unknown, ...open, state: "queued", complete: false, holder: "", replaces: false };
@@ -156,6 +165,8 @@ export interface FixedPlan {
   readonly plan: Plan;
   readonly schema: string;
   readonly policy: string;
+  /** Id of the mask key that columns were hashed with; null where none is. */
+  readonly maskKey: string | null;
   readonly asked: string;
 }
 
@@ -174,6 +185,7 @@ export function keepsPlan(run: Run, fixed: FixedPlan): boolean {
   return (
     run.schema === fixed.schema &&
     run.policy === fixed.policy &&
+    run.maskKey === fixed.maskKey &&
     run.asked === fixed.asked &&
     digestOf(run.plan) === digestOf(fixed.plan)
   );

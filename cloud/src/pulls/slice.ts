@@ -93,8 +93,9 @@ export function stage({ deps, key, id, held, definition, session, mustFinish }: 
 
   const consumer: Consumer = {
     servedBy: held.servedBy,
-    async schema({ bytes, columns, plan, policy }) {
-      const fixed = { plan, policy, schema: digestOf(columns), asked: askedOf(definition) };
+    async schema({ bytes, columns, plan, policy, maskKey }) {
+      const hashedWith = isHashed(columns) ? maskKey : null;
+      const fixed = { plan, policy, maskKey: hashedWith, schema: digestOf(columns), asked: askedOf(definition) };
       if (held.run.kind === "backfill" && plan.to !== held.run.to) {
         throw new SallyportError("protocol.order", "The agent reads up to another bound than the backfill's.");
       }
@@ -136,6 +137,9 @@ export function stage({ deps, key, id, held, definition, session, mustFinish }: 
     },
   };
 }
+
+/** Whether a column holds what the agent's mask key made of it (docs/masks.md). */
+const isHashed = (columns: readonly Column[]): boolean => columns.some(({ metadata }) => metadata?.masked === "hash");
 
 /** Ends the session; what follows depends on why the claim is over, not on this error. */
 const over = () => new SallyportError("request.cancelled", "The claim on the run is over.");

@@ -118,6 +118,7 @@ const planOf = (state: State) => ({
   plan: { to: String(state.source), key: ["Id"], isolation: "readCommitted" as const, consistency: "exact" as const },
   schema: text43(`shape-${state.shape}`),
   policy: text43("policy"),
+  maskKey: null,
   asked: text43("asked"),
 });
 

@@ -13,6 +13,8 @@ export interface TestSource {
   /** What the agent says of itself and its table. */
   policy: string;
   plan: Partial<Plan>;
+  /** The mask key under which it hashed a column; null where it hashes none. */
+  maskKey: string | null;
   /** Whether its agent is not revoked. */
   mayServe: () => Promise<boolean>;
   /** Before each batch of a session; an outcome ends it. */
@@ -21,6 +23,8 @@ export interface TestSource {
   readonly openSession: OpenSession;
 }
 
+/** A text of `EXACT_COLUMNS`. */
+const HASHED = "Name";
 const POLICY = "p".repeat(43);
 
 /** `count` rows with Id and version 1 to `count`. */
@@ -32,6 +36,7 @@ export function testSource(count: number): TestSource {
     positions: true,
     policy: POLICY,
     plan: {},
+    maskKey: null,
     mayServe: async () => true,
     onBatch: async () => undefined,
     requests,
@@ -50,9 +55,19 @@ async function serve(
   const { operation } = request;
   if (operation.op !== "sql.table") throw new TypeError("the test's source has only tables");
   const plan = planOf(source, operation);
-  const bytes = encodeSchema(EXACT_COLUMNS, { "sallyport.plan": JSON.stringify(plan) });
+  const columns = EXACT_COLUMNS.map((column) =>
+    source.maskKey !== null && column.name === HASHED ? { ...column, metadata: { masked: "hash" } } : column,
+  );
+  const bytes = encodeSchema(columns, { "sallyport.plan": JSON.stringify(plan) });
   consumer.servedBy?.(source.mayServe);
-  await consumer.schema({ bytes, columns: EXACT_COLUMNS, plan, policy: source.policy, agent: "a".repeat(32) });
+  await consumer.schema({
+    bytes,
+    columns,
+    plan,
+    policy: source.policy,
+    maskKey: source.maskKey,
+    agent: "a".repeat(32),
+  });
   const after = BigInt(operation.position ?? operation.from ?? "0");
   const rows = source.rows.filter(({ id }) => id > after && (plan.to === null || id <= BigInt(plan.to)));
   let position = operation.position ?? null;
@@ -63,8 +78,8 @@ async function serve(
     if (ended) return ended;
     if (signal.aborted) return refused("request.cancelled");
     const piece = rows.slice(sent, sent + source.batchRows);
-    const { message, rows: count, decompressedBytes, columns } = exactBatch(piece);
-    await consumer.batch({ bytes: message, rows: count, decompressedBytes, columns });
+    const { message, rows: count, decompressedBytes, columns: views } = exactBatch(piece);
+    await consumer.batch({ bytes: message, rows: count, decompressedBytes, columns: views });
     sent += count;
     bytesSent += message.length;
     if (!source.positions) continue;

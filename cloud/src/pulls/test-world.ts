@@ -153,7 +153,14 @@ export function testWorld(seed: number): World {
       // The source may have grown since the plan was fixed.
       const to = operation.plan?.to ?? String(Math.max(0, ...world.source));
       const plan = { to, key: ["Id"], isolation: "readCommitted" as const, consistency: "exact" as const };
-      await consumer.schema({ bytes: Buffer.alloc(0), columns: [], plan, policy: "p".repeat(43), agent: "" });
+      await consumer.schema({
+        bytes: Buffer.alloc(0),
+        columns: [],
+        plan,
+        policy: "p".repeat(43),
+        maskKey: null,
+        agent: "",
+      });
       const after = Number(operation.position ?? operation.from ?? 0);
       const ids = world.source.filter((id) => id > after && id <= Number(to));
       let rows = 0;

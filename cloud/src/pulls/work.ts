@@ -169,6 +169,7 @@ function requestOf(deps: PullDeps, key: PullKey, id: string, definition: PullDef
     requestId: deps.random(16).toString("hex"),
     operation: operationOf(definition, run),
     limits: { ...own, seconds: Math.min(own.seconds, deps.settings.sessionSeconds) },
+    ...(run.maskKey === null || isVoid(run) ? {} : { maskKey: run.maskKey }),
   };
 }
 

@@ -46,6 +46,7 @@ export async function exchange(
       windowBytes: payload.window,
       agent: payload.agent,
       policy: hello.hello.policy,
+      maskKey: hello.hello.maskKey,
       input,
       unsure: unsureOf(payload),
     },

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import type { JWK, Signer } from "@sallyport/shared/crypto/jws.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { signGrant } from "@sallyport/shared/protocol/grant.ts";
 import type { Hello, HelloRecord } from "@sallyport/shared/protocol/hello.ts";
 import { DEFAULT_WINDOW_BYTES, type SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import type { Credential } from "@sallyport/shared/schema/api.ts";
@@ -18,6 +19,8 @@ export interface Candidate {
   readonly path: string;
   readonly identity: JWK;
   readonly kid: string;
+  /** Thumbprint of the key that customers seal credentials to. */
+  readonly unsealKid: string;
 }
 
 export interface SessionDeps {
@@ -45,20 +48,26 @@ export function createOpenSession(deps: SessionDeps): OpenSession {
     const site = await deps.siteOf(request.tenant, request.connection);
     let refusal = refused("agent.offline", `No agent of site ${site} is connected.`, { status: 0 });
     let broken: Refused | undefined;
+    let unsealed: Refused | undefined;
+    let others = 0;
     for (const candidate of await deps.candidates(request.tenant, site)) {
       const over = deps.began(candidate.id);
       try {
         const met = await meet({ deps, request, site, candidate }, signal);
         if (met.ok) return await converse({ deps, request, site, candidate }, met, consumer, signal);
         if (signal.aborted) return refused("request.cancelled", "The session was stopped before it began.", {});
+        others += 1;
         if (met.connected) broken ??= met.refusal;
         else refusal = met.refusal;
+      } catch (thrown) {
+        if (!(thrown instanceof SallyportError) || thrown.code !== "credential.not_sealed") throw thrown;
+        unsealed = refused(thrown.code, thrown.message, thrown.detail);
       } finally {
         over();
       }
     }
-    // One that came and was no good says more than one that did not come.
-    return broken ?? refusal;
+    // One that came and was no good says more than one that did not come; and one that did not may be the one it is sealed to.
+    return broken ?? (others === 0 ? (unsealed ?? refusal) : refusal);
   };
 }
 
@@ -95,6 +104,10 @@ async function meet({ deps, request, site, candidate }: Session, signal: AbortSi
     if (!hello.hello.operations.includes(op)) {
       throw new SallyportError("agent.version", `Agent ${id} does not offer ${op}.`, { operation: op });
     }
+    if (request.maskKey !== undefined && hello.hello.maskKey !== request.maskKey) {
+      const facts = { agent: id, maskKey: hello.hello.maskKey ?? "none", planned: request.maskKey };
+      throw new SallyportError("agent.mask_key", `Agent ${id} hashes with another mask key than the run's.`, facts);
+    }
     return { ok: true, socket, hello };
   } catch (thrown) {
     socket.terminate();
@@ -129,7 +142,7 @@ async function payloadOf(
   { deps, request, site, candidate }: Session,
   hello: HelloRecord,
 ): Promise<SessionRequestPayload> {
-  const stored = await deps.credentialOf(request.tenant, request.connection);
+  const credential = await credentialFor({ deps, request, candidate }, hello);
   return {
     v: 1,
     id: request.requestId,
@@ -143,10 +156,28 @@ async function payloadOf(
     ...(request.run === undefined ? {} : { run: request.run }),
     iat: Math.floor(Date.now() / 1000),
     operation: request.operation,
-    credential: { form: "plain", user: stored.user, password: stored.password, signIn: stored.signIn },
+    credential,
     limits: request.limits,
     window: DEFAULT_WINDOW_BYTES,
   };
+}
+
+/** As it is stored; of a sealed one the part that this agent can open, with the word that its supervisor wants. */
+async function credentialFor(
+  { deps, request, candidate }: Pick<Session, "deps" | "request" | "candidate">,
+  hello: HelloRecord,
+): Promise<SessionRequestPayload["credential"]> {
+  const { tenant, connection } = request;
+  const stored = await deps.credentialOf(tenant, connection);
+  if (stored.form === "plain") return stored;
+  const part = stored.parts.find(({ kid }) => kid === candidate.unsealKid);
+  if (part === undefined) {
+    const message = `The credential of ${connection} is not sealed to agent ${candidate.id}.`;
+    throw new SallyportError("credential.not_sealed", message, { agent: candidate.id, connection });
+  }
+  const { kid, enc } = part;
+  const grant = await signGrant({ hello: hello.hash, connection, kid, enc }, deps.signer);
+  return { form: "sealed", ...part, grant };
 }
 
 const refused = (code: Refused["code"], message: string, detail: Refused["detail"]): Refused => ({

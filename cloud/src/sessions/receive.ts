@@ -35,6 +35,8 @@ export interface ReceiveOptions {
   readonly agent: string;
   /** Digest of the agent's policy, from its hello. */
   readonly policy: string;
+  /** Id of its mask key, from the same. */
+  readonly maskKey: string | null;
   /** Rows to send for a write. */
   readonly input?: SessionInput | undefined;
   /**
@@ -160,6 +162,7 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
         return consumer.schema({
           ...check(() => rows.schema(message.bytes)),
           policy: options.policy,
+          maskKey: options.maskKey,
           agent: options.agent,
         });
       case "batch":

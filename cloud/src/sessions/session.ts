@@ -17,6 +17,8 @@ export interface SessionRequest {
   readonly requestId: string;
   readonly operation: Operation;
   readonly limits: Limits;
+  /** What the run's first session was hashed with: an agent with another mask key is asked for nothing. */
+  readonly maskKey?: string;
   /** The rows of `sql.write`. */
   readonly input?: SessionInput;
 }
@@ -46,6 +48,8 @@ export interface Consumer {
     readonly plan: Plan;
     /** Digest of the agent's policy in this session's hello. */
     readonly policy: string;
+    /** Id of the agent's mask key, from the same; null where it has none. */
+    readonly maskKey: string | null;
     readonly agent: string;
   }): Promise<void>;
   /** One whole encapsulated record batch message, compressed as the agent encoded it. */

@@ -80,6 +80,7 @@ export function session(
       windowBytes: WINDOW,
       agent: "agent",
       policy: POLICY,
+      maskKey: null,
       unsure: "never",
       ...more,
     },

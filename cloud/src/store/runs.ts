@@ -46,12 +46,14 @@ export const runRecord = z.object({
   state: runState,
   kind: z.enum(["scheduled", "manual", "backfill"]),
   epoch: count,
-  /** Fixed by the first session, with `schema`, `policy` and `asked`; null before. */
+  /** Fixed by the first session, with `schema`, `policy`, `maskKey` and `asked`; null before. */
   plan: plan.nullable(),
   /** Digest of the columns with their types. */
   schema: sha256Text.nullable(),
   /** Digest of the agent's policy. */
   policy: sha256Text.nullable(),
+  /** Id of the mask key that columns were hashed with; null where none is. */
+  maskKey: sha256Text.nullable().default(null),
   /** Digest of what the definition asked for: connection, operation, watermark mode, sink. */
   asked: sha256Text.nullable(),
   from: position.nullable(),
