@@ -24,6 +24,30 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/**
+ * Does `work` on a connection of its own, which is closed afterwards.
+ * @throws SallyportError `connection.*`, what `work` throws, or `request.cancelled` for whatever an abort made of it.
+ */
+export async function withSession<T>(
+  target: Target,
+  cellBytes: number,
+  work: (session: Session) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  try {
+    const session = await openSession(target, cellBytes, signal);
+    try {
+      return await work(session);
+    } finally {
+      await session.close();
+    }
+  } catch (error) {
+    if (error instanceof SallyportError) throw error;
+    if (signal.aborted) throw new SallyportError("request.cancelled", "The request was cancelled.", {}, error);
+    throw error;
+  }
+}
+
 /** @throws SallyportError `connection.*`, or the signal's reason. */
 export async function openSession(target: Target, cellBytes: number, signal: AbortSignal): Promise<Session> {
   signal.throwIfAborted();

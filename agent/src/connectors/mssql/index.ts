@@ -3,7 +3,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Operation } from "@sallyport/shared/schema/operations.ts";
 import type { Connector, Grant, Outcome } from "../connector.ts";
 import { readChanges } from "./changes.ts";
-import { openSession } from "./connect.ts";
+import { type Session, withSession } from "./connect.ts";
 import { DEFAULT_PACE, type Pace } from "./flow.ts";
 import { readQuery } from "./query.ts";
 import { readSchema } from "./schema.ts";
@@ -12,19 +12,9 @@ import { readTable } from "./table.ts";
 
 export function createMssqlConnector(pace: Partial<Pace> = {}): Connector {
   const paces = { ...DEFAULT_PACE, ...pace };
-  return async (target, operation, grant, limits, output, signal) => {
-    try {
-      const session = await openSession(target, limits.cellBytes, signal);
-      try {
-        return await serve({ session, limits, output, pace: paces, signal }, operation, grant);
-      } finally {
-        await session.close();
-      }
-    } catch (error) {
-      if (error instanceof SallyportError) throw error;
-      if (signal.aborted) throw new SallyportError("request.cancelled", "The request was cancelled.", {}, error);
-      throw error;
-    }
+  return (target, operation, grant, limits, output, signal) => {
+    const work = (session: Session) => serve({ session, limits, output, pace: paces, signal }, operation, grant);
+    return withSession(target, limits.cellBytes, work, signal);
   };
 }
 

@@ -88,21 +88,20 @@ function scaled(ticks: number, scale: number): number {
 }
 
 /** @param ticks 100 ns since midnight */
-export function putTime(out: RowBytes, scale: number, ticks: number): void {
+export const putTime = (out: RowBytes, scale: number, ticks: number): void => putTicks(out, scale, ticks, 0);
+
+/** The value's length and its time of the day. @param more bytes of the value that the caller puts after it */
+function putTicks(out: RowBytes, scale: number, ticks: number, more: number): void {
   const bytes = timeBytes(scale);
-  out.reserve(6);
-  out.buffer[out.at] = bytes;
+  out.reserve(1 + bytes + more);
+  out.buffer[out.at] = bytes + more;
   out.buffer.writeUIntLE(scaled(ticks, scale), out.at + 1, bytes);
   out.at += bytes + 1;
 }
 
 export function putDateTime2(out: RowBytes, scale: number, days: number, ticks: number): void {
   requireDay(days);
-  const bytes = timeBytes(scale);
-  out.reserve(9);
-  out.buffer[out.at] = bytes + 3;
-  out.buffer.writeUIntLE(scaled(ticks, scale), out.at + 1, bytes);
-  out.at += bytes + 1;
+  putTicks(out, scale, ticks, 3);
   putDays(out, days);
 }
 
@@ -112,11 +111,7 @@ export function putDateTimeOffset(out: RowBytes, scale: number, days: number, ti
   const local = days * 1440 + Math.floor(ticks / TICKS_A_MINUTE) + offset;
   requireDay(Math.floor(local / 1440));
   requireDay(days);
-  const bytes = timeBytes(scale);
-  out.reserve(11);
-  out.buffer[out.at] = bytes + 5;
-  out.buffer.writeUIntLE(scaled(ticks, scale), out.at + 1, bytes);
-  out.at += bytes + 1;
+  putTicks(out, scale, ticks, 5);
   putDays(out, days);
   out.buffer.writeInt16LE(offset, out.at);
   out.at += 2;
