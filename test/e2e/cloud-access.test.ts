@@ -10,7 +10,7 @@ import {
   storeCredential,
 } from "@sallyport/cloud/src/tenants/connections.ts";
 import { addSite, addTenant, listSites, listTenants } from "@sallyport/cloud/src/tenants/tenants.ts";
-import { type Scope, scope } from "@sallyport/shared/schema/api.ts";
+import { newCredential, type Scope, scope } from "@sallyport/shared/schema/api.ts";
 import { openCloudStore } from "./cloud-store.ts";
 
 const cloud = await openCloudStore();
@@ -109,7 +109,7 @@ describe("connections", () => {
     assert.deepEqual(await addConnection(cloud, "contoso", erp), erp);
     assert.deepEqual(await addConnection(cloud, "contoso", erp), erp);
     assert.deepEqual(await listConnections(cloud, "contoso"), [{ ...erp, hasCredential: false }]);
-    const credential = { user: "svc", password: "mark-4711", signIn: "sql" } as const;
+    const credential = { form: "plain", user: "svc", password: "mark-4711", signIn: "sql" } as const;
     const answer = await storeCredential(cloud, "contoso", "erp", credential);
     assert.deepEqual(await listConnections(cloud, "contoso"), [{ ...erp, hasCredential: true }]);
     assert.deepEqual(await getCredential(secrets, "contoso", "erp"), credential);
@@ -121,17 +121,41 @@ describe("connections", () => {
     await addSite(cloud, "contoso", { id: "bergen", name: "Bergen" });
     await assert.rejects(addConnection(cloud, "contoso", { ...erp, site: "bergen" }), { code: "api.conflict" });
     await assert.rejects(addConnection(cloud, "contoso", { ...erp, site: "nowhere" }), { code: "api.not_found" });
-    const credential = { user: "svc", password: "other", signIn: "sql" } as const;
+    const credential = { form: "plain", user: "svc", password: "other", signIn: "sql" } as const;
     await assert.rejects(storeCredential(cloud, "fabrikam", "erp", credential), { code: "api.not_found" });
     await assert.rejects(getCredential(secrets, "fabrikam", "erp"), { code: "secrets.unavailable" });
-    assert.equal((await getCredential(secrets, "contoso", "erp")).password, "mark-4711");
+    assert.match(JSON.stringify(await getCredential(secrets, "contoso", "erp")), /mark-4711/);
     assert.deepEqual(await listConnections(cloud, "fabrikam"), []);
   });
 
   it("a new credential replaces the old one", async () => {
     const before = (await requireConnection(store, "contoso", "erp")).value.credentialVersion;
-    await storeCredential(cloud, "contoso", "erp", { user: "svc", password: "second", signIn: "sql" });
-    assert.equal((await getCredential(secrets, "contoso", "erp")).password, "second");
+    const second = { form: "plain", user: "svc", password: "second", signIn: "sql" } as const;
+    await storeCredential(cloud, "contoso", "erp", second);
+    assert.deepEqual(await getCredential(secrets, "contoso", "erp"), second);
     assert.notEqual((await requireConnection(store, "contoso", "erp")).value.credentialVersion, before);
+  });
+
+  it("P6.8 one that the customer sealed is stored as it came, for its own connection only", async () => {
+    const part = { kid: "k".repeat(43), enc: "e".repeat(1494), ciphertext: "c".repeat(700) };
+    const sealed = { form: "sealed", tenant: "contoso", site: "oslo", connection: "erp", parts: [part] } as const;
+    for (const [name, other] of [
+      ["tenant", "fabrikam"],
+      ["site", "bergen"],
+      ["connection", "crm"],
+    ] as const) {
+      const foreign = newCredential.parse({ ...sealed, [name]: other });
+      const refused = { code: "api.invalid", detail: { fields: [name] } };
+      await assert.rejects(storeCredential(cloud, "contoso", "erp", foreign), refused);
+    }
+    await storeCredential(cloud, "contoso", "erp", newCredential.parse(sealed));
+    assert.deepEqual(await getCredential(secrets, "contoso", "erp"), sealed);
+    for (const wrong of [
+      { ...sealed, password: "pw" },
+      { ...sealed, parts: [] },
+      { ...sealed, form: "open" },
+    ]) {
+      assert.equal(newCredential.safeParse(wrong).success, false);
+    }
   });
 });

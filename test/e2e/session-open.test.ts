@@ -8,7 +8,17 @@ import { FRAME, jsonBody } from "@sallyport/shared/protocol/frames.ts";
 import { grantFault } from "@sallyport/shared/protocol/grant.ts";
 import { nextAccept } from "../emulators/relay/clients.ts";
 import { begin, emptyEnd, rejectOnce, SITE, serveOnce } from "./session-agent.ts";
-import { candidate, first, makeSessions, noRows, orchestrator, request, SCHEMA, second, unsealKidOf } from "./session-orchestrator.ts";
+import {
+  candidate,
+  first,
+  makeSessions,
+  noRows,
+  orchestrator,
+  request,
+  SCHEMA,
+  second,
+  unsealKidOf,
+} from "./session-orchestrator.ts";
 
 describe("a session through the relay", () => {
   it("seals the one request to the agent that was dialled, and gives its end", async (t) => {

@@ -6,8 +6,9 @@ import { generateSeededKey, receiveExport } from "@sallyport/shared/crypto/envel
 import { type CredentialText, infoOf, sealCredential } from "@sallyport/shared/crypto/sealed-credential.ts";
 import type { SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
+import { hashLogin } from "../journal/login.ts";
 import { parsePolicy } from "../policy/file.ts";
-import { hashLogin, judge } from "./judge.ts";
+import { judge } from "./judge.ts";
 import { openWork } from "./unseal.ts";
 
 const policyText = (line = "") => `

@@ -6,8 +6,9 @@ import { type CredentialText, openCredential } from "@sallyport/shared/crypto/se
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type PlainCredential, plainCredential } from "@sallyport/shared/protocol/request.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
+import { hashLogin } from "../journal/login.ts";
 import { type Allowed, decide } from "../policy/decide.ts";
-import { hashLogin, type Work } from "./judge.ts";
+import type { Work } from "./judge.ts";
 import type { Supervisor } from "./supervisor-link.ts";
 
 type Serving = Extract<Work, { do: "serve" }>;

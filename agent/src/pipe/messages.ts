@@ -3,15 +3,15 @@
  * public key, metadata of its request, and how it ended, each once and in this order. No row, request or credential
  * passes here in either direction.
  */
-import { sealedPart } from "@sallyport/shared/crypto/sealed-credential.ts";
+import { sealedPart } from "@sallyport/shared/crypto/sealed-part.ts";
 import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { agentState } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
-import { journalFacts, operationName } from "../journal/line.ts";
+import { journalFacts } from "../journal/line.ts";
 
 const text = (max: number) => z.string().max(max);
 const count = z.int().min(0);
-const { code, action, object, rule, decision, effect, source, request, run, pull, caller, connection } =
+const { code, op, action, object, rule, decision, effect, source, request, run, pull, caller, connection } =
   journalFacts.shape;
 
 /** Supervisor to executor: everything for one session, then `hello`, then `go` or `refuse`. */
@@ -70,7 +70,7 @@ export const toSupervisor = z.discriminatedUnion("say", [
     pull,
     caller: caller.unwrap(),
     connection,
-    op: operationName,
+    op: op.unwrap(),
     /** Of `sql.write`. */
     action,
     object,

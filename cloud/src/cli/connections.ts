@@ -1,5 +1,6 @@
 /** `sallyportctl connections list|create|credential`. */
-import { newConnection } from "@sallyport/shared/schema/api.ts";
+import { readFileSync } from "node:fs";
+import { newConnection, type SealedFile, sealedCredential } from "@sallyport/shared/schema/api.ts";
 import { type Command, createOption } from "commander";
 import { z } from "zod";
 import { createdConnection, listedConnection, storedCredential } from "./answers.ts";
@@ -15,8 +16,31 @@ interface CreateOptions extends CommonOptions {
   readonly kind: string;
 }
 interface CredentialOptions extends CommonOptions {
-  readonly user: string;
+  readonly user?: string;
+  readonly sealed?: string;
   readonly passwordFile?: string;
+}
+
+/** @throws CliError when the file is not what `sallyport credential seal` writes */
+function readSealed(file: string): SealedFile {
+  let text = "";
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    throw new CliError(EXIT.configuration, `${file} cannot be read.`, "Name the file that the customer sent.");
+  }
+  const parsed = sealedCredential.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  const next = "Ask for the file that `sallyport credential seal` wrote, as it is.";
+  throw new CliError(EXIT.configuration, `${file} holds no sealed credential.`, next);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export function addConnections(program: Command): void {
@@ -55,12 +79,26 @@ export function addConnections(program: Command): void {
       "stores the login that sessions use; the password is asked for, or piped, and never read back",
       "connections credential erp --user svc_sallyport --tenant contoso",
       "connections credential erp --user svc_sallyport --password-file erp.password",
+      "connections credential erp --sealed erp.sealed.json",
     )
       .addArgument(nameArgument("<connection>", "which"))
-      .requiredOption("--user <login>", "the login's name")
-      .option("--password-file <file>", "its password in a file of mode 0600"),
-    async ({ api, print, tenantPath }, { user, passwordFile }, connection = "") => {
+      .option("--user <login>", "the login's name")
+      .option("--password-file <file>", "its password in a file of mode 0600")
+      .addOption(
+        createOption("--sealed <file>", "what the customer sealed with `sallyport credential seal`").conflicts([
+          "user",
+          "passwordFile",
+        ]),
+      ),
+    async ({ api, print, tenantPath }, { user, passwordFile, sealed }, connection = "") => {
       const path = `${tenantPath()}/connections/${connection}/credential`;
+      if (sealed !== undefined) {
+        const stored = await api.put(path, readSealed(sealed), storedCredential);
+        return print(stored, [`The sealed credential of ${stored.connection} is stored; nobody here can open it.`]);
+      }
+      if (user === undefined) {
+        throw new CliError(EXIT.usage, "Whose credential is it?", "Give --user LOGIN, or --sealed FILE.");
+      }
       const password =
         passwordFile === undefined
           ? await askSecret(`Password of ${user} (not shown): `)

@@ -77,7 +77,7 @@ test("a connection's credential has a name of its own", async (t) => {
   const { secrets } = await place(t);
   assert.notEqual(credentialName("a", "b-c"), credentialName("a-b", "c"));
   await assert.rejects(getCredential(secrets, "acme", "erp"), { code: "secrets.unavailable" });
-  const credential = { user: "reader", password: "pässword", signIn: "sql" as const };
+  const credential = { form: "plain" as const, user: "reader", password: "pässword", signIn: "sql" as const };
   const version = await putCredential(secrets, "acme", "erp", credential);
   assert.match(version, /^[0-9a-f]{32}$/);
   assert.deepEqual(await getCredential(secrets, "acme", "erp"), credential);

@@ -15,7 +15,7 @@ import type { Consumer } from "./session.ts";
 
 export type PingDeps = Pick<SessionDeps, "relayHost" | "authorization" | "alert"> & { readonly signer: Signer };
 
-export interface Pinged extends Candidate {
+export interface Pinged extends Omit<Candidate, "unsealKid"> {
   readonly tenant: string;
   readonly site: string;
 }

@@ -1,6 +1,6 @@
 /** Connections of a tenant: names of systems that a site's policy knows, and where their credentials are. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { Credential, newConnection } from "@sallyport/shared/schema/api.ts";
+import type { Credential, newConnection, SealedFile } from "@sallyport/shared/schema/api.ts";
 import type { z } from "zod";
 import { putCredential } from "../secrets/credentials.ts";
 import type { SecretStore } from "../secrets/secrets.ts";
@@ -56,7 +56,7 @@ export async function listConnections(
   }));
 }
 
-/** @throws api.not_found, api.changed, secrets.unavailable */
+/** In clear, or sealed: then for this very connection. @throws api.not_found, api.invalid, api.changed, secrets.unavailable */
 export async function storeCredential(
   { store, secrets, now }: ConnectionDeps,
   tenant: string,
@@ -64,6 +64,7 @@ export async function storeCredential(
   credential: Credential,
 ): Promise<{ connection: string; storedAt: string }> {
   const stored = await requireConnection(store, tenant, connection);
+  if (credential.form === "sealed") refuseOthers(credential, { tenant, connection, site: stored.value.site });
   const credentialVersion = await putCredential(secrets, tenant, connection, credential);
   const storedAt = now().toISOString();
   if (
@@ -73,6 +74,15 @@ export async function storeCredential(
     throw new SallyportError("api.changed", "The connection was changed meanwhile.");
   }
   return { connection, storedAt };
+}
+
+/** Told here, because at the agent it would only not open. */
+function refuseOthers(sealed: SealedFile, here: { tenant: string; site: string; connection: string }): void {
+  const fields = (["tenant", "site", "connection"] as const).filter((name) => sealed[name] !== here[name]);
+  if (fields.length === 0) return;
+  throw new SallyportError("api.invalid", "The credential was sealed for another connection than this one.", {
+    fields,
+  });
 }
 
 /** @throws api.not_found */

@@ -5,17 +5,14 @@
  */
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { z } from "zod";
-import { base64url, sha256Text } from "../schema/ids.ts";
 import { unsealKid } from "./agent-key.ts";
 import { fromBase64url, toBase64url, utf8 } from "./bytes.ts";
 import { sendExport } from "./envelope.ts";
-import { ENC_BYTES } from "./kem.ts";
+import { type SealedPart, TAG_BYTES } from "./sealed-part.ts";
 
 const IV = Buffer.alloc(12);
-const TAG_BYTES = 16;
 /** The text is filled up to a multiple of this with spaces, so that its length does not tell the password's. */
 const STEP_BYTES = 512;
-const MAX_CIPHERTEXT_BYTES = 8192;
 /** Lists of such words grow with versions; what opens them knows which it takes. */
 const word = z.string().regex(/^[A-Za-z]{1,32}$/);
 
@@ -41,12 +38,6 @@ export interface SealedFor {
   readonly site: string;
   readonly connection: string;
 }
-
-export const enc: z.ZodString = base64url.length(Math.ceil((ENC_BYTES * 4) / 3));
-export const sealedText: z.ZodString = base64url.min(TAG_BYTES).max(Math.ceil((MAX_CIPHERTEXT_BYTES * 4) / 3));
-/** One agent's part of a sealed credential. */
-export const sealedPart = z.strictObject({ kid: sha256Text, enc, ciphertext: sealedText });
-export type SealedPart = z.infer<typeof sealedPart>;
 
 /** Each of the four preceded by its length in bytes as u16 big-endian, so that no two of them share their bytes. */
 export function infoOf({ tenant, site, connection }: SealedFor): Buffer {

@@ -5,7 +5,7 @@ import { fromBase64url, toBase64url, utf8 } from "../crypto/bytes.ts";
 import { open, type SessionKey, type StreamKeys, seal } from "../crypto/envelope.ts";
 import { type Signer, signJws, verifyJws } from "../crypto/jws.ts";
 import { ENC_BYTES } from "../crypto/kem.ts";
-import { sealedPart } from "../crypto/sealed-credential.ts";
+import { sealedPart } from "../crypto/sealed-part.ts";
 import { nameId, randomId, sha256Text } from "../schema/ids.ts";
 import { limits, operation } from "../schema/operations.ts";
 import { SallyportError } from "./errors.ts";

@@ -25,7 +25,7 @@ async function carryOut({ sessions, atOnce, relayHost }: Order): Promise<Answer>
       return sharedAccessSignature(rule, path, Math.floor(Date.now() / 1000) + TOKEN_SECONDS);
     },
     siteOf: async () => "oslo",
-    candidates: async () => [agent],
+    candidates: async () => [{ ...agent, unsealKid: "" }],
     isCurrent: async () => true,
     credentialOf: async () => ({ form: "plain", ...credential, signIn: "sql" }),
     began: () => () => {},

@@ -99,10 +99,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       siteOf: async () => "oslo",
       candidates: async () => {
         const { id, identity, kid } = registered();
-        return [{ id, path: pathOf(id), identity, kid }];
+        return [{ id, path: pathOf(id), identity, kid, unsealKid: "" }];
       },
       isCurrent: async () => true,
-      credentialOf: async () => ({ user: "svc", password: PASSWORD, signIn: "sql" }),
+      credentialOf: async () => ({ form: "plain", user: "svc", password: PASSWORD, signIn: "sql" }),
       began: () => () => {},
       reached: async () => {},
       alert: (what, facts) => void alerts.push(`${what}: ${String(facts.reason)}`),
