@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { verifyJws } from "@sallyport/shared/crypto/jws.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { hashLogin } from "../journal/login.ts";
 import type { ToExecutor, ToSupervisor } from "../pipe/messages.ts";
 import type { Offer } from "./session.ts";
 import {
@@ -46,7 +47,28 @@ test("one hello of the supervisor's own making, go after the journal's line, an 
     ["end", 5, 700, true, undefined],
   );
   assert.deepEqual(counted, ["begun", "accepted", "released 700"]);
-  assert.doesNotMatch(JSON.stringify(lines), /LLLL/);
+  assert.equal(request?.login, "login:LLLLLLLL");
+  assert.doesNotMatch(JSON.stringify(lines), /L{9}/);
+});
+
+test("a login that was not taken has a line of its own, before the end; one that was taken or never sent has none", async () => {
+  const svc = hashLogin(Buffer.from("k".repeat(43), "base64url"), "erp", "svc");
+  for (const [words, logins] of [
+    [[{ ...END, code: "connection.login_failed", source: "18456/1" }], ["svc connection.login_failed"]],
+    [[], ["svc executor.crashed"]],
+    [[{ say: "accepted" }, END], []],
+    [[{ ...END, code: "connection.unreachable", unsent: true }], []],
+  ] as const) {
+    lines.length = 0;
+    const { session, say, exit } = begin();
+    say(KEY, { ...REQUEST, login: svc }, ...(words as readonly ToSupervisor[]));
+    exit(words.length === 0 ? 70 : 0);
+    await session.ended;
+    assert.equal(lines[0]?.login, "svc");
+    const own = lines.filter(({ event }) => event === "login").map(({ login, code }) => `${login} ${code}`);
+    assert.deepEqual(own, logins);
+    assert.equal(lines.at(-1)?.event, "end");
+  }
 });
 
 for (const [what, messages] of [
@@ -155,7 +177,7 @@ for (const [what, end, code] of [
     if ("killed" in end) kill(end.killed);
     else exit(end.exitCode);
     await session.ended;
-    assert.deepEqual([lines[1]?.event, lines[1]?.code, lines[1]?.reported], ["end", code, undefined]);
+    assert.deepEqual([lines.at(-1)?.event, lines.at(-1)?.code, lines.at(-1)?.reported], ["end", code, undefined]);
     assert.equal(counted.at(-1), "released 999");
   });
 }
@@ -175,7 +197,7 @@ for (const [what, messages, charged] of [
     say(KEY, { ...REQUEST, bytes: 1024 * MIB }, ...messages);
     kill("memory");
     await session.ended;
-    assert.deepEqual([lines[1]?.bytesAtMost, counted.at(-1)], [charged, `released ${charged}`]);
+    assert.deepEqual([lines.at(-1)?.bytesAtMost, counted.at(-1)], [charged, `released ${charged}`]);
   });
 }
 
@@ -189,7 +211,7 @@ test("an executor that is not believed is charged all that was reserved", async 
   );
   await session.ended;
   assert.deepEqual(
-    [lines[1]?.code, lines[1]?.bytesAtMost, counted.at(-1)],
+    [lines.at(-1)?.code, lines.at(-1)?.bytesAtMost, counted.at(-1)],
     ["executor.crashed", undefined, "released undefined"],
   );
 });

@@ -23,6 +23,7 @@ import { ruleHashes } from "./masking.ts";
 import type { Outgrown } from "./outgrown.ts";
 import { dailyRowsOf, isPlausible, limitsOf } from "./plausible.ts";
 import type { PolicySnapshot } from "./policy-source.ts";
+import { endFacts, idsOf, loginLine, requestLine } from "./session-lines.ts";
 import { createUnsealing } from "./unseal.ts";
 
 /** What this agent can serve, as its hello says. */
@@ -34,6 +35,8 @@ const REQUEST_WITHIN_MS = 75_000;
 const GRACE_MS = 30_000;
 /** Between its last word and its exit. */
 const EXIT_WITHIN_MS = 10_000;
+/** What an executor that was told to stop may take to end its statement and say so. */
+const STOP_WITHIN_MS = 3_000;
 
 export interface Offer {
   readonly address: string;
@@ -76,7 +79,7 @@ export interface RunningSession {
   readonly connection: string | undefined;
   /** Stop at the next checkpoint. */
   finish(): void;
-  /** Stop now, with this code. */
+  /** Stop now, with this code; what has not said so within 3 s is killed. */
   stop(code: ErrorCode, message: string): void;
 }
 
@@ -93,6 +96,10 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   let announcedBytes = SENDING_STEP_BYTES;
   let end: EndReport | undefined;
   let place: Place | undefined;
+  /** With which code it was told to stop. */
+  let stopped: ErrorCode | undefined;
+  /** The login that was counted. */
+  let tried: string | undefined;
   let deadline = new AbortController();
 
   const killAfter = (ms: number): void => {
@@ -163,28 +170,8 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
 
   /** The journal's line before anything is contacted. False: it could not be written. */
   const noteRequest = (report: RequestReport, refusal: SallyportError | undefined): boolean => {
-    const code = refusal?.code ?? report.code;
-    const {
-      say: _say,
-      login: _login,
-      sealed: _sealed,
-      seconds: _seconds,
-      bytes: _bytes,
-      rows: _rows,
-      ...said
-    } = report;
-    const { code: _code, decision, ...facts } = said;
     try {
-      deps.journal.append({
-        event: "request",
-        policy: policy.digest,
-        ...facts,
-        decision: refusal === undefined ? decision : "deny",
-        ...(code === undefined ? {} : { code }),
-        ...(place === undefined ? {} : { bytesReserved: place.bytes }),
-        ...(place?.rows === undefined ? {} : { rowsReserved: place.rows }),
-        reported: true,
-      });
+      deps.journal.append(requestLine(report, refusal, place, deps));
       return true;
     } catch (error) {
       deps.log.error({ why: (error as Error).message }, "no journal line, so no session");
@@ -202,6 +189,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       const perDay = dailyRowsOf(policy.policy, connection, rule);
       const writing = rows === undefined ? undefined : { rule, rows, perDay };
       place = deps.budgets.begin(connection, login, limitsOf(policy.policy, connection), bytes, writing);
+      tried = login;
       return undefined;
     } catch (error) {
       return uncounted(error);
@@ -223,9 +211,14 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     }
   };
 
+  const countLogin = (login: string): void => {
+    place?.countLogin(login);
+    tried = login;
+  };
+
   const opensSealed = createUnsealing({
     ...{ journal: deps.journal, pinned, policy: policy.digest, unsealKey: deps.unsealKey },
-    ...{ executor, refuse, countLogin: (login) => place?.countLogin(login), whyUncounted: uncounted },
+    ...{ executor, refuse, countLogin, whyUncounted: uncounted },
   });
 
   executor.onMessage((message) => {
@@ -264,20 +257,16 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   const conclude = (exit: ExecutorExit): void => {
     done.abort();
     if (request !== undefined) deps.running.delete(request.request);
-    const code = codeOf(exit, end);
+    const code = codeOf(exit, end, stopped);
     learn(code);
-    const facts = {
-      ...(code === undefined ? {} : { code }),
-      ...(end === undefined ? {} : { rowsOut: end.rowsOut, bytesOut: end.bytesOut }),
-      ...(end?.rowsIn === undefined ? {} : { rowsIn: end.rowsIn }),
-      ...(end?.source === undefined ? {} : { source: end.source }),
-      ...(end === undefined ? {} : { reported: true as const }),
-    };
+    const facts = endFacts(code, end);
     const durationMs = Math.round(clock.monotonicMs() - requestedMs);
     // One that broke the order of messages is not believed, and charged all that was reserved.
     const isBelieved = end === undefined && place !== undefined && exit.killed !== "protocol";
     const atMost = isBelieved ? { bytesAtMost: Math.min(place?.bytes ?? 0, announcedBytes) } : {};
     try {
+      if (request !== undefined && tried !== undefined && !accepted && end?.unsent !== true)
+        deps.journal.append(loginLine(request, tried, code, deps));
       if (request === undefined) deps.journal.append({ event: "session", policy: policy.digest, ...facts });
       else deps.journal.append({ event: "end", ...idsOf(request), ...facts, ...atMost, durationMs });
     } catch (error) {
@@ -320,7 +309,11 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       return request?.connection;
     },
     finish: () => executor.send({ say: "finish" }),
-    stop: (code, message) => executor.send({ say: "stop", code, message }),
+    stop(code, message) {
+      stopped ??= code;
+      executor.send({ say: "stop", code, message });
+      killAfter(STOP_WITHIN_MS);
+    },
   };
 }
 
@@ -330,22 +323,17 @@ const roomOf = (place: Place | undefined): { bytes?: number; rows?: number } => 
   ...(place?.rows === undefined ? {} : { rows: place.rows }),
 });
 
-function idsOf({ request, run, pull, connection }: RequestReport) {
-  return {
-    request,
-    ...(run === undefined ? {} : { run }),
-    ...(pull === undefined ? {} : { pull }),
-    ...(connection === undefined ? {} : { connection }),
-  };
-}
-
 /** The supervisor's own facts come first: what it killed, and for what; then the executor's word; then its silence. */
-function codeOf({ killed }: ExecutorExit, end: EndReport | undefined): ErrorCode | undefined {
+function codeOf(
+  { killed }: ExecutorExit,
+  end: EndReport | undefined,
+  stopped: ErrorCode | undefined,
+): ErrorCode | undefined {
   switch (killed) {
     case "memory":
       return "limit.memory";
     case "deadline":
-      return end === undefined ? "limit.time" : end.code;
+      return end === undefined ? (stopped ?? "limit.time") : end.code;
     case "shutdown":
       return "agent.interrupted";
     case "core":

@@ -1,0 +1,85 @@
+/** What the journal's lines of one session say: the supervisor's own facts, and of the executor's word what may stand there. */
+import type { ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import type { JournalFacts } from "../journal/line.ts";
+import { loginName } from "../journal/login.ts";
+import type { EndReport, RequestReport } from "../pipe/messages.ts";
+import type { Place } from "./budgets.ts";
+import type { PolicySnapshot } from "./policy-source.ts";
+
+/** Of whom a line speaks. */
+export interface Owner {
+  readonly policy: PolicySnapshot;
+  /** Key under which logins are counted. */
+  readonly loginKey: string;
+}
+
+/** Before anything is contacted. `refusal`: why the supervisor says no although the executor says yes. */
+export function requestLine(
+  report: RequestReport,
+  refusal: SallyportError | undefined,
+  place: Place | undefined,
+  owner: Owner,
+): JournalFacts {
+  const code = refusal?.code ?? report.code;
+  const {
+    say: _say,
+    login,
+    sealed: _sealed,
+    seconds: _seconds,
+    bytes: _bytes,
+    rows: _rows,
+    code: _code,
+    decision,
+    ...facts
+  } = report;
+  return {
+    event: "request",
+    policy: owner.policy.digest,
+    ...facts,
+    ...loginOf(report.connection, login, owner),
+    decision: refusal === undefined ? decision : "deny",
+    ...(code === undefined ? {} : { code }),
+    ...(place === undefined ? {} : { bytesReserved: place.bytes }),
+    ...(place?.rows === undefined ? {} : { rowsReserved: place.rows }),
+    reported: true,
+  };
+}
+
+/** A login that the source did not take, or of which nobody said that it did: it counts as failed. */
+export const loginLine = (
+  request: RequestReport,
+  login: string,
+  code: ErrorCode | undefined,
+  owner: Owner,
+): JournalFacts => ({
+  event: "login",
+  ...idsOf(request),
+  ...loginOf(request.connection, login, owner),
+  decision: "deny",
+  ...(code === undefined ? {} : { code }),
+});
+
+/** The executor's last word, where it had one. */
+export const endFacts = (code: ErrorCode | undefined, end: EndReport | undefined) => ({
+  ...(code === undefined ? {} : { code }),
+  ...(end === undefined ? {} : { rowsOut: end.rowsOut, bytesOut: end.bytesOut }),
+  ...(end?.rowsIn === undefined ? {} : { rowsIn: end.rowsIn }),
+  ...(end?.source === undefined ? {} : { source: end.source }),
+  ...(end === undefined ? {} : { reported: true as const }),
+});
+
+export function idsOf({ request, run, pull, connection }: RequestReport) {
+  return {
+    request,
+    ...(run === undefined ? {} : { run }),
+    ...(pull === undefined ? {} : { pull }),
+    ...(connection === undefined ? {} : { connection }),
+  };
+}
+
+function loginOf(connection = "", login: string | undefined, { policy, loginKey }: Owner): { login?: string } {
+  if (login === undefined) return {};
+  const { connections } = policy.policy;
+  const listed = Object.hasOwn(connections, connection) ? (connections[connection]?.logins ?? []) : [];
+  return { login: loginName(loginKey, connection, login, listed) };
+}
