@@ -63,6 +63,7 @@ function scriptOf(options: GrantOptions): string {
   const { connections } = parsePolicy(text, new Date());
   const connection = Object.hasOwn(connections, name) ? connections[name] : undefined;
   if (connection === undefined) throw new UsageError(`the policy has no connection ${name}`);
+  if (connection.kind !== "mssql") throw new UsageError(`${name} is no SQL Server: there is nothing to grant by T-SQL`);
   if (options.sessions) return sessionsScript(name);
   const { logins } = connection;
   const login = wanted ?? (logins.length === 1 ? logins[0] : undefined);

@@ -79,9 +79,9 @@ function load(file: string | undefined, options: PolicyOptions): { path: string;
 function check(file: string | undefined, options: PolicyOptions): void {
   const { path, text, policy } = load(file, options);
   const connections = Object.entries(policy.connections);
-  const rules = connections.flatMap(([, { rules }]) => rules);
+  const rules = connections.flatMap(([, connection]) => [...connection.rules]);
   const raw = connections.filter(([, { rules }]) =>
-    rules.some((rule) => "allow" in rule && rule.allow.includes("raw" as never)),
+    [...rules].some((rule) => "allow" in rule && (rule.allow as readonly string[]).includes("raw")),
   );
   const digest = digestPolicy(text);
   print(options, { ok: true, digest, connections: connections.length, rules: rules.length }, [

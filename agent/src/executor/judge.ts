@@ -1,13 +1,16 @@
 /** What an opened request comes to: the line for the journal, and what may be done, by the owner's policy. Pure. */
-import { createHmac } from "node:crypto";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { MAX_SCHEMA_BYTES } from "@sallyport/shared/protocol/frames.ts";
 import type { PlainCredential, SealedCredential, SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
+import { isDirectoryOperation } from "@sallyport/shared/schema/directory-operations.ts";
 import type { Operation } from "@sallyport/shared/schema/operations.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
+import { hashLogin } from "../journal/login.ts";
+import { maskDn } from "../journal/object.ts";
 import { type RequestReport, toSupervisor } from "../pipe/messages.ts";
 import { isChange } from "../policy/change.ts";
-import { type Allowed, decide, type PolicyRequest } from "../policy/decide.ts";
+import { type Allowed, decide, type PolicyRequest, placeOf } from "../policy/decide.ts";
+import type { SqlOperation } from "../policy/sql-judge.ts";
 
 /** What is to be done, once the supervisor has said go. */
 export type Work =
@@ -15,7 +18,7 @@ export type Work =
   | {
       readonly do: "serve";
       readonly connection: string;
-      readonly asked: PolicyRequest;
+      readonly asked: PolicyRequest<SqlOperation>;
       readonly credential: PlainCredential | SealedCredential;
       readonly allowed: Allowed;
     }
@@ -79,15 +82,21 @@ function workOf(request: SessionRequestPayload, policy: Policy, ping: boolean, n
   if (ping) return refuse("request.refused", "A session opened as a ping serves nothing but agent.ping.");
   if (connection === null) return refuse("request.invalid", "The request names no connection.");
   if (credential === null) return refuse("request.invalid", "The request brings no credential.");
-  const asked: PolicyRequest = {
+  const facts = {
     connection,
-    operation,
     limits: request.limits,
     ...(credential.form === "plain"
       ? { user: credential.user, signIn: credential.signIn }
       : { user: "", signIn: "", sealed: "closed" as const }),
     caller: request.caller,
   };
+  if (isDirectoryOperation(operation)) {
+    const decision = decide(policy, { ...facts, operation }, now);
+    // Nothing here speaks LDAP yet; who may not ask hears that first.
+    if ("allow" in decision) return refuse("agent.version", "This agent has no connector for directories.");
+    return refuse(decision.deny.code, decision.deny.reason, decision.deny.rule);
+  }
+  const asked = { ...facts, operation };
   const decision = decide(policy, asked, now);
   if ("allow" in decision) return { do: "serve", connection, asked, credential, allowed: decision.allow };
   const { code, reason, rule } = decision.deny;
@@ -116,13 +125,16 @@ function objectOf(operation: Operation): string | undefined {
       return operation.procedure;
     case "sql.query":
       return operation.statement;
+    case "ad.search":
+    case "ad.changes":
+    case "ad.schema":
+    case "ad.write": {
+      const place = placeOf(operation);
+      return place === undefined ? undefined : maskDn(place);
+    }
     case "agent.ping":
       return undefined;
     default:
       return operation satisfies never;
   }
 }
-
-/** The login as the breaker knows it: an HMAC, so that the supervisor's file names nobody. */
-export const hashLogin = (key: Uint8Array, connection: string, user: string): string =>
-  createHmac("sha256", key).update(`${connection}\0${user}`).digest("base64url");

@@ -5,6 +5,7 @@ import { isCallRule, isWriteRule } from "@sallyport/shared/schema/policy.ts";
 import type { SqlCall, SqlWrite, TableValue } from "@sallyport/shared/schema/write-operations.ts";
 import type { Grant } from "../connectors/connector.ts";
 import { hasName, matchTable, sameName } from "../names.ts";
+import { elsewhere, type Fit, type Misuse, nearly } from "./fit.ts";
 import { type StatedLimits, sameValue } from "./limits.ts";
 
 export type Change = SqlWrite | SqlCall;
@@ -12,29 +13,33 @@ export type Change = SqlWrite | SqlCall;
 export const isChange = (operation: { readonly op: string }): operation is Change =>
   operation.op === "sql.write" || operation.op === "sql.call";
 
-/** Why a rule that is about this request does not fit it: what the request has to mend, or what the owner did not list. */
-export interface Misuse {
-  readonly code: "request.invalid" | "policy.denied";
-  readonly reason: string;
+/** What a rule makes of this operation. */
+export function changeFit(rule: AllowRule, operation: Change): Fit<Grant> {
+  const fit = fitOf(rule, operation);
+  const misuse = "grant" in fit ? whyChangeMisused(fit.grant, operation) : undefined;
+  return misuse === undefined ? fit : { misuse };
 }
 
-/** What a rule gives to this operation, if it is about it at all. */
-export function changeGrant(rule: AllowRule, operation: Change): Grant | undefined {
-  if (operation.op === "sql.write") return isWriteRule(rule) ? writeGrant(rule, operation) : undefined;
-  return isCallRule(rule) ? callGrant(rule, operation) : undefined;
+function fitOf(rule: AllowRule, operation: Change): Fit<Grant> {
+  if (operation.op === "sql.write") return isWriteRule(rule) ? writeFit(rule, operation) : elsewhere;
+  const grant = isCallRule(rule) ? callGrant(rule, operation) : undefined;
+  return grant === undefined ? elsewhere : { grant };
 }
 
-function writeGrant(rule: WriteRule, { table, action, columns }: SqlWrite): Grant | undefined {
+function writeFit(rule: WriteRule, { table, action, columns }: SqlWrite): Fit<Grant> {
   const fits = rule.tables.map((pattern) => matchTable(pattern, table));
-  if (!rule.allow.includes(action) || fits.every((fit) => fit === undefined)) return undefined;
-  if (!columns.every((column) => hasName(rule.columns, column))) return undefined;
-  return {
+  if (fits.every((fit) => fit === undefined)) return elsewhere;
+  if (!rule.allow.includes(action)) return nearly(`does not say \`${action}\``);
+  const missing = columns.find((column) => !hasName(rule.columns, column));
+  if (missing !== undefined) return nearly(`does not list ${missing}`);
+  const grant: Grant = {
     kind: "write",
     rule: rule.id,
     named: fits.includes("name"),
     key: action === "insert" ? [] : (rule.key ?? []),
     ...(rule.requestTable === undefined ? {} : { requestTable: rule.requestTable }),
   };
+  return { grant };
 }
 
 function callGrant(rule: CallRule, { procedure }: SqlCall): Grant | undefined {
@@ -51,7 +56,7 @@ function callGrant(rule: CallRule, { procedure }: SqlCall): Grant | undefined {
 }
 
 /** @param grant what the rule gave to this operation */
-export function whyChangeMisused(grant: Grant, operation: Change): Misuse | undefined {
+function whyChangeMisused(grant: Grant, operation: Change): Misuse | undefined {
   if (operation.idempotencyKey !== undefined && !("requestTable" in grant)) {
     return invalid("The policy names no table for idempotency keys: leave `idempotencyKey` out.");
   }

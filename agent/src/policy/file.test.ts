@@ -74,7 +74,7 @@ test("a policy without connections denies everything, and is one", () => {
 test("all mistakes come in one answer, each with its line", () => {
   const bad = GOOD.replace("updates: manual", "updates: often")
     .replace("    database: ERP\n", "    datebase: ERP\n")
-    .replace("        filterOn: [CustomerId]\n", "        filterOn: []\n        mask: { Country: hash }\n")
+    .replace("        filterOn: [CustomerId]\n", "        filterOn: []\n        masks: { Country: hash }\n")
     .replace("id: open-invoices", "id: orders")
     .replace("before: date", "before: DATE")
     .replace("deny: all", "deny: some");
@@ -85,7 +85,7 @@ test("all mistakes come in one answer, each with its line", () => {
       "line 4, connections.erp.database",
       "line 7, connections.erp.datebase",
       "line 22, connections.erp.rules[1].filterOn",
-      "line 23, connections.erp.rules[1].mask",
+      "line 23, connections.erp.rules[1].masks",
       "line 24, connections.erp.rules[2].id",
       "line 28, connections.erp.rules[2].parameters.before",
       "line 31, connections.erp.rules[3].deny",
@@ -112,7 +112,8 @@ const REFUSED: readonly (readonly [text: string, answer: RegExp])[] = [
   ["{", /line 1/],
   ["[".repeat(50_000), /./],
   [`v: 1\nconnections: {}\n#${"x".repeat(256 * 1024)}`, /larger than 256 KiB/],
-  [GOOD.replace("kind: mssql", "kind: activeDirectory"), /line 5.*mssql/],
+  [GOOD.replace("kind: mssql", "kind: mysql"), /line 5.*use mssql or activeDirectory/],
+  [GOOD.replace("kind: mssql", "kind: activeDirectory"), /database: unknown key/],
   [GOOD.replace("erp:", "ERP:"), /use 1 to 40/],
   [GOOD.replace("sql01.corp.example:1433", "sql01.corp.example"), /host:port/],
   [GOOD.replace("sql01.corp.example:1433", '"*.corp.example:1433"'), /host:port/],

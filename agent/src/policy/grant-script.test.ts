@@ -19,7 +19,7 @@ connections:
     tls: { mode: required }
     logins: [svc]
     rules:
-${rules}`).connections.erp!;
+${rules}`).connections.erp as MssqlConnection;
 
 const EVERYTHING = connectionWith(`
       - { id: orders, allow: [table, changes], tables: [dbo.Orders, "archive.Orders_*"] }

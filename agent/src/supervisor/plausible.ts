@@ -32,8 +32,10 @@ export function isPlausible(report: RequestReport, ping: boolean, policy: Policy
   const connection = Object.hasOwn(policy.connections, report.connection)
     ? policy.connections[report.connection]
     : undefined;
-  const rule = connection?.rules.find(({ id }) => id === report.rule);
-  if (connection === undefined || rule === undefined || "deny" in rule) return false;
+  // No connector serves a directory yet, so nothing there is ever allowed.
+  if (connection?.kind !== "mssql") return false;
+  const rule = connection.rules.find(({ id }) => id === report.rule);
+  if (rule === undefined || "deny" in rule) return false;
   if (connection.credential === "sealed" && report.sealed !== true) return false;
   if (rule.callers !== undefined && !rule.callers.includes(report.caller)) return false;
   const most = smallestLimits([policy.limits, connection.limits, limitsOfRule(rule)], ASKS_ALL);
@@ -65,14 +67,16 @@ function concerns(
 
 /** How many rows may be written under a rule in a day; undefined where it does not say. */
 export function dailyRowsOf(policy: Policy, connection: string, ruleId: string | undefined): number | undefined {
-  const rule = policy.connections[connection]?.rules.find(({ id }) => id === ruleId);
+  const of = policy.connections[connection];
+  const rule = of?.kind === "mssql" ? of.rules.find(({ id }) => id === ruleId) : undefined;
   return rule !== undefined && isWriteRule(rule) ? rule.limits?.rowsPerDay : undefined;
 }
 
 /** The owner's limits of one connection, with the defaults where nothing is said. */
 export function limitsOf(policy: Policy, connection: string): ConnectionLimits {
-  const stated = policy.connections[connection]?.limits;
-  const failedLogins = stated?.failedLogins ?? POLICY_DEFAULTS.failedLogins;
+  const of = policy.connections[connection];
+  const stated = of?.limits;
+  const failedLogins = stated?.failedLogins ?? POLICY_DEFAULTS.failedLogins[of?.kind ?? "mssql"];
   return {
     sessions: stated?.sessions ?? POLICY_DEFAULTS.sessions,
     bytesPerDay: stated?.bytesPerDay ?? POLICY_DEFAULTS.bytesPerDay,

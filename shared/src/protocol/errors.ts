@@ -193,6 +193,12 @@ export const ERRORS = {
     retry: "never",
     advice: "Ask the agent's owner to allow it; `sallyport policy test` tells them which rule is missing.",
   },
+  "policy.ambiguous": {
+    http: 403,
+    retry: "never",
+    advice:
+      "Two rules allow it with different masks: ask for fewer columns, or have the owner run `sallyport policy check`.",
+  },
   "policy.invalid": {
     http: 500,
     retry: "later",

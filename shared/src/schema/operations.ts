@@ -1,5 +1,7 @@
 /** What a request may ask of an agent. One discriminated union on `op`; later operations join it here. */
 import { z } from "zod";
+import { adChanges, adSchema, adSearch, adWrite } from "./directory-operations.ts";
+import { sqlFilter } from "./filter.ts";
 import { position } from "./ids.ts";
 import { columnName, parameterValue, tableName } from "./operation-words.ts";
 import { sqlCall, sqlWrite } from "./write-operations.ts";
@@ -74,6 +76,8 @@ export const sqlTable = z.strictObject({
   /** One session in one SNAPSHOT transaction: exactly the rows of one instant. Without positions, so it cannot be resumed. */
   consistency: z.literal("snapshot").optional(),
   timestamps,
+  /** Only the rows for which all of these hold. */
+  filter: sqlFilter.optional(),
   ...columnWatermark,
   ...resume,
 });
@@ -120,6 +124,10 @@ export const operation = z.discriminatedUnion("op", [
   sqlSchema,
   sqlWrite,
   sqlCall,
+  adSearch,
+  adChanges,
+  adSchema,
+  adWrite,
   agentPing,
 ]);
 export type Operation = z.infer<typeof operation>;

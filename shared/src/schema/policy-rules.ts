@@ -3,7 +3,9 @@
  * one key is reported as that, not as "fits none of six shapes".
  */
 import { z } from "zod";
+import { mask } from "./mask.ts";
 import { columnName, parameterValue } from "./operation-words.ts";
+import { byShape } from "./policy-shapes.ts";
 import { byteSize, caller, declaredType, ruleId, tablePattern, until } from "./policy-words.ts";
 import { type CallRule, callRule, WRITE_WORDS, type WriteRule, writeRule } from "./policy-write-rules.ts";
 
@@ -34,7 +36,10 @@ const tableRule = z.strictObject({
     .max(3),
   tables,
   columns: z.union([z.literal("*"), columnList], 'use "*" or a list of column names').default("*"),
+  /** What a filter may look at; without it, the columns that are allowed and not masked. */
   filterOn: columnList.optional(),
+  /** How values of these columns leave: they may be read so, and are of no use to a filter, an order or a watermark. */
+  mask: z.record(columnName, mask).optional(),
 });
 
 const parameter = z.union(
@@ -95,27 +100,7 @@ function shapeOf(rule: object): z.ZodType<MssqlRule> | string {
   return rule.allow.includes("raw") ? rawRule : tableRule;
 }
 
-export const mssqlRule = z.unknown().transform((rule, context): MssqlRule => {
-  if (typeof rule !== "object" || rule === null || Array.isArray(rule)) {
-    context.addIssue({ code: "custom", message: "a rule is a list of keys and values" });
-    return z.NEVER;
-  }
-  const shape = shapeOf(rule);
-  if (typeof shape === "string") {
-    context.addIssue({ code: "custom", message: shape });
-    return z.NEVER;
-  }
-  const result = shape.safeParse(rule);
-  if (result.success) return result.data;
-  for (const issue of result.error.issues) {
-    if (issue.code !== "unrecognized_keys") {
-      context.addIssue({ code: "custom", message: issue.message, path: issue.path });
-      continue;
-    }
-    // Reported at the key itself, so that its line can be found.
-    for (const key of issue.keys) {
-      context.addIssue({ code: "custom", message: "unknown key", path: [...issue.path, key] });
-    }
-  }
-  return z.NEVER;
-});
+export const mssqlRule: z.ZodType<MssqlRule> = byShape(shapeOf);
+
+/** For the published schema of the file, where a rule is one of these. */
+export const MSSQL_SHAPES = { tableRule, statementRule, rawRule, writeRule, callRule, denyRule } as const;

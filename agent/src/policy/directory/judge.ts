@@ -1,0 +1,65 @@
+/** What the rules of a directory's connection make of a request: the built-in denies first, then the owner's, then who allows it. */
+import type { DirectoryOperation } from "@sallyport/shared/schema/directory-operations.ts";
+import {
+  type DirectoryConnection,
+  type DirectoryDenyRule,
+  type DirectoryRule,
+  isDirectoryWriteRule,
+} from "@sallyport/shared/schema/policy-directory.ts";
+import type { DirectoryGrant } from "../../connectors/directory-grant.ts";
+import { hasName } from "../../names.ts";
+import { elsewhere, type Fit } from "../fit.ts";
+import type { Ruling } from "../ruling.ts";
+import { mayBeWithin } from "./place.ts";
+import { filteredBy, neverRead, readFit } from "./read.ts";
+import { attributesWritten, placesOf, whyInvalid, whyNeverWritten, writeFit } from "./write.ts";
+
+/** @param inForce rules that end later, and are for this caller */
+export function judgeDirectory(
+  connection: DirectoryConnection,
+  operation: DirectoryOperation,
+  inForce: readonly DirectoryRule[],
+): Ruling<DirectoryGrant> {
+  if (operation.op === "ad.write") {
+    const never = whyNeverWritten(operation);
+    if (never !== undefined) return { refused: { code: "policy.denied", reason: never } };
+    const invalid = whyInvalid(operation);
+    if (invalid !== undefined) return { refused: invalid };
+  } else {
+    const never = neverRead(operation);
+    if (never !== undefined) return { refused: { code: "policy.denied", reason: `${never} is never read.` } };
+  }
+  const against = connection.rules.find((rule) => "deny" in rule && denies(rule, operation));
+  if (against !== undefined) {
+    return { refused: { code: "policy.denied", reason: "A rule denies what lies there.", rule: against.id } };
+  }
+  return {
+    fits: inForce.flatMap((rule) => ("deny" in rule ? [] : [{ rule, fit: fitOf(rule, operation, inForce) }])),
+  };
+}
+
+function fitOf(
+  rule: Exclude<DirectoryRule, DirectoryDenyRule>,
+  operation: DirectoryOperation,
+  inForce: readonly DirectoryRule[],
+): Fit<DirectoryGrant> {
+  if (operation.op === "ad.write") return isDirectoryWriteRule(rule) ? writeFit(rule, operation) : elsewhere;
+  return isDirectoryWriteRule(rule) ? elsewhere : readFit(rule, operation, inForce);
+}
+
+/** What reaches into a denied place is denied whole: nothing of it is left out silently. */
+function denies(rule: DirectoryDenyRule, operation: DirectoryOperation): boolean {
+  if (rule.attributes !== undefined && !touches(rule.attributes, operation)) return false;
+  if (operation.op === "ad.schema") return false;
+  const places = operation.op === "ad.write" ? placesOf(operation) : [operation.base];
+  const isAbove = (place: string): boolean =>
+    (operation.op !== "ad.search" || operation.scope !== "base") && rule.bases.some((base) => mayBeWithin(base, place));
+  return places.some((place) => rule.bases.some((base) => mayBeWithin(place, base)) || isAbove(place));
+}
+
+function touches(denied: readonly string[], operation: DirectoryOperation): boolean {
+  if (operation.op === "ad.schema") return false;
+  if (operation.op === "ad.write") return attributesWritten(operation).some((name) => hasName(denied, name));
+  if (operation.attributes === "*") return true;
+  return [...operation.attributes, ...filteredBy(operation)].some((name) => hasName(denied, name));
+}

@@ -1,0 +1,89 @@
+/** Operations on a directory. The connector that serves them comes later; the owner's policy already decides about them. */
+import { z } from "zod";
+import { distinguishedName, schemaName } from "./directory-words.ts";
+import { directoryFilter } from "./filter.ts";
+import { position } from "./ids.ts";
+
+const attributes = z.union([z.literal("*"), z.array(schemaName).min(1).max(200)]);
+const classes = z.array(schemaName).min(1).max(50);
+
+/** What a run adds to a request that reads (`operations.ts`, `resume`); a plan is the connector's own. */
+const resume = {
+  from: position.optional(),
+  to: position.optional(),
+  position: position.optional(),
+};
+
+/** Objects of these classes at or below `base`. */
+export const adSearch = z.strictObject({
+  op: z.literal("ad.search"),
+  base: distinguishedName,
+  scope: z.enum(["base", "one", "subtree"]).default("subtree"),
+  classes,
+  /** `*`: every attribute that an object has, less those that are never read. */
+  attributes,
+  filter: directoryFilter.optional(),
+  ...resume,
+});
+
+/** What changed among them, deletions included where the account may see them. */
+export const adChanges = z.strictObject({
+  op: z.literal("ad.changes"),
+  base: distinguishedName,
+  classes,
+  attributes,
+  by: z.enum(["dirSync", "usn"]).default("dirSync"),
+  ...resume,
+});
+
+/** Classes and attributes, as far as the owner's policy shows them; of one class where it is named. */
+export const adSchema = z.strictObject({ op: z.literal("ad.schema"), class: schemaName.optional() });
+
+const values = z.array(z.string().max(32_768)).max(1000);
+const changeOf = z.strictObject({ attribute: schemaName, do: z.enum(["set", "add", "remove"]), values });
+/** RFC 4514's one part: `CN=Kari Nordmann`. */
+const relativeName = distinguishedName.max(300);
+
+const every = {
+  op: z.literal("ad.write"),
+  object: distinguishedName,
+  /** The object's GUID: refused where another object has come to have this name. */
+  guid: z.guid().optional(),
+  class: schemaName,
+  /** Tells what would be done, and does nothing. */
+  dryRun: z.boolean().default(false),
+};
+const password = z.string().min(1).max(256);
+
+/** One change of one object. */
+export const adWrite = z.discriminatedUnion("action", [
+  z.strictObject({
+    ...every,
+    action: z.literal("add"),
+    attributes: z.record(schemaName, values.min(1)),
+    /** Needs the word `setPassword` in the same rule. */
+    password: password.optional(),
+  }),
+  z.strictObject({ ...every, action: z.literal("modify"), changes: z.array(changeOf).min(1).max(200) }),
+  z
+    .strictObject({
+      ...every,
+      action: z.literal("members"),
+      add: z.array(distinguishedName).max(1000).default([]),
+      remove: z.array(distinguishedName).max(1000).default([]),
+    })
+    .refine(({ add, remove }) => add.length + remove.length > 0, "name members to add or to remove"),
+  z.strictObject({ ...every, action: z.literal("rename"), name: relativeName }),
+  z.strictObject({ ...every, action: z.literal("move"), destination: distinguishedName }),
+  z.strictObject({ ...every, action: z.literal("delete") }),
+  z.strictObject({ ...every, action: z.literal("setPassword"), password }),
+]);
+
+export type AdSearch = z.infer<typeof adSearch>;
+export type AdChanges = z.infer<typeof adChanges>;
+export type AdSchema = z.infer<typeof adSchema>;
+export type AdWrite = z.infer<typeof adWrite>;
+export type DirectoryOperation = AdSearch | AdChanges | AdSchema | AdWrite;
+
+export const isDirectoryOperation = (operation: { readonly op: string }): operation is DirectoryOperation =>
+  operation.op.startsWith("ad.");
