@@ -10,6 +10,17 @@ export const plain = (text: string): string => text.replace(OBEYED, "?");
 export const plainJson = (value: unknown): string =>
   JSON.stringify(value).replace(OBEYED, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
+const COLOURS = { red: 31, green: 32, yellow: 33, cyan: 36 } as const;
+export type Colour = keyof typeof COLOURS;
+
+/** In its colour on a terminal, and not with NO_COLOR (https://no-color.org); `text` must be plain already. */
+export const painted = (
+  text: string,
+  colour: Colour | undefined,
+  out: { readonly isTTY?: boolean },
+  noColor: string | undefined,
+): string => (colour !== undefined && out.isTTY && !noColor ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text);
+
 /** `41 s`, `12 m`, `3 h 12 m`, `6 d 02 h`; nothing is shorter than 0 s. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));

@@ -49,6 +49,7 @@ test("every verb has a help that teaches with an example", () => {
     ["policy", "test"],
     ["grant-script"],
     ["doctor"],
+    ["firewall"],
     ["journal", "tail"],
     ["journal", "verify"],
     ["version"],
@@ -149,20 +150,41 @@ test("grant-script prints T-SQL for a login of the policy, and for no other", ()
   }
 });
 
-test("doctor: a table, advice and a code of its own; 0 where there is nothing to reach", () => {
+test("doctor of one connection: a table, advice and a code of its own, without an agent", () => {
   const state = mkdtempSync(join(folder, "doctor-"));
-  const file = join(state, "policy.yaml");
-  writeFileSync(file, "v: 1\nconnections: {}\n");
-  const summary = "0 failed, 0 warnings, 0 ok   (exit 0)\n";
-  const none = sallyport("doctor", "--state", state);
-  assert.deepEqual([none.status, none.stdout], [0, `COMPONENT  TARGET  STATUS  DETAILS\n${summary}`]);
-  writeFileSync(file, EVERY_OPERATION.replace("sql01.corp.example", "no-such-host.invalid"));
-  const { status, stdout } = sallyport("doctor", "--state", state);
+  writeFileSync(join(state, "policy.yaml"), EVERY_OPERATION.replace("sql01.corp.example", "no-such-host.invalid"));
+  const { status, stdout } = sallyport("doctor", "--state", state, "--connection", "erp");
   assert.equal(status, 2);
-  assert.match(stdout, /^erp +no-such-host\.invalid:1433 +FAIL +DNS: .*\nerp +Is no-such-host\.invalid right/m);
+  const advice = /\nerp +Is no-such-host\.invalid right .*\n +docs\/checks\/connection\.md\n/;
+  assert.match(stdout, /^erp +no-such-host\.invalid:1433 +FAIL +DNS: .*$/m);
+  assert.match(stdout, advice);
   assert.match(stdout, /1 failed, 0 warnings, 0 ok {3}\(exit 2\)\n$/);
-  assert.match(sallyport("doctor", "--state", state, "--json").stdout, /^\{"exit":2,"findings":\[\{"component":"erp",/);
+  const json = sallyport("doctor", "--state", state, "--connection", "erp", "--json");
+  assert.match(json.stdout, /^\{"exit":2,"findings":\[\{"check":"connection","component":"erp",/);
   assert.equal(sallyport("doctor", "--state", state, "--connection", "other").status, 64);
+});
+
+test("doctor of everything needs an agent: 78 and what to do", () => {
+  const { status, stderr } = sallyport("doctor", "--state", folder);
+  assert.equal(status, 78);
+  assert.match(stderr, /agent\.yaml cannot be read: enrol first/);
+});
+
+test("firewall before enrolment names what is known, and the domain of what is not", () => {
+  const origin = ["--origin", "https://sallyport-contoso.azurewebsites.net"];
+  const { status, stdout } = sallyport("firewall", "--state", folder, ...origin);
+  assert.equal(status, 0);
+  assert.match(stdout, /^sallyport-contoso\.azurewebsites\.net +443\/tcp +HTTPS +supervisor +the orchestrator/m);
+  assert.match(stdout, /^\*\.servicebus\.windows\.net +443\/tcp +HTTPS, WebSocket +executor +the relay's gateways/m);
+  assert.match(stdout, /^ {2}- any connection inwards/m);
+  const proxied = sallyport("firewall", ...origin, "--proxy", "http://proxy.corp.example:3128", "--json");
+  const { openings } = JSON.parse(proxied.stdout) as { openings: { to: string; port: number; by: string }[] };
+  assert.deepEqual(openings.map(({ to, port, by }) => `${to}:${port} ${by}`).slice(0, 2), [
+    "proxy.corp.example:3128 both",
+    "sallyport-contoso.azurewebsites.net:443 the proxy",
+  ]);
+  assert.equal(sallyport("firewall", "--state", folder).status, 64);
+  assert.equal(sallyport("firewall", "--origin", "http://localhost").status, 64);
 });
 
 test("status of a folder without an agent is 1", () => {
@@ -185,10 +207,25 @@ describe("what the agent wrote last", () => {
   const write = (over: Record<string, unknown> = {}) => {
     const at = new Date().toISOString();
     const status = {
-      ...{ v: 1, at, pid: process.pid, startedAt: at, version: "0.1.0", agent: "a", tenant: "Contoso", site: "Oslo" },
+      ...{
+        v: 1,
+        at,
+        pid: process.pid,
+        startedAt: at,
+        version: "0.1.0",
+        account: "svc",
+        agent: "a",
+        tenant: "Contoso",
+        site: "Oslo",
+      },
       ...{ fingerprint: "SHA256:x", ready: true, notReady: null, locked: false, draining: false },
       channel: { state: "online", since: new Date(Date.now() - 11_520_000).toISOString() },
-      token: { state: "valid", renewedAt: at, expiresAt: new Date(Date.now() + 1_140_000).toISOString() },
+      token: {
+        state: "valid",
+        renewedAt: at,
+        expiresAt: new Date(Date.now() + 1_140_000).toISOString(),
+        offsetMs: 300,
+      },
       canary: { heardAt: at, canaryAt: new Date(Date.now() - 41_000).toISOString(), missed: 2 },
       policy: { digest: "p".repeat(43), connections: 1, rules: 9, problem: null },
       ...{ sessions: { running: 1, most: 4, served: 20 }, journal: { seq: 10_442, hash: "h".repeat(43) } },
@@ -203,12 +240,16 @@ describe("what the agent wrote last", () => {
     assert.deepEqual(sallyport("ready", "--state", folder), { status: 0, stdout: "ready\n", stderr: "" });
     const { status, stdout } = sallyport("status", "--state", folder);
     assert.equal(status, 0);
-    assert.match(stdout, /^READY +yes$/m);
-    assert.match(stdout, /^CHANNEL +connected 3 h 12 m$/m);
-    assert.match(stdout, /^CANARY +last 4\d s ago, a request \d s ago, 2 sent and not arrived$/m);
-    assert.match(stdout, /^TOKEN +renewed \d s ago, expires in 1[89] m$/m);
-    assert.match(stdout, /^POLICY +sha256:p+ {2}1 connection, 9 rules$/m);
-    assert.match(stdout, /^JOURNAL +line 10,442$/m);
+    assert.match(stdout, /^a \(Oslo, Contoso\) {2}0\.1\.0 {2}pid \d+ {2}svc$/m);
+    const ready =
+      /^READY +yes {3}control channel 3 h 12 m, last canary 4\d s ago, a request \d s ago, 2 sent and not arrived$/m;
+    assert.match(stdout, ready);
+    assert.match(stdout, /^LOCKED +no$/m);
+    assert.match(stdout, /^TOKEN +renewed \d s ago, expires in 1[89] m +CLOCK {2}\+0\.3 s$/m);
+    // Rules are counted in the file, which is another here than the agent says.
+    assert.match(stdout, /^POLICY +sha256:p+ {2}1 connection, 1 rule$/m);
+    assert.match(stdout, /^TODAY +the journal cannot be read by this account$/m);
+    assert.match(stdout, /^JOURNAL +line 10,442, reported \d s ago$/m);
   });
 
   test("is shown without what a terminal would obey: names are the orchestrator's", () => {
@@ -274,6 +315,24 @@ test("run takes the agent's folder like every other verb, and not two of them", 
   const moved = sallyport("run", "--state", folder);
   assert.equal(moved.status, 78);
   assert.match(moved.stderr, /says `stateDir: \/elsewhere`/);
+});
+
+test("a secret on the command line is 64 whatever the verb, and not repeated", () => {
+  const code = "ABCD-1234.ABCD-1234-ABCD-1234-ABCD-1";
+  for (const args of [
+    ["enroll", "--code", code],
+    ["status", "--password=s3cret-word"],
+    ["policy", "check", "--token", "s3cret-word"],
+    ["doctor", code.toLowerCase()],
+    ["journal", "tail", `sp_ops_${"s3cret-word".repeat(4).slice(0, 43)}`],
+    ["firewall", "--proxy=http://jane:s3cret-word@proxy:3128"],
+    ["status", "--passphrase", "s3cret-word", "--json"],
+  ]) {
+    const { status, stdout, stderr } = sallyport(...args);
+    assert.equal(status, 64, args.join(" "));
+    assert.match(stdout + stderr, /command line/);
+    assert.doesNotMatch(stdout + stderr, /s3cret-word|abcd-1234/i, args.join(" "));
+  }
 });
 
 test("a proxy's password on the command line is 64, not repeated, and told where it belongs", () => {

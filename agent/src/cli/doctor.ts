@@ -1,17 +1,14 @@
-/** `sallyport doctor`: whether what the policy connects to can be reached, step by step, and what to do where not. */
-import { readFileSync } from "node:fs";
+/** `sallyport doctor`: all that the agent depends on, checked at once, and what to do where something is wrong. */
 import { resolve } from "node:path";
-import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import type { Command } from "commander";
-import { ConfigError, defaultStateDir } from "../config.ts";
+import { defaultStateDir, loadConfig } from "../config.ts";
 import { type Check, type Finding, runChecks } from "../doctor/check.ts";
-import { checkConnection } from "../doctor/connection.ts";
-import { parsePolicy } from "../policy/file.ts";
+import { allChecks, connectionChecks } from "../doctor/checks.ts";
 import { statePaths } from "../state.ts";
 import { UsageError } from "./exit.ts";
-import { fail, type OutputOptions, print } from "./print.ts";
+import { coloured, counted, fail, type OutputOptions, print, table } from "./print.ts";
 
-/** The doctor's own, so that a watch can tell them from a command that could not run (docs/connectors/mssql.md). */
+/** The doctor's own, so that a watch can tell them from a command that could not run. */
 const EXIT_FAILED = 2;
 const EXIT_WARNED = 3;
 
@@ -23,17 +20,22 @@ interface DoctorOptions extends OutputOptions {
 export function addDoctor(program: Command): void {
   program
     .command("doctor")
-    .description("checks the way to each connection: DNS, TCP, SQL Server, certificate; no login is sent")
-    .option("--connection <name>", "only this one of the policy")
-    .option("--state <dir>", "the agent's folder, whose policy.yaml is read", defaultStateDir())
+    .description(
+      "checks the ways out, the agent's files, keys, journal and policy, and each connection; sends no login",
+    )
+    .option("--connection <name>", "only this one of the policy; nothing needs to be enrolled for it")
+    .option("--state <dir>", "the agent's folder", defaultStateDir())
     .option("--json", "one JSON object on the standard output")
     .addHelpText(
       "after",
       `
-All at once, each at most 5 seconds. Exit 0: all is well; 2: something failed; 3: there are warnings only.
+All at once, each at most 5 seconds. Below the table stands what to do, and the page that says more.
+Exit 0: all is well; 2: something failed; 3: there are warnings only.
 
 Example:
-  sallyport doctor --connection erp`,
+  sallyport doctor
+  sallyport doctor --connection erp
+  sallyport doctor --json | jq '.findings[] | select(.status != "ok")'`,
     )
     .action(async (options: DoctorOptions) => {
       try {
@@ -46,40 +48,39 @@ Example:
 
 /** @throws UsageError, ConfigError, or SallyportError `policy.invalid`. */
 function checksOf({ state, connection: only }: DoctorOptions): readonly Check[] {
-  const { connections } = readPolicy(statePaths(resolve(state)).policy);
-  if (only !== undefined && !Object.hasOwn(connections, only))
-    throw new UsageError(`the policy has no connection ${only}`);
-  return Object.entries(connections)
-    .filter(([name]) => only === undefined || name === only)
-    .map(([name, connection]) => {
-      const { ca } = connection.tls;
-      return checkConnection(name, connection, ca === undefined ? undefined : read(resolve(state, ca)));
-    });
+  const paths = statePaths(resolve(state));
+  if (only === undefined) return allChecks(loadConfig(paths.config), paths, new Date());
+  const one = connectionChecks(paths, new Date()).filter(({ component }) => component === only);
+  if (one.length === 0) throw new UsageError(`the policy has no connection ${only}`);
+  return one;
 }
 
-const readPolicy = (path: string): Policy => parsePolicy(read(path), new Date());
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    throw new ConfigError(`${path} cannot be read`);
-  }
-}
+const COLOURS = { ok: "green", warn: "yellow", FAIL: "red" } as const;
 
 function report(options: OutputOptions, findings: readonly Finding[]): void {
-  const count = (status: Finding["status"]): number => findings.filter((one) => one.status === status).length;
-  const [failed, warned] = [count("FAIL"), count("warn")];
-  const exit = failed > 0 ? EXIT_FAILED : warned > 0 ? EXIT_WARNED : 0;
+  const { failed, warned, ok, exit } = tally(findings);
   process.exitCode = exit;
-  const rows = findings.map(({ component, target, status, details }) => [component, target, status, details]);
-  const table = [["COMPONENT", "TARGET", "STATUS", "DETAILS"], ...rows];
-  const widths = [0, 1, 2].map((at) => Math.max(...table.map((row) => row[at]!.length)) + 2);
-  const padded = (row: readonly string[]): string => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("");
-  const advice = findings.flatMap((one) =>
-    one.advice === undefined ? [] : [one.component.padEnd(widths[0]!) + one.advice],
+  const rows = table([
+    ["COMPONENT", "TARGET", "STATUS", "DETAILS"],
+    ...findings.map(({ component, target, status, details }) => [component, target, status, details]),
+  ]);
+  const at = rows[0]!.indexOf("STATUS");
+  const paint = (line: string, index: number): string => {
+    const status = findings[index - 1]?.status;
+    if (status === undefined) return line;
+    return line.slice(0, at) + coloured(status, COLOURS[status]) + line.slice(at + status.length);
+  };
+  const indent = Math.max(...findings.map(({ component }) => component.length), "COMPONENT".length) + 2;
+  const advice = findings.flatMap(({ component, check, advice: text }) =>
+    text === undefined ? [] : [`${component.padEnd(indent)}${text}`, `${" ".repeat(indent)}docs/checks/${check}.md`],
   );
-  const warnings = `${warned} ${warned === 1 ? "warning" : "warnings"}`;
-  const summary = `${failed} failed, ${warnings}, ${count("ok")} ok   (exit ${exit})`;
-  print(options, { exit, findings }, [...table.map(padded), ...advice, summary]);
+  const summary = `${failed} failed, ${counted(warned, "warning")}, ${ok} ok   (exit ${exit})`;
+  print(options, { exit, findings }, [...rows, ...advice, summary], paint);
+}
+
+/** How many of each, and what the doctor ends with. */
+export function tally(findings: readonly Finding[]): { failed: number; warned: number; ok: number; exit: number } {
+  const count = (status: Finding["status"]): number => findings.filter((one) => one.status === status).length;
+  const [failed, warned, ok] = [count("FAIL"), count("warn"), count("ok")];
+  return { failed, warned, ok, exit: failed > 0 ? EXIT_FAILED : warned > 0 ? EXIT_WARNED : 0 };
 }

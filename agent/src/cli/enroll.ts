@@ -5,7 +5,9 @@ import { ERRORS } from "@sallyport/shared/protocol/errors.ts";
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import { z } from "zod";
-import { type AgentConfig, agentConfig, ConfigError, defaultStateDir, parseConfig } from "../config.ts";
+import { type AgentConfig, agentConfig, ConfigError, defaultStateDir, loadConfig, parseConfig } from "../config.ts";
+import { runChecks } from "../doctor/check.ts";
+import { allChecks } from "../doctor/checks.ts";
 import type { Enrolled } from "../enrol.ts";
 import { openJournal } from "../journal/journal.ts";
 import { loadNetwork } from "../origin.ts";
@@ -14,9 +16,10 @@ import { parseStrictYaml } from "../strict-yaml.ts";
 import { readStatus } from "../supervisor/status.ts";
 import { VERSION } from "../version.ts";
 import { askLine, askSecret, readSecretFile } from "./ask.ts";
+import { tally } from "./doctor.ts";
 import { UsageError } from "./exit.ts";
-import { fail, type OutputOptions, print } from "./print.ts";
-import { codeOnCommandLine } from "./refuse-code.ts";
+import { counted, fail, type OutputOptions, print } from "./print.ts";
+import { codeOnCommandLine } from "./refuse-secrets.ts";
 
 interface EnrollOptions extends OutputOptions {
   readonly origin?: string;
@@ -61,13 +64,6 @@ Example:
 }
 
 async function enroll(options: EnrollOptions): Promise<void> {
-  const { username = "", password = "" } = URL.parse(options.proxy ?? "") ?? {};
-  if (username !== "" || password !== "") {
-    throw new UsageError(
-      "a proxy's user and password are never given on the command line, where every process sees them: " +
-        "write `proxy: http://user:password@host:port` into agent.yaml, readable by the agent's account only, and enrol",
-    );
-  }
   const { enrol, readCode, readOrigin } = await import("../enrol.ts");
   const paths = statePaths(resolve(options.state));
   if (readStatus(paths, Date.now())?.live) {
@@ -90,7 +86,8 @@ async function enroll(options: EnrollOptions): Promise<void> {
   const newPolicy = !existsSync(paths.policy);
   if (newPolicy) writeFileDurably(paths.policy, DENY_ALL);
   noteInJournal(paths, config, enrolled);
-  report(options, paths, enrolled, newPolicy);
+  const checks = tally(await runChecks(allChecks(loadConfig(paths.config), paths, new Date())));
+  report(options, paths, enrolled, newPolicy, checks);
 }
 
 const DENY_ALL = `# What this agent may do. Nothing that is not allowed here is ever done; the orchestrator cannot change it.
@@ -142,7 +139,13 @@ function noteInJournal(paths: StatePaths, config: AgentConfig, { answer }: Enrol
   journal.close();
 }
 
-function report(options: OutputOptions, paths: StatePaths, enrolled: Enrolled, newPolicy: boolean): void {
+function report(
+  options: OutputOptions,
+  paths: StatePaths,
+  enrolled: Enrolled,
+  newPolicy: boolean,
+  { ok, warned, failed }: ReturnType<typeof tally>,
+): void {
   const { answer, agentFingerprint, orchestratorFingerprints } = enrolled;
   const { agent, tenant, tenantName, site, siteName, status } = answer;
   const pending = status === "pending";
@@ -157,16 +160,23 @@ function report(options: OutputOptions, paths: StatePaths, enrolled: Enrolled, n
       orchestratorFingerprints,
       config: paths.config,
       policy: paths.policy,
+      checks: { ok, warned, failed },
     },
     [
       ...orchestratorFingerprints.map((each) => `Orchestrator  ${each}   matches the code`),
       `This agent    ${agentFingerprint}   ${pending ? "tell it to whoever approves" : "is approved"}`,
       `Enrolled as   ${agent}, site ${siteName}, tenant ${tenantName}${pending ? "   (waiting for approval)" : ""}`,
       `Written       ${paths.config}, policy.yaml (${newPolicy ? "denies everything" : "kept as it was"})`,
+      `Checks        ${checksText(ok, warned, failed)}`,
       ...nextSteps(paths),
       ...(pending ? [ERRORS["agent.pending"].advice] : []),
     ],
   );
+}
+
+function checksText(ok: number, warned: number, failed: number): string {
+  const text = `${ok} ok, ${counted(warned, "warning")}${failed === 0 ? "" : `, ${failed} failed`}`;
+  return warned + failed === 0 ? text : `${text}: run \`sallyport doctor\``;
 }
 
 /** Each line as it can be pasted; the folder only where it is not the usual one. */

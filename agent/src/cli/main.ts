@@ -3,7 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { EXIT, parserError } from "./exit.ts";
 import { fail } from "./print.ts";
-import { refuseCodeOnCommandLine } from "./refuse-code.ts";
+import { refuseSecrets } from "./refuse-secrets.ts";
 
 type Add = (program: Command) => void;
 
@@ -14,6 +14,7 @@ const VERBS: Readonly<Record<string, () => Promise<Add>>> = {
   status: async () => (await import("./status.ts")).addStatus,
   ready: async () => (await import("./ready.ts")).addReady,
   policy: async () => (await import("./policy.ts")).addPolicy,
+  firewall: async () => (await import("./firewall.ts")).addFirewall,
   doctor: async () => (await import("./doctor.ts")).addDoctor,
   "grant-script": async () => (await import("./grant-script.ts")).addGrantScript,
   journal: async () => (await import("./journal.ts")).addJournal,
@@ -33,12 +34,15 @@ const program = new Command("sallyport")
   .addHelpText(
     "after",
     `
-Exit codes: 0 ok, 1 the answer is no, 64 usage, 65 policy invalid, 69 unreachable, 75 try again, 77 refused, 78 configuration
+Exit codes: 0 ok, 1 the answer is no, 2 and 3 see doctor, 64 usage, 65 policy invalid, 69 unreachable, 75 try again, 77 refused, 78 configuration
 
 Start here:
-  sallyport enroll --origin https://…
-  sallyport policy check
-  sallyport run`,
+  sallyport firewall --origin https://…   what to ask of whoever keeps the firewall
+  sallyport enroll --origin https://…     with the code from the platform team
+  sallyport policy check                  after each change of policy.yaml
+  sallyport run                           and in another terminal: sallyport status, sallyport doctor
+
+docs/first-hour.md goes the whole way.`,
   )
   .exitOverride();
 const args = process.argv.slice(2);
@@ -52,7 +56,7 @@ for (const command of program.commands) {
 }
 
 try {
-  refuseCodeOnCommandLine(args);
+  refuseSecrets(args);
   await program.parseAsync();
 } catch (error) {
   const options = { json: args.includes("--json") };

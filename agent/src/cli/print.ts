@@ -1,16 +1,29 @@
 /** How verbs answer: text for people, or with `--json` one object for programs; errors with their code and advice. */
 import { ERRORS, SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { plain, plainJson } from "@sallyport/shared/terminal.ts";
+import { type Colour, painted, plain, plainJson } from "@sallyport/shared/terminal.ts";
 import { exitCodeOf } from "./exit.ts";
 
 export interface OutputOptions {
   readonly json?: boolean;
 }
 
-/** Names of sites and tenants are the orchestrator's, names in the journal whoever's asked: nothing of it is obeyed. */
-export function print(options: OutputOptions, value: unknown, lines: readonly string[]): void {
-  process.stdout.write(options.json === true ? `${plainJson(value)}\n` : `${lines.map(plain).join("\n")}\n`);
+/**
+ * Names of sites and tenants are the orchestrator's, names in the journal whoever's asked: nothing of it is obeyed.
+ * @param paint gives a line, plain by then, its colours
+ */
+export function print(
+  options: OutputOptions,
+  value: unknown,
+  lines: readonly string[],
+  paint: (line: string, index: number) => string = (line) => line,
+): void {
+  const text = (): string => lines.map((line, index) => paint(plain(line), index)).join("\n");
+  process.stdout.write(options.json === true ? `${plainJson(value)}\n` : `${text()}\n`);
 }
+
+/** For `paint`: on a terminal, and not with NO_COLOR. */
+export const coloured = (text: string, colour: Colour | undefined): string =>
+  painted(text, colour, process.stdout, process.env.NO_COLOR);
 
 /** Prints to stderr what happened and what to do next, and sets the exit code. */
 export function fail(error: unknown, options: OutputOptions): void {

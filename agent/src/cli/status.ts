@@ -1,4 +1,7 @@
-/** `sallyport status`: what the running agent says of itself, from its file: the agent has no listening endpoint. */
+/**
+ * `sallyport status`: what the running agent says of itself, from its file (it has no listening endpoint), and what the
+ * owner's own files say: policy, keys, journal.
+ */
 import { resolve } from "node:path";
 import { duration } from "@sallyport/shared/terminal.ts";
 import type { Command } from "commander";
@@ -6,7 +9,8 @@ import { defaultStateDir } from "../config.ts";
 import { statePaths } from "../state.ts";
 import { type AgentStatus, readStatus } from "../supervisor/status.ts";
 import { EXIT } from "./exit.ts";
-import { counted, fail, type OutputOptions, print, table } from "./print.ts";
+import { type OwnFiles, readOwnFiles } from "./own-files.ts";
+import { coloured, counted, fail, type OutputOptions, print, table } from "./print.ts";
 
 interface StatusOptions extends OutputOptions {
   readonly state: string;
@@ -21,7 +25,8 @@ export function addStatus(program: Command): void {
     .addHelpText(
       "after",
       `
-The agent writes it every 5 seconds to run/status.json; --json prints that file, with \`live\` in front.
+The agent writes it every 5 seconds to run/status.json; --json prints that file, with \`live\` in front, and with \`grants\`,
+\`keyDays\` and \`today\` from policy.yaml, keys/ and the journal, each null where this account may not read them.
 
 Example:
   sallyport status
@@ -38,35 +43,42 @@ Example:
 
 function show(options: StatusOptions): void {
   const now = Date.now();
-  const found = readStatus(statePaths(resolve(options.state)), now);
+  const paths = statePaths(resolve(options.state));
+  const found = readStatus(paths, now);
   if (found === undefined || !found.live) process.exitCode = EXIT.no;
-  if (found === undefined) print(options, { live: false }, [`no agent has run on ${resolve(options.state)}`]);
-  else print(options, { live: found.live, ...found.status }, describe(found.status, found.live, now));
+  if (found === undefined) {
+    print(options, { live: false }, [`no agent has run on ${paths.root}`]);
+    return;
+  }
+  const own = readOwnFiles(paths, now);
+  const { grants, keyDays, today } = own;
+  const value = { live: found.live, ...found.status, grants, keyDays, today };
+  print(options, value, describe(found.status, found.live, own, now), paint);
 }
 
-function describe(status: AgentStatus, live: boolean, now: number): string[] {
+/** What is as it should be, and what is not. */
+const paint = (line: string): string =>
+  line.replace(/^(LIVE|READY|LOCKED) +(yes|no)\b/, (text, what: string, answer: string) => {
+    const good = answer === (what === "LOCKED" ? "no" : "yes");
+    return text.slice(0, -answer.length) + coloured(answer, good ? "green" : what === "LOCKED" ? "yellow" : "red");
+  });
+
+function describe(status: AgentStatus, live: boolean, own: OwnFiles, now: number): string[] {
   const since = (at: string): string => duration(now - Date.parse(at));
   const ago = (at: string): string => `${since(at)} ago`;
-  const { channel, token, sessions, journal } = status;
+  const { sessions } = status;
   return [
-    `${status.agent} (${status.site}, ${status.tenant})  ${status.version}  pid ${status.pid}`,
+    `${status.agent} (${status.site}, ${status.tenant})  ${status.version}  pid ${status.pid}  ${status.account}`,
     ...table([
       ["LIVE", live ? `yes   process up ${since(status.startedAt)}` : `no    last seen ${ago(status.at)}`],
-      ["READY", live && status.ready ? "yes" : `no    ${live ? status.notReady : "no agent is running"}`],
-      ["CHANNEL", channel.state === "online" ? `connected ${since(channel.since)}` : `down: ${channel.why}`],
-      ["CANARY", canaryText(status.canary, ago)],
-      ["LOCKED", yes(status.locked)],
-      ["DRAINING", yes(status.draining)],
-      [
-        "TOKEN",
-        token.state === "valid"
-          ? `renewed ${ago(token.renewedAt)}, expires in ${duration(Date.parse(token.expiresAt) - now)}`
-          : `none: ${token.why}`,
-      ],
-      ["KEYS", status.fingerprint],
-      ["POLICY", policyText(status.policy)],
+      ["READY", ready(status, live, since, ago)],
+      ["LOCKED", status.locked ? "yes" : "no"],
+      ["TOKEN", token(status, now, ago)],
+      ["KEYS", [status.fingerprint, ...own.keysText].join("  ")],
+      ["POLICY", `sha256:${status.policy.digest}  ${own.policyText ?? policyText(status.policy)}`],
       ["SESSIONS", `${sessions.running} of ${sessions.most} running, ${sessions.served} since start`],
-      ["JOURNAL", journal === null ? "empty" : `line ${journal.seq.toLocaleString("en")}`],
+      ["TODAY", own.todayText],
+      ["JOURNAL", journal(status, own, ago)],
     ]),
     ...(status.policy.problem === null
       ? []
@@ -76,14 +88,42 @@ function describe(status: AgentStatus, live: boolean, now: number): string[] {
   ];
 }
 
-function canaryText({ heardAt, canaryAt, missed }: AgentStatus["canary"], ago: (at: string) => string): string {
-  const parts = [canaryAt === null ? "none since start" : `last ${ago(canaryAt)}`];
-  if (heardAt !== null && heardAt !== canaryAt) parts.push(`a request ${ago(heardAt)}`);
-  if (missed > 0) parts.push(`${missed} sent and not arrived`);
-  return parts.join(", ");
+function ready(
+  { ready: takes, notReady, channel, canary }: AgentStatus,
+  live: boolean,
+  since: (at: string) => string,
+  ago: (at: string) => string,
+): string {
+  if (!live) return "no    no agent is running";
+  const { heardAt, canaryAt, missed } = canary;
+  const parts = [
+    ...(takes ? [] : [notReady ?? "?"]),
+    // Where it is down, the reason says so.
+    ...(channel.state === "online" ? [`control channel ${since(channel.since)}`] : []),
+    canaryAt === null ? "no canary since start" : `last canary ${ago(canaryAt)}`,
+    ...(heardAt !== null && heardAt !== canaryAt ? [`a request ${ago(heardAt)}`] : []),
+    ...(missed > 0 ? [`${missed} sent and not arrived`] : []),
+  ];
+  return `${takes ? "yes  " : "no   "} ${parts.join(", ")}`;
 }
 
-const policyText = ({ digest, connections, rules }: AgentStatus["policy"]): string =>
-  `sha256:${digest}  ${counted(connections, "connection")}, ${counted(rules, "rule")}`;
+function token({ token: state }: AgentStatus, now: number, ago: (at: string) => string): string {
+  if (state.state === "none") return `none: ${state.why}`;
+  const seconds = state.offsetMs / 1000;
+  const clock = `${seconds < 0 ? "-" : "+"}${Math.abs(seconds).toFixed(1)} s`;
+  const left = duration(Date.parse(state.expiresAt) - now);
+  return `renewed ${ago(state.renewedAt)}, expires in ${left}        CLOCK  ${clock}`;
+}
 
-const yes = (value: boolean): string => (value ? "yes" : "no");
+const policyText = ({ connections, rules }: AgentStatus["policy"]): string =>
+  `${counted(connections, "connection")}, ${counted(rules, "rule")}`;
+
+/** The head goes out with each token request. */
+function journal({ journal: head, token: state }: AgentStatus, own: OwnFiles, ago: (at: string) => string): string {
+  if (head === null) return "empty";
+  return [
+    `line ${head.seq.toLocaleString("en")}`,
+    ...(own.chain === undefined ? [] : [own.chain]),
+    ...(state.state === "valid" ? [`reported ${ago(state.renewedAt)}`] : []),
+  ].join(", ");
+}

@@ -5,6 +5,7 @@ import { after, before, test } from "node:test";
 import { policy } from "@sallyport/shared/schema/policy.ts";
 import { startTds, type Tds } from "../../../test/emulators/tds/start.ts";
 import { makeAuthority } from "../../../test/emulators/tls/certificates.ts";
+import { runChecks } from "./check.ts";
 import { checkConnection } from "./connection.ts";
 
 let server: Tds;
@@ -27,13 +28,14 @@ function check(
       erp: { kind: "mssql", address: `${host}:${port}`, database: "ERP", tls: { mode }, logins: ["svc"], rules: [] },
     },
   }).connections;
-  return checkConnection("erp", erp!, ca)(AbortSignal.timeout(ms));
+  return runChecks([checkConnection("erp", erp!, ca)], ms).then(([found]) => found!);
 }
 
 for (const mode of ["required", "strict"]) {
   test(`${mode}: a server whose certificate is trusted is ok, and no login is sent`, async () => {
     for (const host of ["localhost", "127.0.0.1"]) {
       const found = await check(mode, { host });
+      assert.equal(found.check, "connection");
       assert.deepEqual([found.component, found.target, found.status], ["erp", `${host}:${server.port}`, "ok"]);
       assert.match(found.details, /^DNS \d+, TCP \d+, TLS \d+ ms; login not tested$/);
       assert.equal(found.advice, undefined);

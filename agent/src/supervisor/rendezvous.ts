@@ -50,7 +50,7 @@ export function isRendezvousAddress(
 }
 
 /** `servicebus.windows.net` of `contoso.servicebus.windows.net`; none for an address or for a name of less than three labels. */
-function parentDomain(host: string): string | undefined {
+export function parentDomain(host: string): string | undefined {
   if (isIP(host) !== 0) return undefined;
   const labels = host.toLowerCase().split(".");
   return labels.length >= 3 ? labels.slice(1).join(".") : undefined;

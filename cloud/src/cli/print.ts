@@ -1,5 +1,5 @@
 /** How verbs answer: text for people, or with `--json` one object for programs; errors with code, advice and next step. */
-import { plain, plainJson } from "@sallyport/shared/terminal.ts";
+import { type Colour, painted, plain, plainJson } from "@sallyport/shared/terminal.ts";
 import { ApiProblem, CliError, exitCodeOf, nextStep } from "./exit.ts";
 import { environment } from "./settings.ts";
 
@@ -11,32 +11,27 @@ export interface Output {
   coloured(state: string): string;
 }
 
-const COLOURS: Readonly<Record<string, number>> = {
-  published: 32,
-  active: 32,
-  failed: 31,
-  revoked: 31,
-  running: 36,
-  decided: 36,
-  queued: 33,
-  waiting: 33,
-  pending: 33,
+const COLOURS: Readonly<Record<string, Colour>> = {
+  published: "green",
+  active: "green",
+  failed: "red",
+  revoked: "red",
+  running: "cyan",
+  decided: "cyan",
+  queued: "yellow",
+  waiting: "yellow",
+  pending: "yellow",
 };
 
-/** Colour only on a terminal, and not with NO_COLOR (https://no-color.org). */
 export function createOutput(
   json: boolean,
   out: NodeJS.WriteStream = process.stdout,
   noColor: string | undefined = environment.NO_COLOR,
 ): Output {
-  const colours = out.isTTY && !noColor;
   return {
     json,
     print: (value, lines) => void out.write(json ? `${plainJson(value)}\n` : `${lines.join("\n")}\n`),
-    coloured(state) {
-      const colour = COLOURS[state.trim()];
-      return colours && colour !== undefined ? `\u001b[${colour}m${state}\u001b[0m` : state;
-    },
+    coloured: (state) => painted(state, COLOURS[state.trim()], out, noColor),
   };
 }
 

@@ -1,0 +1,80 @@
+/** Whose files the agent's are: nobody else reads its keys, and it cannot change its own policy or program. */
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { StatePaths } from "../state.ts";
+import { isChangeable, type Rights } from "../supervisor/files.ts";
+import type { Check, Verdict } from "./check.ts";
+
+const READ_BY_OTHERS = 0o077;
+
+/** @param program what the agent's account must not be able to change, beside policy.yaml */
+export function checkFiles(paths: StatePaths, program: readonly string[], isRunning: boolean): Check {
+  return {
+    ...{ id: "files", component: "files", target: paths.root },
+    async look() {
+      if (process.platform === "win32") {
+        return {
+          status: "warn",
+          details: "rights are not checked on this system",
+          advice: `Compare those of ${paths.root} with docs/hardening.md by hand.`,
+        };
+      }
+      return open(paths) ?? changeable(paths, program, isRunning);
+    },
+  };
+}
+
+/** Secrets, and what says how to reach them. */
+const secretsOf = (paths: StatePaths): readonly string[] => [
+  paths.keys,
+  ...(existsSync(paths.keys) ? readdirSync(paths.keys).map((name) => join(paths.keys, name)) : []),
+  paths.usage,
+];
+
+function open(paths: StatePaths): Verdict | undefined {
+  const found = secretsOf(paths).filter((file) => existsSync(file) && (statSync(file).mode & READ_BY_OTHERS) !== 0);
+  if (found.length === 0) return undefined;
+  return {
+    status: "FAIL",
+    details: `others can read ${found.join(", ")}`,
+    advice: `chmod go-rwx ${found.join(" ")}, and think about enrolling again: who read the key can be this agent.`,
+  };
+}
+
+function changeable(paths: StatePaths, program: readonly string[], isRunning: boolean): Verdict {
+  const account = statSync(paths.identity).uid;
+  if (account === 0) {
+    const advice = "Give it an account of its own (docs/hardening.md): root can change its policy and its program.";
+    return { status: "warn", details: "the agent's files are root's", advice };
+  }
+  const rights = rightsOf(account, statSync(paths.identity).gid);
+  const own = [paths.policy, ...program].filter((file) => existsSync(file) && isChangeable(file, rights) === true);
+  if (own.length > 0) {
+    const advice = "Let root own them and give the agent's account no right to write there (docs/hardening.md).";
+    const details = `the agent's account can change ${shortened(own)}`;
+    // Where it runs, its owner said --insecure-files; otherwise it will refuse to start.
+    return { status: isRunning ? "warn" : "FAIL", details, advice };
+  }
+  if (existsSync(paths.control) && isChangeable(paths.control, rights) === true) {
+    const advice = `Let root own ${paths.control}: the agent's account only needs to look into it.`;
+    return { status: "warn", details: "the agent's account can take its owner's lock away", advice };
+  }
+  return { status: "ok", details: `keys are uid ${account}'s alone, policy and program are not` };
+}
+
+const shortened = (files: readonly string[]): string =>
+  files.length <= 2 ? files.join(" and ") : `${files[0]} and ${files.length - 1} more`;
+
+/** What another account may, by a file's owner, group and mode: more groups of it and access lists are not seen. */
+export function rightsOf(uid: number, gid: number): Rights {
+  return {
+    account: uid,
+    stat: statSync,
+    real: realpathSync,
+    isWritable(path) {
+      const { mode, uid: owner, gid: group } = statSync(path);
+      const bit = owner === uid ? 0o200 : group === gid ? 0o020 : 0o002;
+      return (mode & bit) !== 0;
+    },
+  };
+}
