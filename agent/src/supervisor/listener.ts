@@ -117,6 +117,8 @@ export function createListener(deps: ListenerDeps): Listener {
     if (down.kind === "refused" && down.status === 404) {
       waitMs = NOT_FOUND_MS;
       log.error("the relay knows no such hybrid connection: was this agent revoked? trying again every minute");
+      // The orchestrator knows; a token that is still valid would keep us from asking.
+      deps.tokens.refresh();
     }
     await clock.sleep(waitMs, signal).catch(() => {});
   };

@@ -1,8 +1,8 @@
-/** The owner's lock: a file in `control/`, which only administrators may write, looked at once a second. */
+/** The owner's lock and drain: files in `control/`, which only administrators may write, looked at twice a second. */
 import { lstatSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 
-const LOOK_EVERY_MS = 1_000;
+const LOOK_EVERY_MS = 500;
 
 /** Whether the owner's flag stands in `control/`. What cannot be looked at counts as set: it was put out of our reach. */
 export function isSet(flag: string): boolean {
@@ -14,16 +14,16 @@ export function isSet(flag: string): boolean {
   }
 }
 
-/** Tells of each change until the signal; never rejects unless `changed` throws. */
-export async function watchLock(
-  isLocked: () => boolean,
-  changed: (locked: boolean) => void,
+/** Tells of each change until the signal, and of a flag that is set at the beginning; never rejects unless `changed` throws. */
+export async function watchFlag(
+  isSet: () => boolean,
+  changed: (set: boolean) => void,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  let was = isLocked();
+  let was = false;
   while (!signal.aborted) {
-    const is = isLocked();
+    const is = isSet();
     if (is !== was) changed(is);
     was = is;
     await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});

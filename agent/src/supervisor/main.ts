@@ -19,7 +19,7 @@ import { openWsSocket } from "./channel-ws.ts";
 import { createExecutorPool } from "./executors.ts";
 import { createListener } from "./listener.ts";
 import { createLiveness } from "./liveness.ts";
-import { isSet, watchLock } from "./lock.ts";
+import { isSet, watchFlag } from "./lock.ts";
 import { createLoginBreaker } from "./login-breaker.ts";
 import { maskKeyFor } from "./masking.ts";
 import { createOutgrown } from "./outgrown.ts";
@@ -34,6 +34,7 @@ import {
   requirePinned,
   sessionsPerMinute,
   storeUsage,
+  whyUntrusted,
 } from "./startup.ts";
 import { type AgentStatus, accountName, keepStatus, readiness, readStatus, writeStatus } from "./status.ts";
 import { createTokenKeeper } from "./token-keeper.ts";
@@ -77,10 +78,14 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       log.error({ event: facts.event, why: (error as Error).message }, "a journal line could not be written");
     }
   };
-  const policy = createPolicySource(paths.policy, log, (next) => {
-    note({ event: "policy", policy: next.digest });
-    log.info({ policy: next.digest }, "the policy has changed");
-    accepts.stopWithout(Object.keys(next.policy.connections));
+  const policy = createPolicySource(paths.policy, log, {
+    changed(next) {
+      note({ event: "policy", policy: next.digest });
+      log.info({ policy: next.digest }, "the policy has changed");
+      accepts.stopWithout(Object.keys(next.policy.connections));
+    },
+    refused: () => note({ event: "policy", policy: policy.current().digest, code: "policy.invalid" }),
+    untrusted: () => (options.insecureFiles ? undefined : whyUntrusted(paths.policy)),
   });
   journal.append({
     event: "start",
@@ -92,7 +97,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   endOrphans(journal, past.orphans);
 
   let draining = false;
-  const isDraining = (): boolean => draining || isSet(join(paths.control, "drain"));
+  const isOwnerDraining = (): boolean => isSet(join(paths.control, "drain"));
+  const isDraining = (): boolean => draining || isOwnerDraining();
   const isLocked = (): boolean => isSet(join(paths.control, "lock"));
   const breaker = createLoginBreaker(usage, (state) => storeUsage(paths, state), clock.wallMs);
   const budgets = createConnectionBudgets(breaker, past.sentToday, clock.wallMs, past.writtenToday);
@@ -166,6 +172,12 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     },
     renewed: ({ token }) => listener.renew(token),
     note: (code) => note(code === undefined ? { event: "token" } : { event: "token", code }),
+    revoked() {
+      log.error(
+        "the orchestrator has revoked this agent: its sessions are ended, and it gets no others until it is enrolled again",
+      );
+      accepts.stopAll("agent.revoked", "The platform team revoked this agent.");
+    },
     clock,
     random: Math.random,
     log,
@@ -222,7 +234,16 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     tokens.run(stopped.signal),
     listener.run(stopped.signal),
     keepStatus(async () => writeStatus(paths, await status()), clock, log, stopped.signal),
-    watchLock(
+    watchFlag(
+      isOwnerDraining,
+      (set) => {
+        note({ event: "drain", decision: set ? "deny" : "allow" });
+        if (set) accepts.finishAll();
+      },
+      clock,
+      stopped.signal,
+    ),
+    watchFlag(
       isLocked,
       (locked) => {
         note({ event: "lock", decision: locked ? "deny" : "allow" });

@@ -26,11 +26,17 @@ export interface PolicySource {
   state(): PolicyState;
 }
 
-/**
- * @param onChange told of each new policy after the first
- * @throws policy.invalid when the first one cannot be read; later ones are only reported to the log.
- */
-export function createPolicySource(path: string, log: Logger, onChange: (next: PolicySnapshot) => void): PolicySource {
+export interface PolicyWatch {
+  /** Told of each new policy after the first. */
+  readonly changed: (next: PolicySnapshot) => void;
+  /** Told once of each later file that is not taken. */
+  readonly refused: (why: string) => void;
+  /** Why a file may not be taken whatever it says: this account could have written it. Asked before it is read again. */
+  readonly untrusted: () => string | undefined;
+}
+
+/** @throws policy.invalid when the first one cannot be read; a later one that is not valid leaves the former in force. */
+export function createPolicySource(path: string, log: Logger, watch: PolicyWatch): PolicySource {
   let seen = stampOf(path);
   let snapshot = readPolicy(path, log);
   let problem: string | null = null;
@@ -40,16 +46,17 @@ export function createPolicySource(path: string, log: Logger, onChange: (next: P
       if (stamp === seen) return snapshot;
       seen = stamp;
       try {
+        const untrusted = watch.untrusted();
+        if (untrusted !== undefined) throw new Error(untrusted);
         const next = readPolicy(path, log);
+        const isNew = next.digest !== snapshot.digest;
         problem = null;
-        if (next.digest !== snapshot.digest) onChange(next);
         snapshot = next;
+        if (isNew) watch.changed(next);
       } catch (error) {
         problem = (error as Error).message;
-        log.error(
-          { why: (error as Error).message },
-          "the policy has changed and is not valid: the last one stays in force",
-        );
+        log.error({ why: problem }, "the policy has changed and is not taken: the last one stays in force");
+        watch.refused(problem);
       }
       return snapshot;
     },

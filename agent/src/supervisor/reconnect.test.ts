@@ -78,6 +78,7 @@ test("404 is tried again after a minute, told loudly, with the relay's TrackingI
 for (const [name, down, refreshed] of [
   ["401", refused(401), 1],
   ["403", refused(403), 1],
+  ["404", refused(404), 1],
   ["a close with 1008", { kind: "closed", code: 1008, reason: "" }, 1],
   ["503", refused(503), 0],
 ] satisfies [string, Down, number][]) {

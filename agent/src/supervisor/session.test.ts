@@ -19,6 +19,7 @@ import {
   publicKey,
   REQUEST,
   STAFF,
+  sleeping,
 } from "./test-session.ts";
 
 const sent = (heard: readonly ToExecutor[]) => heard.map(({ say }) => say);
@@ -333,4 +334,39 @@ test("the mask key's id is in every hello; the key goes to a request whose rule 
     await session.ended;
     assert.doesNotMatch(JSON.stringify(lines), new RegExp(MASK_KEY.id));
   }
+});
+
+test("a session that is stopped and does not say so is killed after 3 s, with the code of whoever stopped it", async () => {
+  const { session, say, heard } = begin();
+  say(KEY, REQUEST);
+  session.stop("agent.locked", "The agent's owner locked it.");
+  assert.deepEqual(heard.at(-1), { say: "stop", code: "agent.locked", message: "The agent's owner locked it." });
+  const last = sleeping.at(-1)!;
+  assert.equal(last.ms, 3_000);
+  last.go();
+  await session.ended;
+  assert.deepEqual([lines.at(-1)?.event, lines.at(-1)?.code], ["end", "agent.locked"]);
+});
+
+test("a request that comes after the stop gets no more time by it", async () => {
+  const { session, say } = begin();
+  say(KEY);
+  session.stop("agent.revoked", "revoked");
+  say(REQUEST);
+  assert.equal(sleeping.at(-1)?.ms, 3_000);
+  sleeping.at(-1)?.go();
+  await session.ended;
+  assert.equal(lines.at(-1)?.code, "agent.revoked");
+});
+
+test("what a drain stops has the drain's time; its own last word counts before any kill", async () => {
+  const { session, say, exit } = begin();
+  say(KEY, REQUEST);
+  const before = sleeping.length;
+  session.stop("agent.draining", "The agent is stopping.");
+  assert.equal(sleeping.length, before);
+  say({ ...END, code: "write.outcome_unknown" });
+  exit(0);
+  await session.ended;
+  assert.equal(lines.at(-1)?.code, "write.outcome_unknown");
 });

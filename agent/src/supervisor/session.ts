@@ -79,7 +79,7 @@ export interface RunningSession {
   readonly connection: string | undefined;
   /** Stop at the next checkpoint. */
   finish(): void;
-  /** Stop now, with this code; what has not said so within 3 s is killed. */
+  /** Stop now, with this code; but for a drain, what has not said so within 3 s is killed. */
   stop(code: ErrorCode, message: string): void;
 }
 
@@ -102,10 +102,13 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   let tried: string | undefined;
   let deadline = new AbortController();
 
+  /** Who stops it wants it gone. A drain has a time of its own, for what takes longer to roll back. */
+  const hurries = (): boolean => stopped !== undefined && stopped !== "agent.draining";
   const killAfter = (ms: number): void => {
     deadline.abort();
     deadline = new AbortController();
-    clock.sleep(ms, AbortSignal.any([deadline.signal, done.signal])).then(
+    const withinMs = hurries() ? Math.min(ms, STOP_WITHIN_MS) : ms;
+    clock.sleep(withinMs, AbortSignal.any([deadline.signal, done.signal])).then(
       () => executor.kill("deadline"),
       () => {},
     );
@@ -312,7 +315,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     stop(code, message) {
       stopped ??= code;
       executor.send({ say: "stop", code, message });
-      killAfter(STOP_WITHIN_MS);
+      if (hurries()) killAfter(STOP_WITHIN_MS);
     },
   };
 }

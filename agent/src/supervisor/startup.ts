@@ -44,6 +44,12 @@ export function checkFiles(paths: StatePaths, program: readonly string[], insecu
   if (unchecked.length > 0) log.warn({ files: unchecked }, "rights are not checked on this system");
 }
 
+/** Why a policy that was put there while the agent runs is not to be believed; undefined where it is, or nobody can tell. */
+export const whyUntrusted = (policyFile: string): string | undefined =>
+  existsSync(policyFile) && isChangeable(policyFile) === true
+    ? `this account can change ${policyFile}: let another account own it`
+    : undefined;
+
 /** What enrolment pinned, which agent.yaml must agree with. @throws ConfigError */
 export function requirePinned(pinned: Pinned | undefined, config: AgentConfig): Pinned {
   if (pinned === undefined) throw new ConfigError("pinned.json is missing: enrol with `sallyport enroll`");

@@ -66,12 +66,15 @@ let budgetRefusal: Error | undefined;
 let journalBroken: boolean;
 let countsBroken: boolean;
 export let counted: string[];
+/** Sleeps that were begun; ending one that was given up changes nothing. */
+export let sleeping: { readonly ms: number; readonly go: () => void }[];
 export let running: Set<string>;
 export let outgrown: Outgrown;
 export let opened: string[];
 beforeEach(() => {
   [outgrown, opened] = [createOutgrown(), []];
   running = new Set();
+  sleeping = [];
   [lines, budgetRefusal, journalBroken, countsBroken, counted] = [[], undefined, false, false, []];
 });
 
@@ -151,7 +154,11 @@ export function begin(offer: Offer = OFFER) {
     clock: {
       wallMs: () => 0,
       monotonicMs: () => 0,
-      sleep: (_ms, signal) => new Promise((_, reject) => signal.addEventListener("abort", reject)),
+      sleep: (ms, signal) =>
+        new Promise((go, reject) => {
+          sleeping.push({ ms, go });
+          signal.addEventListener("abort", reject);
+        }),
     },
     log: { info: () => {}, error: () => {} } as never,
   });

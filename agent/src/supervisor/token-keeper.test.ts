@@ -26,6 +26,7 @@ async function waitsFor(answers: readonly TokenResult[], random = 1) {
     store: () => {},
     renewed: () => {},
     note: (code) => void noted.push(code),
+    revoked: () => void noted.push("told of it"),
     clock,
     random: () => random,
     log: { warn: say, error: say, info: say } as never,
@@ -57,4 +58,13 @@ test("a proxy's login is tried again after a minute at the earliest: it may be a
 test("a refusal by the orchestrator is journaled once, however often it is repeated", async () => {
   const { noted } = await waitsFor([refused("agent.pending"), refused("agent.pending"), refused("token.clock_skew")]);
   assert.deepEqual(noted, ["agent.pending", "token.clock_skew"]);
+});
+
+test("that the agent was revoked is told once, by the orchestrator's word alone", async () => {
+  const { noted } = await waitsFor([
+    refused("network.unreachable"),
+    refused("agent.revoked"),
+    refused("agent.revoked"),
+  ]);
+  assert.deepEqual(noted, ["agent.revoked", "told of it"]);
 });

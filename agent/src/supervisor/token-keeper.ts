@@ -40,6 +40,8 @@ export interface KeeperDeps {
   readonly renewed: (token: ListenToken) => void;
   /** Told of each success and of the first refusal of a row, for the journal. */
   readonly note: (code: ErrorCode | undefined) => void;
+  /** Told when the orchestrator says that this agent was revoked; once, until it gives a token again. */
+  readonly revoked: () => void;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -60,6 +62,7 @@ export function createTokenKeeper(deps: KeeperDeps): TokenKeeper {
     if (code !== lastRefusal) {
       deps.log.warn({ code, why }, "no listen token");
       if (!code.startsWith("network.")) deps.note(code);
+      if (code === "agent.revoked") deps.revoked();
     }
     lastRefusal = code;
   };

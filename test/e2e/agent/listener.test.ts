@@ -286,6 +286,7 @@ for (const [name, open] of [
           asking = false;
         },
         note: () => undefined,
+        revoked: () => undefined,
         clock: hand.clock,
         random: () => 1,
         log: { info: () => {}, warn: () => {}, error: () => {} } as never,
