@@ -18,6 +18,10 @@ const VERBS: Readonly<Record<string, () => Promise<Add>>> = {
   doctor: async () => (await import("./doctor.ts")).addDoctor,
   "grant-script": async () => (await import("./grant-script.ts")).addGrantScript,
   journal: async () => (await import("./journal.ts")).addJournal,
+  lock: async () => (await import("./lock.ts")).addLock,
+  unlock: async () => (await import("./lock.ts")).addUnlock,
+  drain: async () => (await import("./lock.ts")).addDrain,
+  "mask-key": async () => (await import("./mask-key.ts")).addMaskKey,
   version: async () => (await import("./version.ts")).addVersion,
 };
 
