@@ -6,6 +6,7 @@ import { hasName, sameName } from "../../names.ts";
 import { ask } from "./ask.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
 import type { Session } from "./connect.ts";
+import type { Filter } from "./filter.ts";
 import { boundText, type Growing, growingColumn, planGrowing } from "./growing.ts";
 import { warnOfOpenTransaction } from "./open-transaction.ts";
 import { rowversionBefore, rowversionText } from "./position.ts";
@@ -30,6 +31,8 @@ export interface Read {
   readonly source?: Statement;
   /** In mode `column`: by which column, and between which of its values. */
   readonly growing?: Growing;
+  /** What the request filters by, besides. */
+  readonly filter?: Filter;
 }
 
 /** @throws SallyportError `sql.not_found`, `policy.denied`, `request.invalid`, `sql.no_key`, `sql.watermark_lost`. */

@@ -20,6 +20,10 @@ export function sliceStatement(read: Read, after: Position | undefined, rows: nu
     conditions.push(`${quoteName(read.rowversion!.name)} ${operator} @${name}`);
   };
   if (after !== undefined && "key" in after) conditions.push(afterKey(read, after.key, parameters));
+  if (read.filter !== undefined) {
+    conditions.push(...read.filter.conditions);
+    parameters.push(...read.filter.parameters);
+  }
   if (read.growing !== undefined) conditions.push(...growingConditions(read.growing, parameters));
   const from = after !== undefined && "rowversion" in after ? after.rowversion : read.from;
   if (from !== undefined) compareRowversion(">", "from", from);

@@ -4,6 +4,7 @@ import type { Plan, SqlTable } from "@sallyport/shared/schema/operations.ts";
 import type { Grant, Outcome } from "../connector.ts";
 import { arrowColumn, resolveTable } from "./catalog.ts";
 import { requireUnmasked } from "./masked.ts";
+import { planFilter } from "./filter.ts";
 import { type Position, parsePosition } from "./position.ts";
 import { planRead, type Read } from "./read-plan.ts";
 import { readSlices, type Work } from "./slices.ts";
@@ -18,7 +19,8 @@ export async function readTable(work: Work, operation: SqlTable, grant: TableGra
   const table = await resolveTable(session, operation.table, wanted, signal);
   requireUnmasked(table, operation, grant.mask);
   const isSnapshot = operation.consistency === "snapshot";
-  const read = await planRead(session, table, operation, grant.columns, signal);
+  const planned = await planRead(session, table, operation, grant.columns, signal);
+  const read = operation.filter === undefined ? planned : { ...planned, filter: planFilter(table, operation.filter) };
   if (isSnapshot) await beginSnapshot(session, signal);
   const plan: Plan = {
     to: read.to ?? null,
