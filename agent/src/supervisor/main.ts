@@ -227,6 +227,13 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     journal: journal.head(),
   });
 
+  /** At once: whoever locks or drains waits for the agent's word. */
+  const tellStatus = (): void => {
+    status()
+      .then((now) => writeStatus(paths, now))
+      .catch((error: Error) => log.error({ why: error.message }, "the status file could not be written"));
+  };
+
   const stopped = new AbortController();
   const unreached = liveness.run(stopped.signal);
   const running = Promise.all([
@@ -239,6 +246,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       (set) => {
         note({ event: "drain", decision: set ? "deny" : "allow" });
         if (set) accepts.finishAll();
+        tellStatus();
       },
       clock,
       stopped.signal,
@@ -248,6 +256,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       (locked) => {
         note({ event: "lock", decision: locked ? "deny" : "allow" });
         if (locked) accepts.stopAll("agent.locked", "The agent's owner locked it.");
+        void within(accepts.idle(), STOP_WITHIN_MS, clock).then(tellStatus);
       },
       clock,
       stopped.signal,

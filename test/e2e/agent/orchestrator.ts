@@ -36,7 +36,7 @@ export interface RegisteredAgent {
   readonly site: string;
   readonly identity: JWK;
   readonly kid: string;
-  status: "active" | "pending";
+  status: "active" | "pending" | "revoked";
 }
 
 export interface TestOrchestrator {
@@ -144,6 +144,7 @@ export async function startOrchestrator(
       relayHost: relay.host,
       ...(status === "active" ? { listenUrl: listenUrl(relay.host, pathOf(id)) } : {}),
       keys: [{ ...signing.publicJwk }],
+      keysSeq: 1,
       settings: { canarySeconds: 300 },
     };
     const answerBytes = utf8(JSON.stringify(answer));
@@ -177,6 +178,7 @@ export async function startOrchestrator(
     if (jtis.has(jti)) throw new SallyportError("token.replayed", "It came before.");
     jtis.add(jti);
     if (method === "POST") reports.push(tokenBody.parse(parseJson(body)));
+    if (agent.status === "revoked") throw new SallyportError("agent.revoked", "Revoked.");
     if (agent.status === "pending") throw new SallyportError("agent.pending", "Not approved yet.");
     return agent;
   }
