@@ -52,9 +52,15 @@ function denies(rule: DirectoryDenyRule, operation: DirectoryOperation): boolean
   if (rule.attributes !== undefined && !touches(rule.attributes, operation)) return false;
   if (operation.op === "ad.schema") return false;
   const places = operation.op === "ad.write" ? placesOf(operation) : [operation.base];
-  const isAbove = (place: string): boolean =>
-    (operation.op !== "ad.search" || operation.scope !== "base") && rule.bases.some((base) => mayBeWithin(base, place));
-  return places.some((place) => rule.bases.some((base) => mayBeWithin(place, base)) || isAbove(place));
+  const isIn = (place: string): boolean => rule.bases.some((base) => mayBeWithin(place, base));
+  const whole = takesAllBelow(operation);
+  return places.some(isIn) || (whole !== undefined && rule.bases.some((base) => mayBeWithin(base, whole)));
+}
+
+/** The object with which the request reaches what lies below it: what is moved or deleted takes that along. */
+function takesAllBelow(operation: Exclude<DirectoryOperation, { op: "ad.schema" }>): string | undefined {
+  if (operation.op === "ad.write") return operation.object;
+  return operation.op === "ad.search" && operation.scope === "base" ? undefined : operation.base;
 }
 
 function touches(denied: readonly string[], operation: DirectoryOperation): boolean {
