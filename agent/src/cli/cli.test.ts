@@ -52,6 +52,12 @@ test("every verb has a help that teaches with an example", () => {
     ["firewall"],
     ["journal", "tail"],
     ["journal", "verify"],
+    ["lock"],
+    ["unlock"],
+    ["drain"],
+    ["mask-key", "show"],
+    ["mask-key", "export"],
+    ["mask-key", "import"],
     ["version"],
   ]) {
     const { status, stdout } = sallyport(...verb, "--help");
