@@ -6,7 +6,7 @@ import { forgetfulJournal } from "./broker/journal.ts";
 import { createNamespace } from "./broker/namespace.ts";
 import { entitiesOf, type OfficialConfig } from "./config/official.ts";
 import { openJournalFile } from "./durable/journal-file.ts";
-import type { SasKey } from "./wire/claims.ts";
+import { ALL_RIGHTS, type SasKey } from "./wire/claims.ts";
 import { amend, facets } from "./wire/message.ts";
 import { createServer, listen } from "./wire/server.ts";
 
@@ -17,7 +17,7 @@ export type ServiceBusOptions = {
   readonly port?: number | undefined;
   /** PEM. With it the port speaks TLS only, as in Azure. */
   readonly tls?: { readonly key: string; readonly cert: string } | undefined;
-  /** At least one. Each may do everything, as with the claim Manage. */
+  /** At least one. A key without rights and entity may do everything, as the one that Azure makes for a namespace. */
   readonly keys: readonly SasKey[];
   /** Says whether an Entra token is good. Without it none is. */
   readonly entraToken?: ((jwt: string) => boolean) | undefined;
@@ -33,13 +33,24 @@ export type ServiceBus = {
   close(): Promise<void>;
 };
 
+const sasKey = z.strictObject({
+  name: z.string().min(1),
+  key: z.string().min(1),
+  rights: z
+    .array(z.enum(ALL_RIGHTS))
+    .min(1)
+    .refine((rights) => !rights.includes("Manage") || rights.length === ALL_RIGHTS.length, "Manage includes the others")
+    .optional(),
+  entity: z.string().min(1).optional(),
+});
+
 /** What `startServiceBus` accepts as JSON, that is without a function for Entra tokens. */
 export const startOptions = z.strictObject({
   // Checked in full by entitiesOf, which also puts it into the broker's terms.
   config: z.custom<OfficialConfig>((value) => typeof value === "object" && value !== null, "not an object"),
   port: z.int().min(0).max(65_535).optional(),
   tls: z.strictObject({ key: z.string().min(1), cert: z.string().min(1) }).optional(),
-  keys: z.array(z.strictObject({ name: z.string().min(1), key: z.string().min(1) })).min(1),
+  keys: z.array(sasKey).min(1),
   data: z.string().min(1).optional(),
 });
 

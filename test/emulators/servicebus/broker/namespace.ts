@@ -1,10 +1,16 @@
-import type { EntitySettings, QueueEntitySettings, TopicEntitySettings } from "../config/settings.ts";
+import {
+  type EntitySettings,
+  type QueueEntitySettings,
+  subscriptionPath,
+  type TopicEntitySettings,
+} from "../config/settings.ts";
 import type { Clock } from "./clock.ts";
+import type { Facets } from "./facets.ts";
 import { createInlet, type Inlet } from "./inlet.ts";
 import type { Journal, Saved } from "./journal.ts";
 import type { Message, PropertyChanges, StoredMessage } from "./message.ts";
 import { createQueue, type Queue } from "./queue.ts";
-import { type Facets, selects } from "./rules.ts";
+import { selects } from "./rules.ts";
 
 /** What an address leads to. Without an inlet nothing can be sent to it, without a queue nothing received. */
 export type Entity = {
@@ -60,7 +66,7 @@ export function createNamespace(settings: readonly EntitySettings[], world: Name
 
   const addTopic = (settings: TopicEntitySettings) => {
     const subscriptions = settings.subscriptions.map((subscription) => {
-      const queue = createPair(`${settings.name}/Subscriptions/${subscription.name}`, subscription);
+      const queue = createPair(subscriptionPath(settings.name, subscription.name), subscription);
       add({ path: queue.path, inlet: undefined, queue });
       return { queue, rules: subscription.rules };
     });

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "./clock.ts";
+import { deliveredTooOften, expired } from "./dead-letter.ts";
 import { createHeap, type HeapEntry } from "./heap.ts";
 import type { Journal } from "./journal.ts";
 import { createLocks, type Lock } from "./locks.ts";
@@ -119,7 +120,7 @@ export function createQueue(path: string, settings: QueueSettings, world: QueueW
   };
 
   const expire = (entry: Entry) => {
-    if (settings.deadLetterOnExpiry && deadLetters) bury(entry, reasonFor("TTLExpiredException"));
+    if (settings.deadLetterOnExpiry && deadLetters) bury(entry, expired);
     else drop(entry);
   };
 
@@ -137,7 +138,7 @@ export function createQueue(path: string, settings: QueueSettings, world: QueueW
   const giveBack = (entry: Entry, changes?: PropertyChanges) => {
     entry.lock = undefined;
     if (entry.stored.deliveries >= settings.maxDeliveries) {
-      bury(entry, { ...changes, ...reasonFor("MaxDeliveryCountExceeded", settings.maxDeliveries) });
+      bury(entry, { ...changes, ...deliveredTooOften(settings.maxDeliveries) });
       return;
     }
     save(entry, changes ? { message: amend(entry.stored.message, changes) } : {});
@@ -246,15 +247,5 @@ export function createQueue(path: string, settings: QueueSettings, world: QueueW
       return wanted.map((entry) => handOut(entry!, mode));
     },
     messages: () => Array.from(entries.values(), ({ stored }) => stored),
-  };
-}
-
-function reasonFor(reason: "TTLExpiredException" | "MaxDeliveryCountExceeded", maxDeliveries = 0): PropertyChanges {
-  return {
-    DeadLetterReason: reason,
-    DeadLetterErrorDescription:
-      reason === "TTLExpiredException"
-        ? "The message expired and was dead lettered."
-        : `Message could not be consumed after ${maxDeliveries} delivery attempts.`,
   };
 }

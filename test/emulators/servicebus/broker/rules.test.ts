@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Facets, type Rule, selects } from "./rules.ts";
+import { parseFilter } from "../sql/parse.ts";
+import type { Facets } from "./facets.ts";
+import { type Rule, selects } from "./rules.ts";
 
 const facets: Facets = { subject: "run", correlationId: "c", applicationProperties: { kind: "pull", rows: 3 } };
 
@@ -9,11 +11,14 @@ const correlation = (fields: object, applicationProperties: Record<string, strin
   filter: { ...fields, applicationProperties },
 });
 
+const sql = (expression: string): Rule => ({ matches: "sql", filter: parseFilter(expression) });
+
 const cases: [string, Rule[], boolean][] = [
   ["everything", [{ matches: "everything" }], true],
-  ["nothing", [{ matches: "nothing" }], false],
+  ["nothing", [sql("1=0")], false],
+  ["a SQL filter", [sql("kind = 'pull' AND rows > 2")], true],
   ["no rules at all", [], false],
-  ["one of two rules", [{ matches: "nothing" }, { matches: "everything" }], true],
+  ["one of two rules", [sql("1=0"), { matches: "everything" }], true],
   ["an equal field", [correlation({ subject: "run" })], true],
   ["another value", [correlation({ subject: "walk" })], false],
   ["another case", [correlation({ subject: "Run" })], false],

@@ -1,27 +1,20 @@
-/** What a correlation filter can look at. */
-export type Facets = {
-  readonly correlationId?: string;
-  readonly messageId?: string;
-  readonly to?: string;
-  readonly replyTo?: string;
-  readonly subject?: string;
-  readonly sessionId?: string;
-  readonly replyToSessionId?: string;
-  readonly contentType?: string;
-  readonly applicationProperties: Readonly<Record<string, unknown>>;
-};
+import { holds } from "../sql/evaluate.ts";
+import type { Predicate } from "../sql/predicate.ts";
+import type { Facets, SystemProperty } from "./facets.ts";
 
 export type Rule =
-  | { readonly matches: "everything" | "nothing" }
-  | { readonly matches: "correlation"; readonly filter: CorrelationFilter };
+  | { readonly matches: "everything" }
+  | { readonly matches: "correlation"; readonly filter: CorrelationFilter }
+  | { readonly matches: "sql"; readonly filter: Predicate };
 
-export type CorrelationFilter = Partial<Omit<Facets, "applicationProperties">> & {
+export type CorrelationFilter = Readonly<Partial<Record<SystemProperty, string>>> & {
   readonly applicationProperties: Readonly<Record<string, string | number | boolean>>;
 };
 
 /**
- * Whether a subscription with these rules takes the message: one matching rule is enough, and a
- * correlation filter matches when every field it names is equal.
+ * Whether a subscription with these rules takes the message: one matching rule is enough, and however
+ * many match, it gets one copy, because none of ours has an action. A correlation filter matches when
+ * every field it names is equal, case included.
  * Source: https://learn.microsoft.com/azure/service-bus-messaging/topic-filters
  */
 export function selects(rules: readonly Rule[], facets: Facets): boolean {
@@ -29,10 +22,10 @@ export function selects(rules: readonly Rule[], facets: Facets): boolean {
     switch (rule.matches) {
       case "everything":
         return true;
-      case "nothing":
-        return false;
       case "correlation":
         return correlates(rule.filter, facets);
+      case "sql":
+        return holds(rule.filter, facets);
       default:
         return rule satisfies never;
     }
@@ -41,7 +34,7 @@ export function selects(rules: readonly Rule[], facets: Facets): boolean {
 
 function correlates({ applicationProperties, ...fields }: CorrelationFilter, facets: Facets): boolean {
   return (
-    Object.entries(fields).every(([name, value]) => facets[name as keyof Facets] === value) &&
+    Object.entries(fields).every(([name, value]) => facets[name as SystemProperty] === value) &&
     Object.entries(applicationProperties).every(([name, value]) => facets.applicationProperties[name] === value)
   );
 }

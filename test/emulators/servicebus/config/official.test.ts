@@ -92,7 +92,7 @@ describe("the official configuration", () => {
         [{ matches: "everything" }],
         [
           { matches: "correlation", filter: { subject: "subject1", applicationProperties: { prop1: "value1" } } },
-          { matches: "nothing" },
+          { matches: "sql", filter: { is: "compared", by: "=", left: { constant: 1 }, right: { constant: 0 } } },
         ],
       ],
     );
@@ -127,9 +127,61 @@ describe("the official configuration", () => {
     assert.throws(() => entitiesOf(config), /"A" is configured twice/);
   });
 
-  test("refuses a filter in SQL", () => {
-    const Rules = [{ Name: "r", Properties: { FilterType: "Sql" as const, SqlFilter: { SqlExpression: "a = 1" } } }];
-    const Topics = [{ Name: "t", Subscriptions: [{ Name: "s", Rules }] }];
-    assert.throws(() => entitiesOf({ UserConfig: { Namespaces: [{ Name: "n", Topics }] } }), /only 1=1 and 1=0/);
+  const withSubscription = (subscription: object): OfficialConfig => ({
+    UserConfig: {
+      Namespaces: [{ Name: "n", Topics: [{ Name: "t", Subscriptions: [{ Name: "s", ...subscription }] }] }],
+    },
+  });
+  const withRule = (properties: object) => withSubscription({ Rules: [{ Name: "r", Properties: properties }] });
+  const correlation = { FilterType: "Correlation", CorrelationFilter: { To: "x" } };
+  const sql = (SqlExpression: string) => ({ FilterType: "Sql", SqlFilter: { SqlExpression } });
+  const refusedSubscriptions: [string, OfficialConfig, RegExp][] = [
+    ["an action", withRule({ ...sql("1=1"), Action: { SqlExpression: "SET a = 1" } }), /actions are not emulated/],
+    ["a SQL filter beyond the subset", withRule(sql("a + 1 = 2")), /SQL filter a \+ 1 = 2: arithmetic is not emulated/],
+    ["a filter of another type", withRule({ FilterType: "True" }), /FilterType/],
+    ["a filter of two types", withRule({ ...correlation, ...sql("1=1") }), /FilterType|CorrelationFilter/],
+    ["an empty correlation filter", withRule({ ...correlation, CorrelationFilter: {} }), /at least one property/],
+    [
+      "a correlation filter on no property",
+      withRule({ ...correlation, CorrelationFilter: { Properties: {} } }),
+      /names no property/,
+    ],
+    [
+      "a field that no message has",
+      withRule({ ...correlation, CorrelationFilter: { Subject: "x" } }),
+      /Unrecognized key.*Subject/,
+    ],
+    ["an empty list of rules", withSubscription({ Rules: [] }), /leave Rules out/],
+    [
+      "two rules of one name",
+      withSubscription({ Rules: ["r", "R"].map((Name) => ({ Name, Properties: correlation })) }),
+      /two rules of one name/,
+    ],
+    ["a subscription with a slash", withSubscription({ Name: "a/b" }), /not the name of a subscription/],
+    ["a subscription of 51 characters", withSubscription({ Name: "s".repeat(51) }), /at most 50/],
+    ["a subscription with sessions", withSubscription({ Properties: { RequiresSession: true } }), /sessions/],
+    ["a subscription that forwards", withSubscription({ Properties: { ForwardTo: "q" } }), /forwarding/],
+    [
+      "duplicate detection in a subscription",
+      withSubscription({ Properties: { RequiresDuplicateDetection: true } }),
+      /RequiresDuplicateDetection/,
+    ],
+  ];
+  for (const [name, config, message] of refusedSubscriptions) {
+    test(`refuses ${name}`, () => assert.throws(() => entitiesOf(config), message));
+  }
+
+  test("takes subscription names of 50 characters and the default rule by its name", () => {
+    const Rules = [{ Name: "$Default", Properties: sql("1=1") }];
+    assert.equal(entitiesOf(withSubscription({ Name: "s".repeat(50), Rules })).length, 1);
+  });
+
+  test("refuses two subscriptions of one name, and a queue where a subscription is", () => {
+    const Subscriptions = [{ Name: "s" }, { Name: "S" }];
+    const twice = { UserConfig: { Namespaces: [{ Name: "n", Topics: [{ Name: "t", Subscriptions }] }] } };
+    assert.throws(() => entitiesOf(twice), /"t\/Subscriptions\/S" is configured twice/);
+    const hidden = withSubscription({});
+    hidden.UserConfig.Namespaces[0]!.Queues = [{ Name: "T/subscriptions/s" }];
+    assert.throws(() => entitiesOf(hidden), /"t\/Subscriptions\/s" is configured twice/);
   });
 });

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { Rule } from "../broker/rules.ts";
 import { durationMs } from "./duration.ts";
-import type { EntitySettings } from "./settings.ts";
+import { rule, ruleOf } from "./rules.ts";
+import { type EntitySettings, subscriptionPath } from "./settings.ts";
 
 const LONGEST_LOCK_MS = 5 * 60_000;
 const LONGEST_DUPLICATE_WINDOW_MS = 7 * 86_400_000;
@@ -13,6 +13,12 @@ const duration = z.string().transform((text, context) => {
 });
 
 const entityName = z.string().regex(/^[A-Za-z0-9](?:[\w./-]{0,258}[A-Za-z0-9_])?$/, "not a Service Bus entity name");
+const subscriptionName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9](?:[\w.-]{0,48}[A-Za-z0-9_])?$/,
+    "not the name of a subscription: at most 50 characters, no slash",
+  );
 
 // What is not emulated is refused at the start rather than silently ignored.
 const unsupportedText = z.literal("", "forwarding is not emulated").optional();
@@ -40,38 +46,15 @@ const receiving = {
 const queueProperties = z.strictObject({ ...receiving, ...duplicateDetection });
 const subscriptionProperties = z.strictObject(receiving);
 
-const correlationFilter = z.strictObject({
-  ContentType: z.string().optional(),
-  CorrelationId: z.string().optional(),
-  Label: z.string().optional(),
-  MessageId: z.string().optional(),
-  ReplyTo: z.string().optional(),
-  ReplyToSessionId: z.string().optional(),
-  SessionId: z.string().optional(),
-  To: z.string().optional(),
-  Properties: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
-});
-
-const rule = z.strictObject({
-  Name: z.string().min(1),
-  Properties: z.discriminatedUnion("FilterType", [
-    z.strictObject({ FilterType: z.literal("Correlation"), CorrelationFilter: correlationFilter }),
-    z.strictObject({
-      FilterType: z.literal("Sql"),
-      SqlFilter: z.strictObject({
-        SqlExpression: z
-          .string()
-          .transform((text) => text.replaceAll(/\s/g, ""))
-          .pipe(z.enum(["1=1", "1=0"], "of SQL filters only 1=1 and 1=0 are emulated")),
-      }),
-    }),
-  ]),
-});
-
 const subscription = z.strictObject({
-  Name: entityName,
+  Name: subscriptionName,
   Properties: subscriptionProperties.prefault({}),
-  Rules: z.array(rule).optional(),
+  // Whether an empty list is the true filter or none at all, Microsoft's documentation does not say.
+  Rules: z
+    .array(rule)
+    .min(1, "leave Rules out for the true filter; 1=0 selects nothing")
+    .refine((rules) => !repeated(rules.map(({ Name }) => Name)), "two rules of one name")
+    .optional(),
 });
 
 const queue = z.strictObject({ Name: entityName, Properties: queueProperties.prefault({}) });
@@ -132,15 +115,20 @@ export function entitiesOf(config: OfficialConfig): EntitySettings[] {
       })),
     })),
   ];
-  const repeated = entities.find(
-    ({ name }, index) => entities.findIndex((other) => sameName(name, other.name)) !== index,
-  );
-  if (repeated) throw new Error(`The entity "${repeated.name}" is configured twice.`);
+  const twice = repeated(entities.flatMap(addressesOf));
+  if (twice !== undefined) throw new Error(`The entity "${twice}" is configured twice.`);
   return entities;
 }
 
-function sameName(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
+function addressesOf(entity: EntitySettings): string[] {
+  if (entity.kind === "queue") return [entity.name];
+  return [entity.name, ...entity.subscriptions.map(({ name }) => subscriptionPath(entity.name, name))];
+}
+
+/** The first name that stood before, if any. Azure compares names without case. */
+function repeated(names: readonly string[]): string | undefined {
+  const lower = names.map((name) => name.toLowerCase());
+  return names.find((_, index) => lower.indexOf(lower[index]!) < index);
 }
 
 function queueSettings(properties: z.infer<typeof subscriptionProperties>) {
@@ -157,23 +145,4 @@ function duplicateWindowMs(properties: {
   DuplicateDetectionHistoryTimeWindow: number;
 }): number | undefined {
   return properties.RequiresDuplicateDetection ? properties.DuplicateDetectionHistoryTimeWindow : undefined;
-}
-
-function ruleOf({ Properties: properties }: z.infer<typeof rule>): Rule {
-  if (properties.FilterType === "Sql") {
-    return { matches: properties.SqlFilter.SqlExpression === "1=1" ? "everything" : "nothing" };
-  }
-  const filter = properties.CorrelationFilter;
-  const named = {
-    contentType: filter.ContentType,
-    correlationId: filter.CorrelationId,
-    subject: filter.Label,
-    messageId: filter.MessageId,
-    replyTo: filter.ReplyTo,
-    replyToSessionId: filter.ReplyToSessionId,
-    sessionId: filter.SessionId,
-    to: filter.To,
-  };
-  const given = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined));
-  return { matches: "correlation", filter: { ...given, applicationProperties: filter.Properties } };
 }

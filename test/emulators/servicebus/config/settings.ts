@@ -21,3 +21,8 @@ export type EntitySettings =
       readonly name: string;
       readonly duplicateWindowMs: number | undefined;
     });
+
+/** The address from which a subscription's messages are received. */
+export function subscriptionPath(topic: string, subscription: string): string {
+  return `${topic}/Subscriptions/${subscription}`;
+}

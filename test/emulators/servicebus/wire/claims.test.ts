@@ -19,7 +19,7 @@ function sas({
 }
 
 function verify(text: string, type = "servicebus.windows.net:sastoken", entraToken?: (jwt: string) => boolean) {
-  return verifyToken({ audience: AUDIENCE, type, text }, { keys: KEYS, entraToken }, NOW_MS);
+  return verifyToken({ audience: AUDIENCE, type, text }, { keys: KEYS, entraToken }, NOW_MS)?.untilMs;
 }
 
 describe("a shared access signature", () => {
@@ -78,11 +78,33 @@ describe("an Entra token", () => {
 
 test("claims cover the entity and what is below it, in time", () => {
   const claims = createClaims();
-  claims.grant("sb://host/Topic/Subscriptions/one/$management", NOW_MS);
+  claims.grant("sb://host/Topic/Subscriptions/one/$management", { rights: ["Listen"], untilMs: NOW_MS });
   const before = NOW_MS - 1;
-  assert.equal(claims.cover("topic/subscriptions/one", before), true);
-  assert.equal(claims.cover("topic/Subscriptions/one/$DeadLetterQueue/$management", before), true);
-  assert.equal(claims.cover("topic/subscriptions/one", NOW_MS), false);
-  assert.equal(claims.cover("topic/subscriptions/oneself", before), false);
-  assert.equal(claims.cover("topic", before), false);
+  const listen = (address: string, nowMs = before) => claims.cover(address, ["Listen"], nowMs);
+  assert.equal(listen("topic/subscriptions/one"), true);
+  assert.equal(listen("topic/Subscriptions/one/$DeadLetterQueue/$management"), true);
+  assert.equal(listen("topic/subscriptions/one", NOW_MS), false);
+  assert.equal(listen("topic/subscriptions/oneself"), false);
+  assert.equal(listen("topic"), false);
+});
+
+test("claims cover what they are a right to", () => {
+  const claims = createClaims();
+  claims.grant("sb://host/q", { rights: ["Send"], untilMs: NOW_MS });
+  assert.equal(claims.cover("q", ["Send"], NOW_MS - 1), true);
+  assert.equal(claims.cover("q", ["Listen"], NOW_MS - 1), false);
+  assert.equal(claims.cover("q", ["Send", "Listen"], NOW_MS - 1), true, "one of them is enough");
+});
+
+test("a policy gives its own rights, on its own entity and below", () => {
+  const rules = { keys: [{ ...KEYS[0]!, rights: ["Listen"] as const, entity: "Slices" }], entraToken: undefined };
+  const ask = (audience: string, resource: string) =>
+    verifyToken({ audience, type: "servicebus.windows.net:sastoken", text: sas({ resource }) }, rules, NOW_MS);
+  assert.deepEqual(ask(AUDIENCE, AUDIENCE)?.rights, ["Listen"]);
+  const below = `${AUDIENCE}/Subscriptions/s`;
+  assert.deepEqual(ask(below, AUDIENCE)?.rights, ["Listen"]);
+  assert.deepEqual(ask(below, below)?.rights, ["Listen"]);
+  const other = "sb://localhost:1234/other";
+  assert.equal(ask(other, other), undefined);
+  assert.equal(ask(AUDIENCE, "sb://localhost:1234/"), undefined, "signed for more than the policy's entity");
 });

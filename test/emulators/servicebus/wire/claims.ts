@@ -1,6 +1,19 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
-export type SasKey = { readonly name: string; readonly key: string };
+/** Send and Listen are what messages need; Manage, which includes both, is for what the emulator has in its configuration. */
+export type Right = "Send" | "Listen" | "Manage";
+
+export const ALL_RIGHTS: readonly Right[] = ["Send", "Listen", "Manage"];
+
+/** A shared access policy. */
+export type SasKey = {
+  readonly name: string;
+  readonly key: string;
+  /** All of them when left out. */
+  readonly rights?: readonly Right[] | undefined;
+  /** The queue or topic on which the policy stands; the whole namespace when left out. */
+  readonly entity?: string | undefined;
+};
 
 export type TokenRules = {
   readonly keys: readonly SasKey[];
@@ -15,41 +28,49 @@ export type Token = {
   readonly text: string;
 };
 
-/** What one connection may touch. */
+/** What a token allows, and until when, in milliseconds since 1970. */
+export type Grant = { readonly rights: readonly Right[]; readonly untilMs: number };
+
+/** What one connection may do. */
 export type Claims = {
-  grant(audience: string, untilMs: number): void;
-  /** Whether an address, and everything below what was granted, may be attached to now. */
-  cover(address: string, nowMs: number): boolean;
+  /** For an audience and everything below it: a token for a topic is good for its subscriptions. */
+  grant(audience: string, grant: Grant): void;
+  /** Whether one of these rights is granted for an address now. */
+  cover(address: string, rights: readonly Right[], nowMs: number): boolean;
 };
 
 /**
  * Checks a token for an audience.
  * Source: https://learn.microsoft.com/azure/service-bus-messaging/service-bus-sas
  *
- * @returns until when the token is good, in milliseconds since 1970, or undefined when it is not
+ * @returns what the token grants, or undefined when it is not good
  */
 export function verifyToken(
   { audience, type, text }: Token,
   { keys, entraToken }: TokenRules,
   nowMs: number,
-): number | undefined {
+): Grant | undefined {
   if (type === "servicebus.windows.net:sastoken") return verifySas(text, audience, keys, nowMs);
-  if (type === "jwt" && entraToken?.(text)) return jwtExpiryMs(text, nowMs);
-  return undefined;
+  if (type !== "jwt" || !entraToken?.(text)) return undefined;
+  const untilMs = jwtExpiryMs(text, nowMs);
+  return untilMs === undefined ? undefined : { rights: ALL_RIGHTS, untilMs };
 }
 
 export function createClaims(): Claims {
-  const granted = new Map<string, number>();
+  const granted = new Map<string, Grant>();
   return {
-    grant: (audience, untilMs) => granted.set(pathOf(audience), untilMs),
-    cover(address, nowMs) {
+    grant: (audience, grant) => granted.set(pathOf(audience), grant),
+    cover(address, rights, nowMs) {
       const wanted = pathOf(address);
-      return [...granted].some(([path, untilMs]) => untilMs > nowMs && isWithin(path, wanted));
+      return [...granted].some(
+        ([path, grant]) =>
+          grant.untilMs > nowMs && isWithin(path, wanted) && rights.some((right) => grant.rights.includes(right)),
+      );
     },
   };
 }
 
-function verifySas(text: string, audience: string, keys: readonly SasKey[], nowMs: number): number | undefined {
+function verifySas(text: string, audience: string, keys: readonly SasKey[], nowMs: number): Grant | undefined {
   const [scheme, query] = text.split(" ");
   if (scheme !== "SharedAccessSignature" || query === undefined) return undefined;
   // Not URLSearchParams: what was signed is the resource as it was encoded, and a bare + is part of it.
@@ -63,9 +84,10 @@ function verifySas(text: string, audience: string, keys: readonly SasKey[], nowM
   const expected = createHmac("sha256", key.key).update(`${resource}\n${expiry}`).digest();
   const actual = Buffer.from(decoded(signature), "base64");
   if (actual.length !== expected.length || !timingSafeEqual(actual, expected)) return undefined;
-  if (!isWithin(pathOf(decoded(resource)), pathOf(audience))) return undefined;
+  const signed = pathOf(decoded(resource));
+  if (!isWithin(signed, pathOf(audience)) || !isWithin(pathOf(key.entity ?? ""), signed)) return undefined;
   const untilMs = Number(expiry) * 1000;
-  return untilMs > nowMs ? untilMs : undefined;
+  return untilMs > nowMs ? { rights: key.rights ?? ALL_RIGHTS, untilMs } : undefined;
 }
 
 /** A token whose own `exp` cannot be read is good for an hour: whether it is good at all was the caller's to say. */

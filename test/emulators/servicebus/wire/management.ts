@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Journal } from "../broker/journal.ts";
 import { type Entity, peek } from "../broker/namespace.ts";
 import type { Queue, Settlement } from "../broker/queue.ts";
+import type { Right } from "./claims.ts";
 import { MAX_MESSAGE_BYTES } from "./incoming.ts";
 import { encodeDelivery, encodeStored, readMessage } from "./message.ts";
 import { type Refusal, refusals } from "./refusal.ts";
@@ -39,11 +40,26 @@ const bodies = {
 type Operation = keyof typeof bodies;
 type Body<O extends Operation> = z.infer<(typeof bodies)[O]>;
 
+const SENDING: readonly string[] = [
+  "com.microsoft:schedule-message",
+  "com.microsoft:cancel-scheduled-message",
+] satisfies Operation[];
+
 const OK: Reply = { status: 200, description: "OK" };
 const GONE = refused(410, refusals.lockLost);
 const NOT_FOUND = refused(404, refusals.messageNotFound);
 const MAX_PEEK = 250;
 const TYPE_CODE = { long: 0x81, timestamp: 0x83 } as const;
+
+/**
+ * What a request to `ENTITY/$management` needs: the right to send, or to receive. An unknown operation
+ * needs either, for it is answered with nothing but that.
+ * Source: https://learn.microsoft.com/azure/service-bus-messaging/service-bus-sas#rights-required-for-service-bus-operations
+ */
+export function rightsFor(operation: string): readonly Right[] {
+  if (!Object.hasOwn(bodies, operation)) return ["Send", "Listen"];
+  return SENDING.includes(operation) ? ["Send"] : ["Listen"];
+}
 
 /**
  * Answers a request to `ENTITY/$management` once what it changed is in the journal.

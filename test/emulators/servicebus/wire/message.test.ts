@@ -1,13 +1,20 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import rhea from "rhea";
+import rhea, { type Typed } from "rhea";
 import type { Message, StoredMessage } from "../broker/message.ts";
 import { BATCH_FORMAT, readTransfer, SINGLE_FORMAT } from "./batch.ts";
 import { amend, encodeStored, facets, readMessage } from "./message.ts";
+import { encodeSection, SECTION } from "./sections.ts";
 
 const newId = () => "assigned";
 const encode = (message: object) => rhea.message.encode({ body: "b", ...message });
 const decode = (message: Message) => rhea.message.decode(message.bare);
+
+const { types } = rhea;
+const sections = (...parts: [number, Typed][]) =>
+  Buffer.concat(
+    [...parts, [SECTION.value, types.wrap(null)] as const].map(([code, value]) => encodeSection(code, value)),
+  );
 
 const stored = (message: Message): StoredMessage => ({
   sequenceNumber: 5,
@@ -56,6 +63,10 @@ describe("reading", () => {
     ["an unknown section", Buffer.from([0x00, 0x53, 0x79, 0x45])],
     ["a message that is cut off", encode({}).subarray(0, -1)],
     ["sections out of order", Buffer.concat([encode({}), encode({})])],
+    ["properties that are a map", sections([SECTION.properties, types.wrap_map({ a: 1 })])],
+    ["application properties that are null", sections([SECTION.applicationProperties, types.wrap(null)])],
+    ["application properties that are text", sections([SECTION.applicationProperties, types.wrap_string("a")])],
+    ["annotations that are a list", sections([SECTION.messageAnnotations, types.wrap_list([1])])],
     ["no body", Buffer.from([0x00, 0x53, 0x70, 0x45])],
   ];
   for (const [name, bytes] of hostile) test(`refuses ${name}`, () => assert.throws(() => readMessage(bytes, newId)));
@@ -115,5 +126,17 @@ describe("writing", () => {
       subject: "s",
       applicationProperties: { n: 1 },
     });
+    const all = { to: "t", reply_to: "r", content_type: "c", group_id: "g", reply_to_group_id: "rg" };
+    assert.deepEqual(facets(readMessage(encode({ message_id: "m", ...all }), newId)), {
+      messageId: "m",
+      to: "t",
+      replyTo: "r",
+      contentType: "c",
+      sessionId: "g",
+      replyToSessionId: "rg",
+      applicationProperties: {},
+    });
+    const odd = sections([SECTION.applicationProperties, types.wrap_map({ none: null, yes: true, at: new Date(5) })]);
+    assert.deepEqual(facets(readMessage(odd, newId)).applicationProperties, { none: null, yes: true, at: new Date(5) });
   });
 });

@@ -1,8 +1,8 @@
 import type { Typed } from "rhea";
 import rhea from "rhea";
+import type { Facets, SystemProperty } from "../broker/facets.ts";
 import type { Message, PropertyChanges, StoredMessage } from "../broker/message.ts";
 import type { Delivery } from "../broker/queue.ts";
-import type { Facets } from "../broker/rules.ts";
 import { encodeSection, pairsOf, SECTION, type Section, splitSections } from "./sections.ts";
 
 const { types } = rhea;
@@ -91,22 +91,31 @@ export function amend(message: Message, changes: PropertyChanges): Message {
   return { ...message, bare: Buffer.concat([bare.subarray(0, start), replaced, bare.subarray(old?.end ?? start)]) };
 }
 
-/** What the rules of a subscription may look at. */
-export function facets({ bare }: Message): Facets {
-  const decoded = rhea.message.decode(bare);
-  const fields = {
-    correlationId: decoded.correlation_id,
-    messageId: decoded.message_id,
-    to: decoded.to,
-    replyTo: decoded.reply_to,
-    subject: decoded.subject,
-    sessionId: decoded.group_id,
-    replyToSessionId: decoded.reply_to_group_id,
-    contentType: decoded.content_type,
+/** Where the properties section has what rules may look at; AMQP 1.0 part 3, section 3.2.4. */
+const PROPERTY_INDEXES: readonly (readonly [SystemProperty, number])[] = [
+  ["to", 2],
+  ["subject", 3],
+  ["replyTo", 4],
+  ["correlationId", 5],
+  ["contentType", 6],
+  ["sessionId", 10],
+  ["replyToSessionId", 12],
+];
+
+/** What the rules of a subscription may look at. The body is not decoded for it. */
+export function facets({ bare, messageId }: Message): Facets {
+  const sections = splitSections(bare);
+  const fields: Typed[] = sections.find(({ code }) => code === SECTION.properties)?.value.value ?? [];
+  const present = PROPERTY_INDEXES.flatMap(([name, index]) => {
+    const value: unknown = fields[index]?.value;
+    return value === undefined || value === null ? [] : [[name, String(value)] as const];
+  });
+  const properties = pairsOf(sections.find(({ code }) => code === SECTION.applicationProperties));
+  return {
+    messageId,
+    ...Object.fromEntries(present),
+    applicationProperties: Object.fromEntries(properties.map(([name, typed]) => [name, typed.value])),
   };
-  const present = Object.entries(fields).filter(([, value]) => value !== undefined);
-  const texts = Object.fromEntries(present.map(([name, value]) => [name, String(value)]));
-  return { ...texts, applicationProperties: decoded.application_properties ?? {} };
 }
 
 function withMessageId(

@@ -1,5 +1,6 @@
 import type { Typed } from "rhea";
 import rhea from "rhea";
+import type { Right } from "./claims.ts";
 
 /** A refusal as AMQP says it: a condition for the client's code, a description for people. */
 export type Refusal = { readonly condition: string; readonly description: string };
@@ -10,9 +11,10 @@ export const refusals = {
     condition: "amqp:not-found",
     description: `The messaging entity '${address}' could not be found. Add it to the emulator's configuration.`,
   }),
-  unauthorized: (address: string): Refusal => ({
+  // The first sentences are Azure's, for people search the web for them.
+  unauthorized: (address: string, rights: readonly Right[]): Refusal => ({
     condition: "amqp:unauthorized-access",
-    description: `Unauthorized access to '${address}'. A valid token for it must be put first.`,
+    description: `Unauthorized access. '${rights.join("' or '")}' claim(s) are required to perform this operation. Resource: '${address}'. A token with such a claim must be put first.`,
   }),
   notAllowed: (description: string): Refusal => ({ condition: "amqp:not-allowed", description }),
   tooLarge: (bytes: number, maxBytes: number): Refusal => ({

@@ -29,11 +29,24 @@ type Codec = {
 };
 const { Reader, Writer } = rhea.types as unknown as Codec;
 
+const LIST_CODES = [0x45, 0xc0, 0xd0];
+const MAP_CODES = [0xc1, 0xd1];
+
+/** What a section must hold, where others read its fields. Without this check they would meet whatever was sent. */
+const CODES_OF_CONTENT: Readonly<Record<number, readonly number[]>> = {
+  [SECTION.header]: LIST_CODES,
+  [SECTION.deliveryAnnotations]: MAP_CODES,
+  [SECTION.messageAnnotations]: MAP_CODES,
+  [SECTION.properties]: LIST_CODES,
+  [SECTION.applicationProperties]: MAP_CODES,
+  [SECTION.footer]: MAP_CODES,
+};
+
 /**
  * Splits an encoded message into its sections without touching their content.
  *
- * @throws Error when the bytes are no sequence of sections in the order that AMQP prescribes, or
- * there is no body
+ * @throws Error when the bytes are no sequence of sections in the order that AMQP prescribes, a
+ * section holds something else than it should, or there is no body
  */
 export function splitSections(bytes: Buffer): Section[] {
   const reader = new Reader(bytes);
@@ -50,11 +63,20 @@ export function splitSections(bytes: Buffer): Section[] {
     }
     const mayRepeat = code === SECTION.data || code === SECTION.sequence;
     if (code < previous || (code === previous && !mayRepeat)) throw new Error("message sections out of order");
+    checkContent(code, value);
     sections.push({ code, value, start, end: reader.position });
   }
   if (!sections.some(({ code }) => code >= SECTION.data && code <= SECTION.value))
     throw new Error("a message without a body");
   return sections;
+}
+
+function checkContent(code: number, value: Typed): void {
+  const typecode = (value.type as { typecode?: number } | undefined)?.typecode;
+  const codes = CODES_OF_CONTENT[code];
+  if (codes && (typecode === undefined || !codes.includes(typecode))) {
+    throw new Error(`the section 0x${code.toString(16)} holds something else than it should`);
+  }
 }
 
 /** Encodes one section from its value. */

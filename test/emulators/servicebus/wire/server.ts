@@ -4,9 +4,9 @@ import rhea from "rhea";
 import type { Clock } from "../broker/clock.ts";
 import type { Journal } from "../broker/journal.ts";
 import type { Entity, Namespace } from "../broker/namespace.ts";
-import { type Claims, createClaims, type TokenRules, verifyToken } from "./claims.ts";
+import { type Claims, createClaims, type Right, type TokenRules, verifyToken } from "./claims.ts";
 import { acceptMessages, MAX_MESSAGE_BYTES } from "./incoming.ts";
-import { manage } from "./management.ts";
+import { manage, rightsFor } from "./management.ts";
 import { deliverMessages } from "./outgoing.ts";
 import { type Refusal, refusals } from "./refusal.ts";
 import { type Reply, type Request, serveRequests } from "./replies.ts";
@@ -100,12 +100,14 @@ function openReceiver(receiver: Receiver, claims: Claims, world: ServerWorld): v
     serveRequests(receiver, (request) => Promise.resolve(putToken(request, claims, world)));
     return;
   }
-  const entity = findEntity(address, claims, world);
+  const entity = findEntity(address, "Send", claims, world);
   if ("condition" in entity) receiver.close(entity);
   else if (isManagement(address)) {
-    serveRequests(receiver, (request) =>
-      claims.cover(address, clock.now()) ? manage(entity, journal, request) : Promise.resolve(expired(address)),
-    );
+    serveRequests(receiver, (request) => {
+      const rights = rightsFor(request.operation);
+      if (claims.cover(address, rights, clock.now())) return manage(entity, journal, request);
+      return Promise.resolve(unauthorized(address, rights));
+    });
   } else if (entity.inlet) acceptMessages(receiver, entity.inlet, journal);
   else receiver.close(refusals.notAllowed(`Nothing can be sent to '${namespace.find(address)?.path}'.`));
 }
@@ -121,7 +123,7 @@ function openSender(sender: Sender, claims: Claims, world: ServerWorld): (() => 
     attach.snd_settle_mode = 1;
     return undefined;
   }
-  const entity = findEntity(address, claims, world);
+  const entity = findEntity(address, "Listen", claims, world);
   if ("condition" in entity) {
     sender.close(entity);
     return undefined;
@@ -139,8 +141,15 @@ function openSender(sender: Sender, claims: Claims, world: ServerWorld): (() => 
   return deliverMessages(sender, entity.queue, world.journal);
 }
 
-function findEntity(address: string, claims: Claims, { namespace, clock }: ServerWorld): Entity | Refusal {
-  if (!claims.cover(address, clock.now())) return refusals.unauthorized(address);
+function findEntity(
+  address: string,
+  right: Right,
+  claims: Claims,
+  { namespace, clock }: ServerWorld,
+): Entity | Refusal {
+  // Both kinds of operations go to $management; what each needs is looked at when it comes.
+  const rights: readonly Right[] = isManagement(address) ? ["Send", "Listen"] : [right];
+  if (!claims.cover(address, rights, clock.now())) return refusals.unauthorized(address, rights);
   const path = isManagement(address) ? address.slice(0, -MANAGEMENT_SUFFIX.length) : address;
   return namespace.find(path) ?? refusals.notFound(path);
 }
@@ -153,16 +162,16 @@ function putToken({ operation, properties, body }: Request, claims: Claims, { to
   if (operation !== "put-token") return { status: 501, description: `$cbs knows no ${operation}.` };
   const audience = String(properties.name ?? "");
   const token = { audience, type: String(properties.type ?? ""), text: String(body ?? "") };
-  const untilMs = verifyToken(token, tokens, clock.now());
-  if (untilMs === undefined) {
+  const grant = verifyToken(token, tokens, clock.now());
+  if (!grant) {
     const description = `Unauthorized. The token for '${audience}' is invalid, has expired, or is for something else.`;
     return { status: 401, description, refusal: { condition: "amqp:unauthorized-access", description } };
   }
-  claims.grant(audience, untilMs);
+  claims.grant(audience, grant);
   return { status: 202, description: "Accepted" };
 }
 
-function expired(address: string): Reply {
-  const refusal = refusals.unauthorized(address);
+function unauthorized(address: string, rights: readonly Right[]): Reply {
+  const refusal = refusals.unauthorized(address, rights);
   return { status: 401, description: refusal.description, refusal };
 }
