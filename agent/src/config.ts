@@ -4,6 +4,7 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
 import { readStrictYaml, type StrictYaml } from "./strict-yaml.ts";
+import { syslogConfig } from "./syslog/target.ts";
 
 const UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
 
@@ -49,11 +50,15 @@ export const agentConfig = z.strictObject({
   maxSessions: z.int().min(1).max(64).default(4),
   drainSeconds: z.int().min(0).max(3600).default(60),
   executorMemory: byteSize.prefault("512MiB").refine((bytes) => bytes >= 192 * MIB, "give it at least 192MiB"),
+  /** Life of the agent's identity: at two thirds of it the agent goes over to a new one by itself. */
+  identityDays: z.int().min(3).max(365).default(90),
   channel: z.enum(["hyco-ws", "ws"]).default("hyco-ws"),
   journal: z
     .strictObject({
       maxBytes: byteSize.prefault("1GiB"),
       maxDays: z.int().min(1).max(3650).default(400),
+      /** Where each line is copied to as a syslog message (RFC 5424). */
+      syslog: syslogConfig.optional(),
     })
     .prefault({}),
 });
@@ -92,7 +97,14 @@ export function loadConfig(file: string): AgentConfig {
   const config = parseConfig(text, file);
   const from = (path: string): string => (isAbsolute(path) ? path : join(dirname(resolve(file)), path));
   const ca = config.tls.ca;
-  return { ...config, stateDir: from(config.stateDir), tls: ca === undefined ? {} : { ca: from(ca) } };
+  const { syslog } = config.journal;
+  const journal = syslog?.ca === undefined ? {} : { syslog: { ...syslog, ca: from(syslog.ca) } };
+  return {
+    ...config,
+    stateDir: from(config.stateDir),
+    tls: ca === undefined ? {} : { ca: from(ca) },
+    journal: { ...config.journal, ...journal },
+  };
 }
 
 /** Variables that change what Node does, print secrets, or switch TLS checks off. */

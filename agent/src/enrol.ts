@@ -19,6 +19,7 @@ import { isErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.t
 import { type EnrolAnswer, enrolAnswer, enrolBody, enrolRequest, sealedAnswer } from "@sallyport/shared/schema/api.ts";
 import { z } from "zod";
 import { originUrl } from "./config.ts";
+import { refuseOpenKeys } from "./key-files.ts";
 import { adoptNewKeys, findIdentity, loadIdentity, storeNewKeys } from "./keys.ts";
 import { type Network, postJson } from "./origin.ts";
 import { isListenUrl } from "./pinning.ts";
@@ -66,6 +67,7 @@ export async function enrol(
   signal: AbortSignal,
 ): Promise<Enrolled> {
   makeFolders(paths);
+  refuseOpenKeys(paths);
   const request = repeatable(paths, code, origin) ?? (await newRequest(paths, code, origin));
   const { status, body } = await postJson(origin, ENROL_PATH, JSON.stringify(request), {}, network, signal);
   const answer = openAnswer(status, body, code, request);
@@ -82,7 +84,7 @@ export async function enrol(
     origin,
     relayHost: answer.relayHost,
     listenUrl: answer.listenUrl ?? null,
-    keysSeq: 0,
+    keysSeq: answer.keysSeq,
     keys: answer.keys.map((key) => p256Jwk.parse(key)),
     settings: answer.settings,
   };

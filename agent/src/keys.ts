@@ -1,5 +1,5 @@
 /** The agent's own long-lived keys as files of `keys/`, readable by its account only. */
-import { existsSync, renameSync } from "node:fs";
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { type KeyPair, signerOf, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import type { Signer } from "@sallyport/shared/crypto/jws.ts";
@@ -13,7 +13,15 @@ const privateIdentity = z.strictObject({
   crv: z.literal("Ed25519"),
   x: base64url.length(43),
   d: base64url.length(43),
+  /** When it was made; of one without it, its file's time. */
+  created: z.iso.datetime().optional(),
 });
+
+/** An identity in use, or the one that is to be. */
+export interface Identity extends KeyPair {
+  readonly signer: Signer;
+  readonly createdMs: number;
+}
 
 /** The unseal key's 32-byte seed and its public key (X-Wing). */
 const unsealFile = z.strictObject({ alg: z.literal("X-Wing"), publicKey: base64url, seed: base64url.length(43) });
@@ -52,6 +60,24 @@ export function adoptNewKeys(paths: StatePaths): void {
     if (existsSync(from)) renameSync(from, to);
     syncFolder(paths.keys);
   }
+  // A rotation of the agent that this machine was before.
+  rmSync(paths.nextIdentity, { force: true });
+}
+
+/** Stores an identity to go over to; it is on the disk before anybody hears of it. */
+export async function storeNextIdentity(paths: StatePaths, pair: KeyPair, createdMs: number): Promise<Identity> {
+  const file = privateIdentity.parse({ ...pair.privateJwk, created: new Date(createdMs).toISOString() });
+  writeFileDurably(paths.nextIdentity, `${JSON.stringify(file)}\n`);
+  return { ...pair, signer: signerOf("EdDSA", pair), createdMs };
+}
+
+/** The identity of a rotation that is not confirmed yet. */
+export const loadNextIdentity = (paths: StatePaths): Promise<Identity | undefined> => readIdentity(paths.nextIdentity);
+
+/** Puts the next identity in the place of the one in use: one rename, so there is always exactly one. */
+export function adoptNextIdentity(paths: StatePaths): void {
+  renameSync(paths.nextIdentity, paths.identity);
+  syncFolder(paths.keys);
 }
 
 /** @throws ConfigError when there is none. */
@@ -63,12 +89,19 @@ export function loadUnsealKey(paths: StatePaths): UnsealKey {
 }
 
 /** @throws ConfigError when there is none: the agent was never enrolled. */
-export async function loadIdentity(paths: StatePaths): Promise<KeyPair & { readonly signer: Signer }> {
-  const text = readTextIfAny(paths.identity);
-  if (text === undefined) throw new ConfigError(`${paths.identity} is missing: enrol with \`sallyport enroll\``);
-  const privateJwk = privateIdentity.parse(JSON.parse(text));
+export async function loadIdentity(paths: StatePaths): Promise<Identity> {
+  const identity = await readIdentity(paths.identity);
+  if (identity === undefined) throw new ConfigError(`${paths.identity} is missing: enrol with \`sallyport enroll\``);
+  return identity;
+}
+
+async function readIdentity(file: string): Promise<Identity | undefined> {
+  const text = readTextIfAny(file);
+  if (text === undefined) return undefined;
+  const { created, ...privateJwk } = privateIdentity.parse(JSON.parse(text));
   const { kty, crv, x } = privateJwk;
   const publicJwk = { kty, crv, x };
   const pair: KeyPair = { kid: await thumbprint(publicJwk), publicJwk, privateJwk };
-  return { ...pair, signer: signerOf("EdDSA", pair) };
+  const createdMs = created === undefined ? statSync(file).mtimeMs : Date.parse(created);
+  return { ...pair, signer: signerOf("EdDSA", pair), createdMs };
 }

@@ -26,23 +26,43 @@ export async function acceptAnswer(pinned: Pinned, answer: TokenAnswer): Promise
   if (!isListenUrl(answer.listenUrl, pinned)) {
     return { ok: false, why: "the listen URL is not at the relay and path pinned at enrolment" };
   }
-  const byKid = await keysByKid(pinned.keys);
-  const verified = await verifyJws(answer.keys, { purpose: "keys", alg: "ES256" }, (kid) => byKid.get(kid));
-  if (!verified.ok) return { ok: false, why: `the key statement is not signed by a pinned key (${verified.reason})` };
-  const statement = keysStatement.safeParse(parseJson(verified.payload));
-  if (!statement.success) return { ok: false, why: "the key statement does not fit its schema" };
-  const { aud, seq, keys } = statement.data;
-  if (aud !== pinned.origin) return { ok: false, why: "the key statement is for another origin" };
-  if (seq < pinned.keysSeq) return { ok: false, why: "the key statement is older than the last one" };
+  let known: Known = pinned;
+  // An agent that was away finds its way from one set to the next; a step that is not for it leads nowhere.
+  for (const step of answer.keyChain ?? []) {
+    const taken = await takeStatement(step, known);
+    if (typeof taken !== "string") known = taken;
+  }
+  const taken = await takeStatement(answer.keys, known);
+  if (typeof taken === "string") return { ok: false, why: taken };
   const next: Pinned = {
     ...pinned,
     listenUrl: pinned.listenUrl ?? answer.listenUrl,
-    keysSeq: seq,
-    keys,
+    keysSeq: taken.keysSeq,
+    keys: taken.keys,
     settings: answer.settings,
   };
   return { ok: true, pinned: next, changed: JSON.stringify(next) !== JSON.stringify(pinned) };
 }
+
+type Known = Pick<Pinned, "origin" | "keysSeq" | "keys">;
+
+/** The complete set that a statement brings: what it does not list is dropped. Or why it is refused. */
+async function takeStatement(compact: string, { origin, keysSeq, keys: pinned }: Known): Promise<Known | string> {
+  const byKid = await keysByKid(pinned);
+  const verified = await verifyJws(compact, { purpose: "keys", alg: "ES256" }, (kid) => byKid.get(kid));
+  if (!verified.ok) return `the key statement is not signed by a pinned key (${verified.reason})`;
+  const statement = keysStatement.safeParse(parseJson(verified.payload));
+  if (!statement.success) return "the key statement does not fit its schema";
+  const { aud, seq, keys } = statement.data;
+  if (aud !== origin) return "the key statement is for another origin";
+  if (seq < keysSeq) return "the key statement is older than the last one";
+  // 0: nobody has said yet which number the keys of the enrolment have.
+  const isSame = (await kidsOf(keys)) === (await kidsOf(pinned));
+  if (seq === keysSeq && seq !== 0 && !isSame) return "the key statement has the last one's number and other keys";
+  return { origin, keysSeq: seq, keys };
+}
+
+const kidsOf = async (keys: Known["keys"]): Promise<string> => [...(await keysByKid(keys)).keys()].sort().join();
 
 /** Public keys by their thumbprint, as `verifyJws` asks for them. */
 export async function keysByKid(keys: readonly Record<string, unknown>[]): Promise<ReadonlyMap<string, KeyObject>> {

@@ -17,6 +17,8 @@ export interface StatePaths {
   readonly keys: string;
   readonly identity: string;
   readonly unseal: string;
+  /** The identity that this agent goes over to, until the orchestrator has confirmed it. */
+  readonly nextIdentity: string;
   /** The same two of an enrolment that is not answered yet: an agent that works keeps its own until then. */
   readonly newIdentity: string;
   readonly newUnseal: string;
@@ -25,6 +27,8 @@ export interface StatePaths {
   readonly pinned: string;
   readonly journal: string;
   readonly control: string;
+  /** When the owner asked for a new identity. */
+  readonly rotate: string;
   readonly run: string;
   readonly status: string;
   readonly usage: string;
@@ -42,12 +46,14 @@ export function statePaths(root: string): StatePaths {
     keys,
     identity: join(keys, "identity.jwk"),
     unseal: join(keys, "unseal.jwk"),
+    nextIdentity: join(keys, "next-identity.jwk"),
     newIdentity: join(keys, "new-identity.jwk"),
     newUnseal: join(keys, "new-unseal.jwk"),
     enrolment: join(keys, "enrolment.json"),
     pinned: join(root, "pinned.json"),
     journal: join(root, "journal"),
     control: join(root, "control"),
+    rotate: join(root, "control", "rotate"),
     run,
     status: join(run, "status.json"),
     usage: join(root, "usage.json"),

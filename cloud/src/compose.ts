@@ -8,6 +8,7 @@ import { TableClient } from "@azure/data-tables";
 import { DefaultAzureCredential } from "@azure/identity";
 import { ServiceBusClient } from "@azure/service-bus";
 import { BlobServiceClient } from "@azure/storage-blob";
+import { confirmRotation } from "@sallyport/shared/crypto/rotation.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { KeyDeps } from "./access/api-keys.ts";
 import { type CanaryDeps, noteReached } from "./agents/canary.ts";
@@ -110,6 +111,7 @@ async function build(): Promise<Orchestrator> {
       relayHost: listenRule.host,
       canarySeconds,
       keys: signing.keys,
+      keysSeq: signing.seq,
       createPath: hybridConnections.create,
       now,
       random,
@@ -120,6 +122,8 @@ async function build(): Promise<Orchestrator> {
       listenRule,
       canarySeconds,
       keysStatement: () => signing.statement(originOf(settings)),
+      keyChainSince: signing.chainSince,
+      confirm: (of) => confirmRotation(of, signing.signer),
       useJti: (agent, jti) => store.jtis.use(agent, jti, new Date(Date.now() + JTI_MINUTES * 60_000).toISOString()),
       now,
     },

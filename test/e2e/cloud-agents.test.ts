@@ -4,6 +4,7 @@ import { createLoad } from "@sallyport/cloud/src/agents/choice.ts";
 import { agentDirectory } from "@sallyport/cloud/src/agents/directory.ts";
 import { createCode, type EnrolmentDeps, enrol, type NewAgent } from "@sallyport/cloud/src/agents/enrolment.ts";
 import { approveAgent, listAgents, revokeAgent } from "@sallyport/cloud/src/agents/registry.ts";
+import { unsealKid } from "@sallyport/shared/crypto/agent-key.ts";
 import { fromBase64url, sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { codeKey, parseCode, requestMac } from "@sallyport/shared/crypto/enrolment.ts";
 import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
@@ -29,6 +30,7 @@ const enrolment: EnrolmentDeps = {
   relayHost: "contoso.servicebus.windows.net",
   canarySeconds: 300,
   keys: [orchestrator.publicJwk],
+  keysSeq: 1,
   createPath: async (path) => void paths.push(path),
   now,
   random,
@@ -182,7 +184,13 @@ describe("the directory", () => {
   it("tells a session where to dial and whose hello to take", async () => {
     const agent = await newAgent("dial");
     assert.deepEqual(await directory.candidates("contoso", "dial"), [
-      { id: agent.id, path: `a-${agent.id}`, identity: agent.identity, kid: agent.kid },
+      {
+        id: agent.id,
+        path: `a-${agent.id}`,
+        identity: agent.identity,
+        kid: agent.kid,
+        unsealKid: unsealKid(agent.unseal),
+      },
     ]);
   });
 
@@ -263,7 +271,9 @@ describe("the directory", () => {
   });
 });
 
-const registered = ({ id, tenant, site, status, identity, kid }: NewAgent) => ({
+const registered = ({ id, tenant, site, status, identity, kid, unseal }: NewAgent) => ({
+  current: kid,
+  unseal: { kid: unsealKid(unseal), signed: false },
   id,
   tenant,
   site,

@@ -5,9 +5,8 @@ import type { AgentState } from "@sallyport/shared/schema/liveness.ts";
 import type { Logger } from "pino";
 import { type Clock, systemClock } from "../clock.ts";
 import { type AgentConfig, ConfigError } from "../config.ts";
-import { openJournal } from "../journal/journal.ts";
-import type { JournalFacts } from "../journal/line.ts";
-import { loadIdentity, loadUnsealKey } from "../keys.ts";
+import { refuseOpenKeys } from "../key-files.ts";
+import { loadUnsealKey } from "../keys.ts";
 import { loadNetwork } from "../origin.ts";
 import { programFiles } from "../program.ts";
 import { makeFolders, readPinned, statePaths, writePinned } from "../state.ts";
@@ -17,6 +16,8 @@ import { createAdmission, createConnectionBudgets } from "./budgets.ts";
 import { openHycoSocket } from "./channel-hyco.ts";
 import { openWsSocket } from "./channel-ws.ts";
 import { createExecutorPool } from "./executors.ts";
+import { createIdentityKeeper } from "./identity.ts";
+import { machineName, openJournaling } from "./journaling.ts";
 import { createListener } from "./listener.ts";
 import { createLiveness } from "./liveness.ts";
 import { isSet, watchFlag } from "./lock.ts";
@@ -63,21 +64,23 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   if (readStatus(paths, clock.wallMs())?.live)
     throw new ConfigError(`an agent is already running on ${config.stateDir}`);
   makeFolders(paths);
+  refuseOpenKeys(paths);
   checkFiles(paths, programFiles(), options.insecureFiles, log);
   let pinned = requirePinned(readPinned(paths), config);
-  const identity = await loadIdentity(paths);
   const network = loadNetwork(config.tls.ca, config.proxy);
+  const identity = await createIdentityKeeper({
+    paths,
+    pinned: () => pinned,
+    lifeDays: config.identityDays,
+    request: (signer, said, until) => requestToken({ ...tokenDeps, signer }, said, until),
+    rotated: (kid) => note({ event: "rotate", key: "identity", kid }),
+    clock,
+    log,
+  });
   const past = readPastDay(paths.journal, clock.wallMs());
-  const journal = openJournal(paths.journal, config.journal);
+  const journaling = openJournaling(paths.journal, config.journal, network, clock, log);
+  const { journal, note } = journaling;
   const usage = loadUsage(paths);
-  /** For lines that nothing waits for: sessions are refused by themselves when the journal cannot be written. */
-  const note = (facts: JournalFacts): void => {
-    try {
-      journal.append(facts);
-    } catch (error) {
-      log.error({ event: facts.event, why: (error as Error).message }, "a journal line could not be written");
-    }
-  };
   const policy = createPolicySource(paths.policy, log, {
     changed(next) {
       note({ event: "policy", policy: next.digest });
@@ -87,12 +90,14 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     refused: () => note({ event: "policy", policy: policy.current().digest, code: "policy.invalid" }),
     untrusted: () => (options.insecureFiles ? undefined : whyUntrusted(paths.policy)),
   });
+  const host = machineName();
   journal.append({
     event: "start",
     agent: pinned.agent,
     site: pinned.site,
     version: VERSION,
     policy: policy.current().digest,
+    ...(host === undefined ? {} : { host }),
   });
   endOrphans(journal, past.orphans);
 
@@ -157,14 +162,16 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const tokenDeps = { origin: config.origin, agent: pinned.agent, signer: identity.signer, network, clock };
   const report = () => ({
     journal: journal.head(),
+    ...journaling.known.shown(),
     policy: policy.current().digest,
     locked: isLocked(),
     draining: isDraining(),
     version: VERSION,
     maxSessions: config.maxSessions,
+    keysSeq: pinned.keysSeq,
   });
   const tokens = createTokenKeeper({
-    request: (until) => requestToken(tokenDeps, report(), until),
+    request: async (until) => journaling.answered(await identity.ask(report(), until)),
     pinned: () => pinned,
     store: (next) => {
       pinned = next;
@@ -224,7 +231,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     policy: policy.state(),
     gateway: accepts.gateway,
     sessions: { running: admission.running, most: config.maxSessions, served: accepts.served },
-    journal: journal.head(),
+    journal: journal.head() && { ...journal.head()!, known: journaling.known.last },
   });
 
   /** At once: whoever locks or drains waits for the agent's word. */
@@ -261,6 +268,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       clock,
       stopped.signal,
     ),
+    watchFlag(identity.isDue, (due) => due && tokens.askNow(), clock, stopped.signal),
   ]);
   log.info({ agent: pinned.agent, site: pinned.site, version: VERSION, channel: config.channel }, "agent started");
 
@@ -277,7 +285,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   stopped.abort();
   await running;
   note({ event: "stop" });
-  journal.close();
+  await journaling.close();
   writeStatus(paths, { ...(await status()), ready: false, notReady: "the agent has stopped" });
   log.info("agent stopped");
   return why;

@@ -25,6 +25,8 @@ export type TokenState =
 export interface TokenKeeper {
   /** The token, as soon as there is one. Rejects with the signal's reason. */
   current(signal: AbortSignal): Promise<ListenToken>;
+  /** Asks now for what would be asked for later; the token in use stays until then. */
+  askNow(): void;
   /** The relay refused the token: ask for another one now. */
   refresh(): void;
   readonly state: TokenState;
@@ -128,6 +130,7 @@ export function createTokenKeeper(deps: KeeperDeps): TokenKeeper {
       }
       return token;
     },
+    askNow: () => wake.abort(),
     refresh() {
       if (token === undefined) return;
       token = undefined;

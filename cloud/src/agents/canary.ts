@@ -84,11 +84,13 @@ async function sendOne(
   const canary = { id, sentAt: deps.now().toISOString() };
   const noted = await agents.update(agent, { ...agent.value, canary, canaryCode: null });
   if (noted === undefined) return "changed";
-  const outcome = await deps.ping({ ...candidateOf(noted), tenant, site }, id, signal).catch((thrown: unknown) => ({
-    ...{ ok: false as const, code: "api.internal" as const },
-    // Not the error itself: what it holds is anything, and may not even be JSON.
-    error: thrown instanceof Error ? thrown.name : typeof thrown,
-  }));
+  const outcome = await deps
+    .ping({ ...candidateOf(noted, deps.now()), tenant, site }, id, signal)
+    .catch((thrown: unknown) => ({
+      ...{ ok: false as const, code: "api.internal" as const },
+      // Not the error itself: what it holds is anything, and may not even be JSON.
+      error: thrown instanceof Error ? thrown.name : typeof thrown,
+    }));
   if (!outcome.ok) deps.log("canary not answered", { agent: agent.row.row, ...outcome, ok: undefined });
   const code = outcome.ok ? null : outcome.code;
   const at = deps.now().toISOString();

@@ -1,6 +1,7 @@
 /** Agents and codes as enrolment, tokens and sessions want them, over the tables. */
 import { unsealKid } from "@sallyport/shared/crypto/agent-key.ts";
 import type { JWK } from "@sallyport/shared/crypto/jws.ts";
+import { OVERLAP_SECONDS } from "@sallyport/shared/crypto/rotation.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { SecretStore } from "../secrets/secrets.ts";
 import type { Candidate } from "../sessions/open.ts";
@@ -15,7 +16,7 @@ import { compareHeads } from "./journal-head.ts";
 import type { RegisteredAgent, TokenDeps } from "./tokens.ts";
 
 type Directory = Pick<EnrolmentDeps, "insertCode" | "findCode" | "namesOf" | "isRegistered" | "insertAgent"> &
-  Pick<TokenDeps, "findByKid" | "report"> & {
+  Pick<TokenDeps, "findByKid" | "report" | "rotate" | "publishUnseal"> & {
     /** Active agents of a site, the likeliest to serve first. */
     candidates(tenant: string, site: string): Promise<readonly Candidate[]>;
     /** Whether this agent is active now, and the key is still its own. */
@@ -70,6 +71,7 @@ export function agentDirectory({ store, secrets, alert, load, now, random }: Dir
       await store.agents.insert(id, {
         ...rest,
         identity: { ...agent.identity },
+        ...{ previous: null, unsealStatement: null, unsealBy: null },
         hybridConnection: pathOf(id),
         revokedAt: null,
         seenAt: null,
@@ -87,7 +89,28 @@ export function agentDirectory({ store, secrets, alert, load, now, random }: Dir
     },
     findByKid: async (kid) => {
       const stored = await store.agents.findByKey(kid);
-      return stored?.value.kid === kid ? registered(stored) : undefined;
+      return stored && registeredBy(stored, kid, now());
+    },
+    rotate: async (agent, to) => {
+      const stored = await store.agents.get(agent.tenant, agent.site, agent.id);
+      if (stored === undefined || stored.value.kid !== agent.kid) return false;
+      if (!(await store.agents.addKey(stored, to.kid))) return false;
+      const until = new Date(now().getTime() + OVERLAP_SECONDS * 1000).toISOString();
+      const { identity, kid } = stored.value;
+      const rotated = {
+        ...stored.value,
+        identity: { ...to.identity },
+        kid: to.kid,
+        previous: { identity, kid, until },
+      };
+      return (await store.agents.update(stored, rotated)) !== undefined;
+    },
+    publishUnseal: async (agent, unseal, unsealStatement) => {
+      const stored = await store.agents.get(agent.tenant, agent.site, agent.id);
+      if (stored === undefined) return;
+      const { kid: unsealBy } = stored.value;
+      // What loses a race is told again by the next process, or with the next rotation.
+      await store.agents.update(stored, { ...stored.value, unseal, unsealStatement, unsealBy });
     },
     report: async (agent, report) => {
       const stored = await store.agents.get(agent.tenant, agent.site, agent.id);
@@ -115,30 +138,44 @@ export function agentDirectory({ store, secrets, alert, load, now, random }: Dir
     },
     candidates: async (tenant, site) => {
       const agents = (await store.agents.list(tenant, site)).filter((agent) => agent.value.status === "active");
-      return inOrder(agents, now().getTime(), load.of, () => random(4).readUInt32BE()).map(candidateOf);
+      return inOrder(agents, now().getTime(), load.of, () => random(4).readUInt32BE()).map((agent) =>
+        candidateOf(agent, now()),
+      );
     },
     isCurrent: async (tenant, site, { id, kid }) => {
       const agent = (await store.agents.get(tenant, site, id))?.value;
-      return agent?.status === "active" && agent.kid === kid;
+      if (agent?.status !== "active") return false;
+      // It may have rotated while it was dialled.
+      return agent.kid === kid || previousOf(agent, now())?.kid === kid;
     },
   };
 }
 
 /** An agent's record as somebody who dials it wants it. */
-export const candidateOf = ({ row, value }: Stored<Agent>): Candidate => ({
-  id: row.row,
-  path: value.hybridConnection,
-  identity: value.identity as JWK,
-  kid: value.kid,
-  unsealKid: unsealKid(value.unseal),
-});
+export function candidateOf({ row, value }: Stored<Agent>, now: Date): Candidate {
+  const previous = previousOf(value, now);
+  return {
+    id: row.row,
+    path: value.hybridConnection,
+    identity: value.identity as JWK,
+    kid: value.kid,
+    ...(previous === undefined ? {} : { previous }),
+    unsealKid: unsealKid(value.unseal),
+  };
+}
 
-const registered = (stored: Stored<Agent>): RegisteredAgent => ({
-  id: stored.row.row,
-  tenant: stored.value.tenant,
-  site: stored.value.site,
-  status: stored.value.status,
-  identity: stored.value.identity as JWK,
-  kid: stored.value.kid,
-  canary: stored.value.canary,
-});
+/** The key before the current one, while it is valid. */
+function previousOf({ previous }: Agent, now: Date): { identity: JWK; kid: string } | undefined {
+  if (previous === null || Date.parse(previous.until) <= now.getTime()) return undefined;
+  return { identity: previous.identity as JWK, kid: previous.kid };
+}
+
+/** An agent by one of the keys that are its own now. */
+function registeredBy({ row, value }: Stored<Agent>, kid: string, now: Date): RegisteredAgent | undefined {
+  const current = { identity: value.identity as JWK, kid: value.kid };
+  const key = [current, previousOf(value, now)].find((each) => each?.kid === kid);
+  if (key === undefined) return undefined;
+  const { tenant, site, status, canary } = value;
+  const unseal = { kid: unsealKid(value.unseal), signed: value.unsealBy === value.kid };
+  return { id: row.row, tenant, site, status, ...key, current: value.kid, unseal, canary };
+}

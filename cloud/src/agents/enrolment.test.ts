@@ -31,6 +31,7 @@ function memory() {
     origin,
     relayHost: "contoso.servicebus.windows.net",
     canarySeconds: 300,
+    keysSeq: 1,
     keys: [orchestrator.publicJwk],
     insertCode: async (code, key) => void codes.set(code.codeId, { code, key, version: 0 }),
     findCode: async (codeId) => {

@@ -57,6 +57,8 @@ export interface EnrolmentDeps {
   readonly relayHost: string;
   readonly canarySeconds: number;
   readonly keys: readonly JWK[];
+  /** Number of the statement of these keys. */
+  readonly keysSeq: number;
   /** Stores the code and, encrypted, its key. */
   insertCode(code: Code, key: Uint8Array, by: string): Promise<void>;
   /** The code, its key, and one ETag-guarded use of it: false when somebody was quicker. */
@@ -173,6 +175,7 @@ async function answerFor(deps: EnrolmentDeps, agent: NewAgent): Promise<EnrolAns
     relayHost: deps.relayHost,
     ...(agent.status === "active" ? { listenUrl: listenUrl(deps.relayHost, pathOf(agent.id)) } : {}),
     keys: [...deps.keys] as Record<string, unknown>[],
+    keysSeq: deps.keysSeq,
     settings: { canarySeconds: deps.canarySeconds },
   };
 }

@@ -18,6 +18,8 @@ const agent: RegisteredAgent = {
   status: "active",
   identity: pair.publicJwk,
   kid: pair.kid,
+  current: pair.kid,
+  unseal: { kid: "u".repeat(43), signed: true },
   canary: null,
 };
 const report = { journal: null, policy: toBase64url(sha256()), locked: false, draining: true, version: "0.1.0" };
@@ -31,6 +33,10 @@ function memory(registered: RegisteredAgent = agent) {
     listenRule: { host: "contoso.servicebus.windows.net", keyName: "listen", key: "secret" },
     canarySeconds: 300,
     keysStatement: async () => "statement",
+    keyChainSince: (seq) => ["two", "three"].slice(seq - 1),
+    rotate: async () => true,
+    publishUnseal: async () => undefined,
+    confirm: async () => "confirmed",
     findByKid: async (kid) => (kid === registered.kid ? registered : undefined),
     useJti: async (id, jti) => jtis.size !== jtis.add(`${id} ${jti}`).size,
     report: async (_, said) => {

@@ -10,6 +10,7 @@ import type { AgentHealth, SentCanary } from "@sallyport/shared/schema/liveness.
 import { z } from "zod";
 import { listenUrl, type SharedAccessRule, sharedAccessSignature } from "../relay.ts";
 import { pathOf } from "./hybrid-connections.ts";
+import { type RotationDeps, takeKeys } from "./rotation.ts";
 
 /** Minutes that a listen token lives; renewed after half of them. */
 const TOKEN_MINUTES = 30;
@@ -39,19 +40,25 @@ export interface RegisteredAgent {
   readonly tenant: string;
   readonly site: string;
   readonly status: "active" | "pending" | "revoked";
+  /** The key that signed the request: the current one, or, for a day after a rotation, the one before. */
   readonly identity: JWK;
   readonly kid: string;
+  /** Thumbprint of the current one. */
+  readonly current: string;
+  /** The key that customers seal credentials to, and whether this identity has signed for it. */
+  readonly unseal: { readonly kid: string; readonly signed: boolean };
   /** The newest canary sent to it. */
   readonly canary: SentCanary | null;
 }
 
-export type AgentReport = z.infer<typeof tokenBody>;
+export type AgentReport = Omit<z.infer<typeof tokenBody>, "rotate" | "unseal" | "keysSeq">;
 
-export interface TokenDeps {
-  readonly origin: string;
+export interface TokenDeps extends RotationDeps {
   readonly listenRule: SharedAccessRule;
   readonly canarySeconds: number;
   keysStatement(): Promise<string>;
+  /** Statements with a higher number than this, oldest first. */
+  keyChainSince(seq: number): readonly string[];
   findByKid(kid: string): Promise<RegisteredAgent | undefined>;
   /** One atomic insert; false when it was there. */
   useJti(agent: string, jti: string): Promise<boolean>;
@@ -108,7 +115,9 @@ export async function authenticateAgent(deps: TokenDeps, request: AgentRequest):
 export async function issueToken(deps: TokenDeps, agent: RegisteredAgent, body: Uint8Array): Promise<TokenAnswer> {
   const parsed = tokenBody.safeParse(parseJson(body));
   if (!parsed.success) throw invalid("body");
-  const journal = await deps.report(agent, parsed.data);
+  const { rotate, unseal, keysSeq, ...said } = parsed.data;
+  const rotated = await takeKeys(deps, agent, { rotate, unseal });
+  const journal = await deps.report(agent, said);
   const nowMs = deps.now().getTime();
   const expiresAtSeconds = Math.floor(nowMs / 1000) + TOKEN_MINUTES * 60;
   const path = pathOf(agent.id);
@@ -121,6 +130,8 @@ export async function issueToken(deps: TokenDeps, agent: RegisteredAgent, body: 
     settings: { canarySeconds: deps.canarySeconds },
     journal,
     keys: await deps.keysStatement(),
+    ...(keysSeq === undefined ? {} : { keyChain: [...deps.keyChainSince(keysSeq)] }),
+    ...(rotated === undefined ? {} : { rotated }),
   };
 }
 

@@ -52,6 +52,7 @@ test("the places are those that agents have announced; one that is locked or was
     ...{ hybridConnection: "a", version: "0.1.0", codeId: "c", enrolledAt: at, revokedAt: null, seenAt: at },
     ...{ journal: null, policy: null, locked: false, draining: false, maxSessions: 3 },
     ...{ reachedAt: null, canaryAt: null, canary: null, canaryCode: null, journalAlert: null },
+    ...{ previous: null, unsealStatement: null, unsealBy: null },
     ...over,
   });
   const failed = { canary: { id: "c".repeat(32), sentAt: at }, canaryCode: "agent.offline" };

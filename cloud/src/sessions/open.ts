@@ -19,6 +19,8 @@ export interface Candidate {
   readonly path: string;
   readonly identity: JWK;
   readonly kid: string;
+  /** The key before, for a day after a rotation: the agent may not know yet that it was taken. */
+  readonly previous?: { readonly identity: JWK; readonly kid: string };
   /** Thumbprint of the key that customers seal credentials to. */
   readonly unsealKid: string;
 }
@@ -54,14 +56,16 @@ export function createOpenSession(deps: SessionDeps): OpenSession {
       const over = deps.began(candidate.id);
       try {
         const met = await meet({ deps, request, site, candidate }, signal);
-        if (met.ok) return await converse({ deps, request, site, candidate }, met, consumer, signal);
+        if (met.ok) {
+          const outcome = await converse({ deps, request, site, candidate }, met, consumer, signal).catch(whenNotSealed);
+          if (outcome.ok || outcome.code !== "credential.not_sealed") return outcome;
+          unsealed = outcome;
+          continue;
+        }
         if (signal.aborted) return refused("request.cancelled", "The session was stopped before it began.", {});
         others += 1;
         if (met.connected) broken ??= met.refusal;
         else refusal = met.refusal;
-      } catch (thrown) {
-        if (!(thrown instanceof SallyportError) || thrown.code !== "credential.not_sealed") throw thrown;
-        unsealed = refused(thrown.code, thrown.message, thrown.detail);
       } finally {
         over();
       }
@@ -69,6 +73,12 @@ export function createOpenSession(deps: SessionDeps): OpenSession {
     // One that came and was no good says more than one that did not come; and one that did not may be the one it is sealed to.
     return broken ?? (others === 0 ? (unsealed ?? refusal) : refusal);
   };
+}
+
+/** The next agent may be one that it is sealed to; anything else is nobody's refusal. */
+function whenNotSealed(thrown: unknown): Refused {
+  if (!(thrown instanceof SallyportError) || thrown.code !== "credential.not_sealed") throw thrown;
+  return refused(thrown.code, thrown.message, thrown.detail);
 }
 
 interface Session {
@@ -84,7 +94,7 @@ type Met =
 
 /** Dials an agent and takes its hello. Nothing was sealed where it is refused, so the next agent may be asked the same. */
 async function meet({ deps, request, site, candidate }: Session, signal: AbortSignal): Promise<Met> {
-  const { id, path, identity, kid } = candidate;
+  const { id, path, identity, kid, previous } = candidate;
   const challenge = toBase64url(randomBytes(32));
   const authorization = await deps.authorization(path);
   const { requestId } = request;
@@ -96,7 +106,7 @@ async function meet({ deps, request, site, candidate }: Session, signal: AbortSi
   }
   const { socket } = dialled;
   try {
-    const hello = await awaitHello(socket, { agent: id, site, challenge, identity, kid }, signal);
+    const hello = await awaitHello(socket, { agent: id, site, challenge, identity, kid, previous }, signal);
     if (!(await deps.isCurrent(request.tenant, site, candidate))) {
       throw new SallyportError("agent.revoked", `Agent ${id} was revoked while it was dialled.`);
     }

@@ -33,7 +33,7 @@ const LIMITS = { ...DEFAULT_LIMITS, seconds: 30 };
 
 export function createPing(deps: PingDeps): Ping {
   return async (agent, id, signal) => {
-    const { path, identity, kid, site, tenant } = agent;
+    const { path, identity, kid, previous, site, tenant } = agent;
     const challenge = toBase64url(randomBytes(32));
     const authorization = await deps.authorization(path);
     const dialled = await dial(
@@ -50,7 +50,7 @@ export function createPing(deps: PingDeps): Ping {
       },
     };
     try {
-      const hello = await awaitHello(socket, { agent: agent.id, site, challenge, identity, kid }, signal);
+      const hello = await awaitHello(socket, { agent: agent.id, site, challenge, identity, kid, previous }, signal);
       const payload = async () => ({
         ...{ v: 1 as const, id, hello: toBase64url(hello.hash), agent: agent.id, site, tenant, connection: null },
         ...{ caller: CALLER, iat: Math.floor(Date.now() / 1000), operation: { op: "agent.ping" as const } },

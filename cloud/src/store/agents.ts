@@ -19,8 +19,14 @@ export const agentRecord = z.object({
   /** The current identity key as a public JWK, and its thumbprint. */
   identity: z.record(z.string(), z.unknown()),
   kid: sha256Text,
-  /** X-Wing public key for credentials that the customer sealed. */
+  /** The key before, for a day after a rotation. */
+  previous: z
+    .object({ identity: z.record(z.string(), z.unknown()), kid: sha256Text, until: z.iso.datetime() })
+    .nullable(),
+  /** X-Wing public key for credentials that the customer sealed, and what the identity `unsealBy` signed of it. */
   unseal: base64url,
+  unsealStatement: z.string().max(8192).nullable(),
+  unsealBy: sha256Text.nullable(),
   /** Path of its hybrid connection in the relay's namespace. */
   hybridConnection: z.string().max(260),
   host: z.string().max(255),
@@ -60,6 +66,8 @@ export interface AgentStore {
   findByKey(kid: string): Promise<Stored<Agent> | undefined>;
   /** Writes the places first, so that every agent can be found; false when it exists. A repeat finishes a lost one. */
   insert(agent: string, value: Agent): Promise<boolean>;
+  /** Lets an agent be found by a further key; false when that is another agent's. */
+  addKey(stored: Stored<Agent>, kid: string): Promise<boolean>;
   update(stored: Stored<Agent>, value: Agent): Promise<Stored<Agent> | undefined>;
   /** The id is each record's `row.row`. */
   list(tenant: string, site: string): Promise<Stored<Agent>[]>;
@@ -88,6 +96,11 @@ export function agentStore(table: TableClient): AgentStore {
       }
       await places.insert(`@kid|${value.kid}`, "at", { tenant, site, agent });
       return records.insert(partition(tenant, site), agent, value);
+    },
+    async addKey({ row, value: { tenant, site } }, kid) {
+      const place = { tenant, site, agent: row.row };
+      if (await places.insert(`@kid|${kid}`, "at", place)) return true;
+      return (await places.get(`@kid|${kid}`, "at"))?.value.agent === row.row;
     },
     update: records.update,
     list: (tenant, site) => records.list(partition(tenant, site)),

@@ -114,6 +114,7 @@ test("an agent is found by its id alone, and of two changes one wins", async () 
     canary: null,
     canaryCode: null,
     journalAlert: null,
+    ...{ previous: null, unsealStatement: null, unsealBy: null },
   };
   assert.equal(await store.agents.insert(`${id}1`, agent), true);
   assert.equal(await store.agents.insert(`${id}1`, { ...agent, site: "other" }), false);

@@ -55,12 +55,15 @@ export async function verifyHello(
     readonly challenge: string;
     readonly identity: JWK;
     readonly kid: string;
+    /** The key before, while it is still valid. */
+    readonly previous?: { readonly identity: JWK; readonly kid: string } | undefined;
   },
 ): Promise<HelloRecord> {
   const compact = expectRecord(message, KIND.hello).toString("latin1");
-  const verified = await verifyJws(compact, { purpose: "hello", alg: "EdDSA" }, (kid) =>
-    kid === expected.kid ? publicKeyOf(expected.identity) : undefined,
-  );
+  const verified = await verifyJws(compact, { purpose: "hello", alg: "EdDSA" }, (kid) => {
+    const key = [expected, expected.previous].find((each) => each?.kid === kid);
+    return key && publicKeyOf(key.identity);
+  });
   if (!verified.ok) throw notTheirs(verified.reason);
   const json = parseJson(verified.payload);
   if (isObject(json) && json.v !== PROTOCOL_VERSION) {

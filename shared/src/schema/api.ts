@@ -1,5 +1,6 @@
 /** Bodies and answers of the orchestrator's HTTP API, for people (`/api/v1`) and for agents (`/api/agent`). */
 import { z } from "zod";
+import { rotation } from "../crypto/rotation.ts";
 import { sealedPart } from "../crypto/sealed-part.ts";
 import { base64url, nameId, position, randomId, runId, sha256Text } from "./ids.ts";
 import { pullDefinition, runState } from "./pull.ts";
@@ -192,6 +193,8 @@ export const enrolAnswer = z.object({
   listenUrl: z.url().optional(),
   /** The orchestrator's public signing keys as JWKs. */
   keys: z.array(jwk).min(1).max(8),
+  /** Number of the statement of these keys: the agent takes no older one. */
+  keysSeq: z.int().min(0).default(0),
   settings: agentSettings,
 });
 export type EnrolAnswer = z.infer<typeof enrolAnswer>;
@@ -210,6 +213,12 @@ export const tokenBody = z.object({
   version: z.string().max(64),
   /** Sessions that the agent serves at once, by its owner's configuration. */
   maxSessions: z.int().min(1).max(1000).optional(),
+  /** The identity that it goes over to. */
+  rotate: rotation.optional(),
+  /** A `sallyport-unseal+jws`: the key that customers seal credentials to, signed by the identity. */
+  unseal: z.string().max(8192).optional(),
+  /** Number of the key statement that it took last. */
+  keysSeq: z.int().min(0).optional(),
 });
 
 export const tokenAnswer = z.object({
@@ -223,5 +232,9 @@ export const tokenAnswer = z.object({
   journal: journalHead.nullable().optional(),
   /** A `sallyport-keys+jws` statement: the complete set of the orchestrator's keys, signed by a pinned one. */
   keys: z.string().max(16_384),
+  /** Statements since the agent's `keysSeq`, oldest first: each is signed by a key of the one before. */
+  keyChain: z.array(z.string().max(16_384)).max(16).optional(),
+  /** A `sallyport-rotate+jws` by the orchestrator: the identity that it knows this agent by now. */
+  rotated: z.string().max(4096).optional(),
 });
 export type TokenAnswer = z.infer<typeof tokenAnswer>;

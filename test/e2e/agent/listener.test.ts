@@ -132,6 +132,7 @@ function endlessTokens(relay: Bench, hand: HandClock): TokenKeeper & { refreshed
   return {
     refreshed: 0,
     current: async () => ({ listenUrl: listenUrl(relay), token }),
+    askNow: () => undefined,
     refresh() {
       this.refreshed += 1;
     },
