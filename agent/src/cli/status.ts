@@ -109,8 +109,8 @@ function ready(
 
 function token({ token: state }: AgentStatus, now: number, ago: (at: string) => string): string {
   if (state.state === "none") return `none: ${state.why}`;
-  const seconds = state.offsetMs / 1000;
-  const clock = `${seconds < 0 ? "-" : "+"}${Math.abs(seconds).toFixed(1)} s`;
+  const tenths = Math.round(state.offsetMs / 100);
+  const clock = `${tenths < 0 ? "-" : "+"}${(Math.abs(tenths) / 10).toFixed(1)} s`;
   const left = duration(Date.parse(state.expiresAt) - now);
   return `renewed ${ago(state.renewedAt)}, expires in ${left}        CLOCK  ${clock}`;
 }
