@@ -7,7 +7,7 @@ import type { Grant, Outcome } from "../connector.ts";
 import { resolveTable } from "./catalog.ts";
 import { readCdc } from "./cdc.ts";
 import { readTracked } from "./change-tracking.ts";
-import { requireUnmasked } from "./masked.ts";
+import { checkMasks } from "./masked.ts";
 import { chooseColumns } from "./read-plan.ts";
 import type { Work } from "./slices.ts";
 
@@ -17,7 +17,7 @@ type TableGrant = Extract<Grant, { kind: "table" }>;
 export async function readChanges(work: Work, operation: SqlChanges, grant: TableGrant): Promise<Outcome> {
   const wanted = { named: grant.named === true, timestamps: operation.timestamps };
   const table = await resolveTable(work.session, operation.table, wanted, work.signal);
-  requireUnmasked(table, operation, grant.mask);
+  checkMasks(table, operation, grant);
   if (operation.by === "cdc") return readCdc(work, table, operation, grant.columns);
   const columns = chooseColumns(table, operation, grant.columns);
   return readTracked(work, { table, columns, operation, allowed: grant.columns });

@@ -4,7 +4,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Masks } from "@sallyport/shared/schema/mask.ts";
 import { type SqlChanges, type SqlTable, sqlChanges, sqlTable } from "@sallyport/shared/schema/operations.ts";
 import type { CatalogColumn } from "./catalog.ts";
-import { requireUnmasked } from "./masked.ts";
+import { checkMasks } from "./masked.ts";
 
 const column = (name: string, type = "int"): CatalogColumn =>
   ({ name, declared: { name: type }, nullable: false }) as CatalogColumn;
@@ -22,6 +22,9 @@ const changes: SqlChanges = sqlChanges.parse({
 
 const refused = (column: string) => (error: unknown) =>
   error instanceof SallyportError && error.code === "policy.denied" && error.detail.column === column;
+
+const requireUnmasked = (table: typeof TABLE, operation: SqlTable | SqlChanges, mask: Masks | undefined): void =>
+  checkMasks(table, operation, { columns: ["PersonId", "Email"], ...(mask === undefined ? {} : { mask }) });
 
 test("a masked column that is only read is no hindrance", () => {
   const masks: Masks = { Email: "hash", Other: "null" };
@@ -45,4 +48,15 @@ test("a masked watermark refuses the mode that uses it, and no other", () => {
     refused("Version"),
   );
   requireUnmasked(TABLE, read(), { Version: "null" });
+});
+
+test("where every column is allowed, those that are masked have to be there", () => {
+  checkMasks(TABLE, read(), { columns: "*", mask: { EMAIL: "hash" } });
+  checkMasks(TABLE, read(), { columns: ["Email"], mask: { Email: "hash", Renamed: "null" } });
+  for (const operation of [read(), changes]) {
+    assert.throws(
+      () => checkMasks(TABLE, operation, { columns: "*", mask: { Email: "hash", EMailAddress: "null" } }),
+      refused("EMailAddress"),
+    );
+  }
 });

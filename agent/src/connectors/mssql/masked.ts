@@ -1,21 +1,47 @@
-/**
- * What a masked column may not be: of the key, or a watermark. Their values stand in positions, plans and conditions as they
- * are, so whoever asks could read them there, or find them out by asking (docs/masks.md).
- */
+/** What has to hold of a table before columns of it are masked (docs/masks.md). */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { Masks } from "@sallyport/shared/schema/mask.ts";
 import type { SqlChanges, SqlTable } from "@sallyport/shared/schema/operations.ts";
 import { hasName } from "../../names.ts";
+import type { Grant } from "../connector.ts";
 import type { CatalogTable } from "./catalog.ts";
 
 /** @throws SallyportError `policy.denied`. */
-export function requireUnmasked(
+export function checkMasks(
   table: Pick<CatalogTable, "key" | "columns">,
   operation: SqlTable | SqlChanges,
-  masks: Masks | undefined,
+  { mask, columns }: Pick<Extract<Grant, { kind: "table" }>, "mask" | "columns">,
 ): void {
-  if (masks === undefined) return;
-  const masked = Object.keys(masks);
+  if (mask === undefined) return;
+  const masked = Object.keys(mask);
+  if (columns === "*") requireThere(table, operation, masked);
+  requireUnmasked(table, operation, masked);
+}
+
+/** A column that was renamed, or misspelt in the policy, would leave as it is with all the others. */
+function requireThere(
+  { columns }: Pick<CatalogTable, "columns">,
+  { table }: SqlTable | SqlChanges,
+  masked: readonly string[],
+): void {
+  const names = columns.map(({ name }) => name);
+  const missing = masked.find((name) => !hasName(names, name));
+  if (missing === undefined) return;
+  throw new SallyportError(
+    "policy.denied",
+    `The policy masks column ${missing} and allows every other, and ${table} has no such column.`,
+    { column: missing },
+  );
+}
+
+/**
+ * A masked column is of no key and no watermark: their values stand in positions, plans and conditions as they are, so whoever
+ * asks could read them there, or find them out by asking.
+ */
+function requireUnmasked(
+  table: Pick<CatalogTable, "key" | "columns">,
+  operation: SqlTable | SqlChanges,
+  masked: readonly string[],
+): void {
   const used = [...table.key.map(({ name }) => name), ...watermarksOf(table, operation)];
   const refused = used.find((name) => hasName(masked, name));
   if (refused === undefined) return;

@@ -3,8 +3,8 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Plan, SqlTable } from "@sallyport/shared/schema/operations.ts";
 import type { Grant, Outcome } from "../connector.ts";
 import { arrowColumn, resolveTable } from "./catalog.ts";
-import { requireUnmasked } from "./masked.ts";
 import { planFilter } from "./filter.ts";
+import { checkMasks } from "./masked.ts";
 import { type Position, parsePosition } from "./position.ts";
 import { planRead, type Read } from "./read-plan.ts";
 import { readSlices, type Work } from "./slices.ts";
@@ -17,7 +17,7 @@ export async function readTable(work: Work, operation: SqlTable, grant: TableGra
   const { session, signal, output } = work;
   const wanted = { named: grant.named === true, timestamps: operation.timestamps };
   const table = await resolveTable(session, operation.table, wanted, signal);
-  requireUnmasked(table, operation, grant.mask);
+  checkMasks(table, operation, grant);
   const isSnapshot = operation.consistency === "snapshot";
   const planned = await planRead(session, table, operation, grant.columns, signal);
   const read = operation.filter === undefined ? planned : { ...planned, filter: planFilter(table, operation.filter) };
