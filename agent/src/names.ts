@@ -38,6 +38,28 @@ export function matchTable(pattern: string, table: string): "name" | "pattern" |
   return schema === ofSchema && matchRuns(name.split("*"), ofName) ? "pattern" : undefined;
 }
 
+/** Whether there can be a table that both patterns cover. */
+export function patternsMeet(one: string, other: string): boolean {
+  const [schema = "", name = ""] = foldCase(one).split(".");
+  const [ofSchema = "", ofName = ""] = foldCase(other).split(".");
+  return schema === ofSchema && textsMeet([...name], [...ofName]);
+}
+
+/** Column by column of the table "do these two beginnings meet": no backtracking to exploit here either. */
+function textsMeet(a: readonly string[], b: readonly string[]): boolean {
+  let row = [true];
+  for (let at = 0; at < b.length; at += 1) row.push(row[at] === true && b[at] === "*");
+  for (const letter of a) {
+    const next = [row[0] === true && letter === "*"];
+    for (let at = 0; at < b.length; at += 1) {
+      const both = letter === "*" || b[at] === "*" ? row[at + 1] === true || next[at] === true : false;
+      next.push(both || (row[at] === true && (letter === b[at] || letter === "*" || b[at] === "*")));
+    }
+    row = next;
+  }
+  return row.at(-1) === true;
+}
+
 /** Whether text is the pieces in order with anything between them. Greedy from the left: no backtracking to exploit. */
 function matchRuns(pieces: readonly string[], text: string): boolean {
   const first = pieces[0] ?? "";

@@ -54,11 +54,12 @@ export function judge(
     caller: request.caller,
     connection: connection ?? undefined,
     op: operation.op,
-    action: operation.op === "sql.write" ? operation.action : undefined,
+    action: operation.op === "sql.write" || operation.op === "ad.write" ? operation.action : undefined,
     object: objectOf(operation),
     rule: ruleOf(work),
     decision: work.do === "refuse" ? "deny" : "allow",
     code: work.do === "refuse" ? work.error.code : undefined,
+    asked: work.do === "refuse" ? askedOf(operation) : undefined,
     login: credential?.form === "plain" ? hashLogin(loginKey, connection ?? "", credential.user) : undefined,
     sealed: work.do === "serve" && work.credential.form === "sealed" ? true : undefined,
     seconds: work.do === "serve" ? work.allowed.limits.seconds : SHORT_SECONDS,
@@ -112,6 +113,19 @@ function ruleOf(work: Work): string | undefined {
   if (work.do === "serve") return work.allowed.rule;
   const rule = work.do === "refuse" ? work.error.detail.rule : undefined;
   return typeof rule === "string" ? rule : undefined;
+}
+
+/** A line of the journal has room for so much, in the bytes of its JSON. */
+const MAX_ASKED_BYTES = 1500;
+
+/** What was asked for of a table or an object; nothing where that would not fit. */
+function askedOf(operation: Operation): readonly string[] | undefined {
+  const names =
+    "columns" in operation ? operation.columns : "attributes" in operation ? operation.attributes : undefined;
+  if (names === undefined) return undefined;
+  const list = names === "*" ? ["*"] : Array.isArray(names) ? names : Object.keys(names);
+  const fits = list.length > 0 && list.length <= 200 && Buffer.byteLength(JSON.stringify(list)) <= MAX_ASKED_BYTES;
+  return fits ? list : undefined;
 }
 
 function objectOf(operation: Operation): string | undefined {

@@ -1,6 +1,7 @@
 /** One line of the journal: its closed list of fields, and the rule for every string in it (docs/journal.md). */
 import { sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { type ErrorCode, isErrorCode } from "@sallyport/shared/protocol/errors.ts";
+import { directoryAction } from "@sallyport/shared/schema/directory-words.ts";
 import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { writeAction } from "@sallyport/shared/schema/write-operations.ts";
 import { z } from "zod";
@@ -75,7 +76,7 @@ export const journalFacts = z.strictObject({
   connection: nameId.optional(),
   op: journalOperation.optional(),
   /** What a write does with its rows: a `delete` or a `replace` is to be seen as such. */
-  action: writeAction.optional(),
+  action: z.enum([...writeAction.options, ...directoryAction.options]).optional(),
   object: journalObject.optional(),
   /** The name where the owner's policy lists it, and else `login:` and the start of its HMAC. */
   login: z
@@ -88,6 +89,12 @@ export const journalFacts = z.strictObject({
     .optional(),
   decision: z.enum(["allow", "deny"]).optional(),
   code: errorCode.optional(),
+  /** Of a denial: the columns or attributes that were asked for, so that its owner can see what it was about. */
+  asked: z
+    .array(z.string().regex(/^[^\p{Cc}]{1,128}$/u))
+    .min(1)
+    .max(200)
+    .optional(),
   rowsOut: count.optional(),
   bytesOut: count.optional(),
   rowsIn: count.optional(),
@@ -120,6 +127,7 @@ const journalLine = journalFacts
     /** SHA-256 of the previous line's bytes, its LF included; absent in the very first line. */
     prev: sha256Text.optional(),
   })
+  .refine(({ asked, decision }) => asked === undefined || decision === "deny", "only a denial says what was asked for")
   .refine(({ event, host }) => host === undefined || event === "start", "only a start line names the machine")
   // A DN that names a person passes for an identifier.
   .refine(({ op, object }) => !op?.startsWith("ad.") || object === undefined || isMaskedDn(object), "not a masked DN");

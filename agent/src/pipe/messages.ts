@@ -11,7 +11,7 @@ import { journalFacts } from "../journal/line.ts";
 
 const text = (max: number) => z.string().max(max);
 const count = z.int().min(0);
-const { code, op, action, object, rule, decision, effect, source, request, run, pull, caller, connection } =
+const { asked, code, op, action, object, rule, decision, effect, source, request, run, pull, caller, connection } =
   journalFacts.shape;
 
 /** Supervisor to executor: everything for one session, then `hello`, then `go` or `refuse`. */
@@ -77,6 +77,8 @@ export const toSupervisor = z.discriminatedUnion("say", [
     rule,
     decision: decision.unwrap(),
     code,
+    /** Of a denial: columns or attributes. */
+    asked,
     /** HMAC of connection and login; for the breaker of failed logins. */
     login: sha256Text.optional(),
     /** The request brings a credential that the customer sealed: its login is said once it was opened. */

@@ -3,7 +3,7 @@
  * in the same answer as the misspelt keys.
  */
 
-import { isSystemSchema } from "../names.ts";
+import { hasName, isSystemSchema } from "../names.ts";
 import { addDays, dayIn } from "./local-time.ts";
 
 export const RAW_DAYS_AT_MOST = 30;
@@ -28,6 +28,7 @@ export function conflicts(policy: unknown, now: Date): Conflict[] {
       ...repeated(rules, "id", "another rule of this connection has this id"),
       ...repeated(rules, "name", "another statement of this connection has this name"),
       ...systemTables(rules),
+      ...rules.flatMap(columnWords),
       ...rawRules(rules, typeof zone === "string" ? zone : "UTC", now),
     ];
     return found.map(({ path, message }) => ({ path: ["connections", name, "rules", ...path], message }));
@@ -55,6 +56,28 @@ function systemTables(rules: readonly Loose[]): Conflict[] {
   );
 }
 
+const texts = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((one): one is string => typeof one === "string") : [];
+
+/** What `columns`, `filterOn` and `mask` of one rule say about each other. */
+function columnWords(rule: Loose, index: number): Conflict[] {
+  const masked = isRecord(rule.mask) ? Object.keys(rule.mask) : [];
+  const filtered = texts(rule.filterOn);
+  const listed = Array.isArray(rule.columns) ? texts(rule.columns) : undefined;
+  const unlisted = (name: string): boolean => listed !== undefined && !hasName(listed, name);
+  const twice = masked.filter((name, at) => hasName(masked.slice(0, at), name));
+  return [
+    ...masked.filter(unlisted).map((name) => ({ path: [index, "mask", name], message: "not one of `columns`" })),
+    ...twice.map((name) => ({ path: [index, "mask", name], message: "this column has a mask already" })),
+    ...filtered.flatMap((name, at) => {
+      const why = hasName(masked, name) ? "a masked column may not be compared" : "not one of `columns`";
+      return hasName(masked, name) || unlisted(name)
+        ? [{ path: [index, "filterOn", at], message: `${name}: ${why}` }]
+        : [];
+    }),
+  ];
+}
+
 /** With raw SQL the login's rights are the only wall: the agent does not parse T-SQL, so finer rules would be a promise it cannot keep. */
 function rawRules(rules: readonly Loose[], timezone: string, now: Date): Conflict[] {
   const raw = rules.flatMap((rule, index) => (allows(rule, "raw") ? [{ rule, index }] : []));
@@ -62,6 +85,8 @@ function rawRules(rules: readonly Loose[], timezone: string, now: Date): Conflic
   const finer = rules.flatMap((rule, index) => {
     if (rule.deny !== undefined)
       return [{ path: [index, "deny"], message: "a `raw` rule stands beside it: raw SQL gets around a deny" }];
+    if (rule.mask !== undefined)
+      return [{ path: [index, "mask"], message: "a `raw` rule stands beside it: raw SQL gets around masks" }];
     if (Array.isArray(rule.columns))
       return [{ path: [index, "columns"], message: "a `raw` rule stands beside it: raw SQL gets around column lists" }];
     return [];

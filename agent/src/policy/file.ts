@@ -4,6 +4,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type Policy, policy } from "@sallyport/shared/schema/policy.ts";
 import { readStrictYaml, type StrictYaml, YamlError, type YamlProblem } from "../strict-yaml.ts";
 import { conflicts } from "./conflicts.ts";
+import { policyNotes } from "./notes.ts";
 
 /** More than this is one mistake with many consequences. */
 const MAX_PROBLEMS = 100;
@@ -13,7 +14,19 @@ const MAX_PROBLEMS = 100;
  * @param now for the rules whose `until` may not be far away.
  * @throws SallyportError `policy.invalid`; `detail.problems` has one line for each mistake.
  */
-export function parsePolicy(text: string, now: Date = new Date()): Policy {
+export const parsePolicy = (text: string, now: Date = new Date()): Policy => read(text, now).policy;
+
+/** The policy, and what its owner should hear of it besides; in the order of the file. @throws as `parsePolicy`. */
+export function checkPolicy(
+  text: string,
+  now: Date,
+): { readonly policy: Policy; readonly notes: readonly YamlProblem[] } {
+  const { policy: parsed, file } = read(text, now);
+  const notes = policyNotes(parsed, now).map(({ path, message }) => file.problemAt(path, message));
+  return { policy: parsed, notes: [...notes].sort((a, b) => a.line - b.line) };
+}
+
+function read(text: string, now: Date): { readonly policy: Policy; readonly file: StrictYaml } {
   const file = readFile(text);
   const result = policy.safeParse(file.value);
   const problems: YamlProblem[] = [];
@@ -27,7 +40,7 @@ export function parsePolicy(text: string, now: Date = new Date()): Policy {
   }
   for (const conflict of conflicts(file.value, now)) add(conflict.path, conflict.message);
   if (!result.success || problems.length > 0) fail(problems);
-  return result.data;
+  return { policy: result.data, file };
 }
 
 /** SHA-256 of the file's bytes, base64url: what the hello and the journal call the policy. */

@@ -56,7 +56,11 @@ function concerns(
   if (isCallRule(rule)) return op === "sql.call" && effect === rule.effect && covers([rule.procedure]) && !isDenied;
   if (isWriteRule(rule)) {
     return (
-      op === "sql.write" && action !== undefined && rule.allow.includes(action) && covers(rule.tables) && !isDenied
+      op === "sql.write" &&
+      action !== undefined &&
+      (rule.allow as readonly string[]).includes(action) &&
+      covers(rule.tables) &&
+      !isDenied
     );
   }
   if (!("tables" in rule)) return op === "sql.query" && object === ("name" in rule ? rule.name : undefined);

@@ -125,7 +125,10 @@ function boundOf(name: string, column: CatalogColumn, value: Value): Bound {
     case "nchar":
     case "nvarchar":
       // As it came: a value longer than the column has to find nothing, not what begins like it.
-      return { expression: `@${name}`, parameter: { name, type: TYPES.NVarChar, value: text, length: Math.max(1, text.length) } };
+      return {
+        expression: `@${name}`,
+        parameter: { name, type: TYPES.NVarChar, value: text, length: Math.max(1, text.length) },
+      };
     case "binary":
     case "varbinary":
       return binary(name, text, bad);
@@ -155,5 +158,8 @@ function decimal(name: string, text: string, bad: () => SallyportError): Bound {
 function binary(name: string, text: string, bad: () => SallyportError): Bound {
   const bytes = Buffer.from(text, "base64url");
   if (bytes.toString("base64url") !== text) throw bad();
-  return { expression: `@${name}`, parameter: { name, type: TYPES.VarBinary, value: bytes, length: Math.max(1, bytes.length) } };
+  return {
+    expression: `@${name}`,
+    parameter: { name, type: TYPES.VarBinary, value: bytes, length: Math.max(1, bytes.length) },
+  };
 }

@@ -39,6 +39,8 @@ CREATE TABLE sys.change_tracking_databases (database_id int NOT NULL, is_auto_cl
   retention_period_units tinyint NULL);
 CREATE TABLE sys.change_tracking_tables (object_id int NOT NULL, is_track_columns_updated_on bit NOT NULL,
   min_valid_version bigint NULL, begin_version bigint NULL, cleanup_version bigint NULL);
+CREATE TABLE sys.sql_expression_dependencies (referencing_id int NOT NULL, referenced_server_name sysname NULL,
+  referenced_database_name sysname NULL, referenced_schema_name sysname NULL, referenced_entity_name sysname NULL);
 CREATE VIEW INFORMATION_SCHEMA.TABLES AS SELECT DB_NAME() AS TABLE_CATALOG, s.name AS TABLE_SCHEMA, o.name AS TABLE_NAME,
   CASE o.type WHEN 'U' THEN 'BASE TABLE' ELSE 'VIEW' END AS TABLE_TYPE
   FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0;
@@ -73,6 +75,7 @@ export function fillSystemTables(
     indexes: [],
     index_columns: [],
     key_constraints: [],
+    sql_expression_dependencies: [],
   };
   for (const table of catalog.tables.values())
     if (!isTemporary(table.name)) addTable(rows, table, columnsOf(table), catalog);
@@ -191,6 +194,17 @@ function addTable(rows: Record<string, Row[]>, table: Table, columns: readonly C
     if (column.identity !== null) rows.identity_columns?.push([objectId, column.name, at + 1]);
   });
   if (type === "U") addKeys(rows, table, schemaId);
+  for (const [of = "", inSchema = null] of tablesNamedIn(table.view).map((parts) => [...parts].reverse())) {
+    rows.sql_expression_dependencies?.push([objectId, null, null, inSchema, of]);
+  }
+}
+
+/** The names that a view's FROMs have, wherever they stand in it, one part or two. */
+function tablesNamedIn(node: unknown): readonly (readonly string[])[] {
+  if (typeof node !== "object" || node === null) return [];
+  const { is, name } = node as { readonly is?: unknown; readonly name?: unknown };
+  if (is === "table" && Array.isArray(name)) return [name as string[]];
+  return Object.values(node).flatMap(tablesNamedIn);
 }
 
 function addKeys(rows: Record<string, Row[]>, table: Table, schemaId: number): void {
