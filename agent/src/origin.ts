@@ -95,7 +95,7 @@ function throughProxy(agent: https.Agent, proxy: string, timeoutMs: number): htt
 const contexts = new Map<string | undefined, SecureContext>();
 
 /** Made once: reading the list of authorities takes longer than a handshake. TLS 1.2 is the least that is spoken. */
-function secureContextOf(caPem: string | undefined): SecureContext {
+export function secureContextOf(caPem: string | undefined): SecureContext {
   let context = contexts.get(caPem);
   if (context === undefined) {
     const ca = caPem === undefined ? {} : { ca: [...rootCertificates, caPem] };

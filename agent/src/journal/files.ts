@@ -60,13 +60,22 @@ export function setAside(folder: string, firstSeq: number): void {
   renameSync(currentPath(folder), join(folder, `${String(firstSeq).padStart(10, "0")}.jsonl`));
 }
 
-/** The file's lines in order, LF included, without holding more than one chunk; a torn last line comes without LF. */
-export function* readLines(path: string): Generator<Buffer> {
+/**
+ * The file's lines in order, LF included, without holding more than one chunk; a torn last line comes without LF.
+ * @param fromByte where a line begins
+ */
+export function* readLines(path: string, fromByte = 0): Generator<Buffer> {
   const file = openSync(path, "r");
   try {
     const chunk = Buffer.alloc(CHUNK_BYTES);
     let rest: Buffer = Buffer.alloc(0);
-    for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) {
+    let at = fromByte;
+    for (
+      let read = readSync(file, chunk, 0, CHUNK_BYTES, at);
+      read > 0;
+      read = readSync(file, chunk, 0, CHUNK_BYTES, at)
+    ) {
+      at += read;
       let bytes = Buffer.concat([rest, chunk.subarray(0, read)]);
       for (let end = bytes.indexOf(LF); end !== -1; end = bytes.indexOf(LF)) {
         yield bytes.subarray(0, end + 1);

@@ -48,7 +48,14 @@ const agentStatus = z.object({
   /** `host:port` of the relay's gateway that the last session came by. */
   gateway: z.string().nullable().default(null),
   sessions: z.object({ running: z.int(), most: z.int(), served: z.int() }),
-  journal: z.object({ seq: z.int(), hash: sha256Text }).nullable(),
+  /** `known`: the line that the orchestrator told last that it knows, and when. */
+  journal: z
+    .object({
+      seq: z.int(),
+      hash: sha256Text,
+      known: z.object({ seq: z.int(), hash: sha256Text, at: z.string() }).nullable().default(null),
+    })
+    .nullable(),
 });
 export type AgentStatus = z.infer<typeof agentStatus>;
 
