@@ -93,6 +93,22 @@ export const NAMED: Readonly<Record<string, readonly (readonly [file: string, na
     [`${CLOUD}/sessions/receive-write.test.ts`, "a session lost before the end of the rows may be repeated"],
     [`${CLOUD}/sessions/receive-write.test.ts`, "after the end of its rows"],
   ],
+  "P4.39": [
+    [
+      "test/e2e/session-mask-key.test.ts",
+      "an agent that hashes with another mask key than the run's is asked for nothing",
+    ],
+    [
+      `${CLOUD}/pulls/masked.test.ts`,
+      "a run whose columns are hashed asks its later sessions for the mask key of its first",
+    ],
+  ],
+  "P4.40": [
+    ["test/e2e/agent/owner.test.ts", "a lock ends a running session with agent.locked"],
+    ["test/e2e/agent/owner.test.ts", "a session whose source is stuck is gone seconds after a lock"],
+    ["test/e2e/agent/owner.test.ts", "a drain lets a running session go on to its next checkpoint"],
+  ],
+  "P4.41": [["test/e2e/agent/owner.test.ts", "an agent that learns that it was revoked ends its sessions and says so"]],
   "P5.1": [
     [`${SHARED}/protocol/errors.test.ts`, "has the codes that docs/errors.md names"],
     [`${SHARED}/protocol/errors.test.ts`, "retryable is every retry but never"],
