@@ -19,7 +19,7 @@ const every = {
   callers: z.array(caller).min(1).max(100).optional(),
 };
 
-export const directoryReadRule = z.strictObject({
+const directoryReadRule = z.strictObject({
   ...every,
   allow: z.array(z.enum(READ_VERBS)).min(1).max(3),
   attributes,
@@ -31,7 +31,7 @@ export const directoryReadRule = z.strictObject({
 
 const count = z.int().min(1).max(1_000_000);
 
-export const directoryWriteRule = z
+const directoryWriteRule = z
   .strictObject({
     ...every,
     allow: z.array(directoryAction).min(1).max(directoryAction.options.length),
@@ -59,12 +59,15 @@ export const directoryWriteRule = z
   });
 
 /** All below these; with `attributes`, only what names one of them. */
-export const directoryDenyRule = z.strictObject({
+const directoryDenyRule = z.strictObject({
   id: ruleId,
   deny: z.literal("all"),
   bases,
   attributes: names.optional(),
 });
+
+/** For the published schema of the file, where a rule is one of these. */
+export const DIRECTORY_SHAPES = { directoryReadRule, directoryWriteRule, directoryDenyRule } as const;
 
 export type DirectoryReadRule = z.infer<typeof directoryReadRule>;
 export type DirectoryWriteRule = z.infer<typeof directoryWriteRule>;
@@ -80,7 +83,7 @@ export const isDirectoryWriteRule = (rule: DirectoryRule): rule is DirectoryWrit
 export const isDirectoryReadRule = (rule: DirectoryRule): rule is DirectoryReadRule =>
   "allow" in rule && !isDirectoryWriteRule(rule);
 
-const directoryRule = byShape<DirectoryRule>((rule) => {
+export const directoryRule: z.ZodType<DirectoryRule> = byShape((rule) => {
   if ("deny" in rule) return "allow" in rule ? "a rule has either `allow` or `deny`" : directoryDenyRule;
   if (!("allow" in rule) || !Array.isArray(rule.allow)) return "a rule needs `allow: […]` or `deny: all`";
   const unknown = rule.allow.find((word) => !WORDS.includes(word));
@@ -88,7 +91,7 @@ const directoryRule = byShape<DirectoryRule>((rule) => {
   return rule.allow.some((word) => WRITE_WORDS.includes(word)) ? directoryWriteRule : directoryReadRule;
 });
 
-/** Without a list of its own a rule of a directory would promise more than a connector can keep: `limits.rows` counts objects. */
+/** `limits.rows` counts objects. */
 export const directoryConnection = z
   .strictObject({
     kind: z.literal("activeDirectory"),

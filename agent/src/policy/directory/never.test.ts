@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isAccountSwitch, isNeverFilteredBy, isNeverRead, isNeverWritten, isProtectedSid } from "./never.ts";
+
+test("what is never read is neither filtered by nor written, by name, in any case, and by OID", () => {
+  for (const name of [
+    "unicodePwd",
+    "UNICODEPWD",
+    "1.2.840.113556.1.4.90",
+    "msLAPS-Whatever",
+    "1.2.840.113556.1.6.44.9",
+    "trustAuthX",
+  ]) {
+    assert.ok(isNeverRead(name) && isNeverFilteredBy(name) && isNeverWritten(name), name);
+  }
+  for (const name of ["mail", "sAMAccountName", "2.5.4.3", "unicodePw", "pwdLastSet"]) {
+    assert.ok(!isNeverRead(name) && !isNeverFilteredBy(name) && !isNeverWritten(name), name);
+  }
+});
+
+test("what may be read need not be written", () => {
+  for (const name of [
+    "sIDHistory",
+    "servicePrincipalName",
+    "msDS-AllowedToAnything",
+    "gPLink",
+    "member",
+    "2.5.4.31",
+    "adminCount",
+  ]) {
+    assert.ok(!isNeverRead(name) && isNeverWritten(name), name);
+  }
+});
+
+test("an account is switched on and off, and nothing more", () => {
+  for (const value of ["0", "2", "512", "514"]) assert.ok(isAccountSwitch(value), value);
+  for (const value of ["", "-2", "0x202", "66048", "8192", "4194816", "514 ", "1e2", "4294967298"]) {
+    assert.ok(!isAccountSwitch(value), value);
+  }
+});
+
+test("the domain's own powers are known by the end of their SIDs", () => {
+  const domain = "S-1-5-21-1004336348-1177238915-682003330";
+  for (const rid of [500, 502, 512, 516, 519, 520, 521, 525, 526, 527]) assert.ok(isProtectedSid(`${domain}-${rid}`));
+  for (const rid of [501, 513, 1104]) assert.ok(!isProtectedSid(`${domain}-${rid}`));
+  for (const rid of [544, 548, 549, 550, 551, 552]) assert.ok(isProtectedSid(`S-1-5-32-${rid}`));
+  assert.ok(!isProtectedSid("S-1-5-32-545"));
+  assert.ok(!isProtectedSid(`${domain}-500-1`));
+});
