@@ -14,7 +14,7 @@ export async function askLine(question: string): Promise<string> {
   }
 }
 
-const REFUSALS: Refusals = {
+export const REFUSALS: Refusals = {
   interrupted: () => new UsageError("cancelled"),
   tooLong: () => new UsageError("the standard input is longer than an enrolment code"),
 };
@@ -27,6 +27,16 @@ export async function readSecretFile(file: string): Promise<string> {
   if (file === "-") return (await readPiped(REFUSALS)).trim();
   try {
     return firstLine(readFileSync(file, "utf8")).trim();
+  } catch {
+    throw new UsageError(`${file} cannot be read`);
+  }
+}
+
+/** A password from a file, `-` for the standard input: its first line as it is, spaces included. */
+export async function readPasswordFile(file: string): Promise<string> {
+  if (file === "-") return await readPiped(REFUSALS);
+  try {
+    return firstLine(readFileSync(file, "utf8"));
   } catch {
     throw new UsageError(`${file} cannot be read`);
   }

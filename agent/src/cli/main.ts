@@ -21,6 +21,8 @@ const VERBS: Readonly<Record<string, () => Promise<Add>>> = {
   lock: async () => (await import("./lock.ts")).addLock,
   unlock: async () => (await import("./lock.ts")).addUnlock,
   drain: async () => (await import("./lock.ts")).addDrain,
+  keys: async () => (await import("./keys.ts")).addKeys,
+  credential: async () => (await import("./credential.ts")).addCredential,
   "mask-key": async () => (await import("./mask-key.ts")).addMaskKey,
   version: async () => (await import("./version.ts")).addVersion,
 };

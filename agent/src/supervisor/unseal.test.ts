@@ -30,10 +30,7 @@ async function asked(over: { hello?: Uint8Array; by?: typeof orchestrator; seale
   const part = await sealCredential(TEXT, { ...OF, ...over.sealed }, toBase64url(unsealKey.publicKey));
   const { ciphertext, ...sealed } = part;
   const hello = over.hello ?? sha256(Buffer.from(record, "base64url"));
-  const grant = await signGrant(
-    { hello, connection: "erp", ...sealed },
-    signerOf("ES256", over.by ?? orchestrator),
-  );
+  const grant = await signGrant({ hello, connection: "erp", ...sealed }, signerOf("ES256", over.by ?? orchestrator));
   const unseal: UnsealReport = { say: "unseal", connection: "erp", ...sealed, grant };
   return { ...run, unseal, part };
 }

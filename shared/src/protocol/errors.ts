@@ -256,6 +256,12 @@ export const ERRORS = {
     advice:
       "The customer seals it again with this agent among those it names (`sallyport credential seal`), and the file is stored with `PUT …/credential`.",
   },
+  "credential.key_unknown": {
+    http: 403,
+    retry: "never",
+    advice:
+      "Read the fingerprint on the agent itself (`sallyport status`), or copy its key file from there (`sallyport keys show --out FILE`): a key that only came with a message may be anybody's.",
+  },
   "credential.refused": {
     http: 403,
     retry: "never",
