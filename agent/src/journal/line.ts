@@ -141,13 +141,13 @@ export interface JournalHead {
 
 const FIELD_ORDER = ["seq", "at", "prev", ...Object.keys(journalFacts.shape)] as readonly (keyof JournalLine)[];
 
+/** As it stands in the file. */
+export const inFieldOrder = (line: JournalLine): Partial<JournalLine> =>
+  Object.fromEntries(FIELD_ORDER.flatMap((name) => (line[name] === undefined ? [] : [[name, line[name]]])));
+
 /** The line's bytes with its LF, fields in their fixed order. @throws ZodError for what must not stand in a journal. */
 export function encodeLine(line: JournalLine): Buffer {
-  const checked = journalLine.parse(line);
-  const ordered = Object.fromEntries(
-    FIELD_ORDER.flatMap((name) => (checked[name] === undefined ? [] : [[name, checked[name]]])),
-  );
-  const bytes = utf8(`${JSON.stringify(ordered)}\n`);
+  const bytes = utf8(`${JSON.stringify(inFieldOrder(journalLine.parse(line)))}\n`);
   if (bytes.byteLength > MAX_LINE_BYTES) throw new RangeError("a journal line is at most 4 KiB");
   return bytes;
 }

@@ -51,6 +51,9 @@ function createWalk(known: JournalHead | undefined) {
     const line = decodeLine(bytes);
     const why = faultOf(line, seq, head);
     if (why !== undefined) return { seq, why };
+    if (head !== null && line?.prev !== head.hash) {
+      return { seq: head.seq, why: `is not the line that line ${seq} names: one of the two was changed` };
+    }
     head = { seq, hash: hashLine(bytes) };
     if (seq === known?.seq) {
       found = head.hash === known.hash;
@@ -81,7 +84,6 @@ function createWalk(known: JournalHead | undefined) {
 function faultOf(line: JournalLine | undefined, seq: number, head: JournalHead | null): string | undefined {
   if (line === undefined) return "is not a line of the journal's schema";
   if (line.seq !== seq) return `has number ${line.seq}: a line was removed, repeated or moved`;
-  if (head !== null && line.prev !== head.hash) return "does not name the line before it: that line was changed";
   if (head === null && (line.prev === undefined) !== (seq === 1)) return "is the first one, and its chain is missing";
   return undefined;
 }
