@@ -18,6 +18,7 @@ import {
 } from "@sallyport/shared/crypto/enrolment.ts";
 import { generateKeyPair, type KeyPair, signerOf, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import { type JWK, publicKeyOf, type Signer, signJws, verifyJws } from "@sallyport/shared/crypto/jws.ts";
+import { confirmRotation, type Rotation, verifyRotation } from "@sallyport/shared/crypto/rotation.ts";
 import { ERRORS, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { parseJson } from "@sallyport/shared/protocol/hello.ts";
 import {
@@ -34,8 +35,8 @@ import type { Certificate } from "../../emulators/tls/certificates.ts";
 export interface RegisteredAgent {
   readonly id: string;
   readonly site: string;
-  readonly identity: JWK;
-  readonly kid: string;
+  identity: JWK;
+  kid: string;
   status: "active" | "pending" | "revoked";
 }
 
@@ -183,7 +184,8 @@ export async function startOrchestrator(
     return agent;
   }
 
-  async function token(agent: RegisteredAgent): Promise<TokenAnswer> {
+  async function token(agent: RegisteredAgent, body: Buffer): Promise<TokenAnswer> {
+    const rotated = await rotate(agent, tokenBody.parse(parseJson(body)).rotate);
     const expiresAtSeconds = Math.floor(Date.now() / 1000) + faults.tokenSeconds;
     return {
       listenUrl: listenUrl(relay.host, pathOf(agent.id)),
@@ -193,7 +195,17 @@ export async function startOrchestrator(
       serverTime: new Date(nowMs()).toISOString(),
       settings: { canarySeconds: faults.canarySeconds },
       keys: await signJws("keys", { aud: origin, seq: 1, iat: 0, keys: [signing.publicJwk] }, signer),
+      ...(rotated === undefined ? {} : { rotated }),
     };
+  }
+
+  /** The new key alone is valid from here on: an agent that had not adopted it would be found out. */
+  async function rotate(agent: RegisteredAgent, said: Rotation | undefined): Promise<string | undefined> {
+    if (said === undefined) return undefined;
+    const next = await verifyRotation(said, { kid: agent.kid, key: publicKeyOf(agent.identity) });
+    if (next === undefined) throw new SallyportError("token.invalid", "The rotation does not fit.");
+    [agent.identity, agent.kid] = [next.said.to, next.kid];
+    return await confirmRotation({ agent: agent.id, aud: origin, identity: next.kid }, signer);
   }
 
   async function answer(signed: Signed): Promise<unknown> {
@@ -202,12 +214,13 @@ export async function startOrchestrator(
       if (faults.loseEnrolAnswers-- > 0) throw new Error("lost on the way");
       return faults.swapEnrolAnswer ? { ...(sealed as object), mac: toBase64url(randomBytes(32)) } : sealed;
     }
+    if (signed.path === "/api/health") return { status: "ok" };
     if (signed.path === "/api/agent/health") {
       await authenticate(signed);
       return { serverTime: new Date(nowMs()).toISOString(), canary: faults.newestCanary(nowMs()) };
     }
     try {
-      return await token(await authenticate(signed));
+      return await token(await authenticate(signed), signed.body);
     } finally {
       for (const go of waiting.splice(0)) go();
     }
