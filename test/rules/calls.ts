@@ -16,6 +16,9 @@ const LISTENING: readonly (readonly string[])[] = [
 /** Modules that do nothing but listen, or that listen when one only imports them. */
 const LISTENING_MODULES = new Set(["dgram", "cluster", "inspector", "inspector/promises", "repl"]);
 
+/** Datagrams to a syslog server need a bound socket; it is connected to that server before its first use. */
+const CONNECTED = { path: "agent/src/syslog/udp.ts", allowed: ["createSocket", "node:dgram"] } as const;
+
 /** Where a file of the agent could listen: the call's tokens, or the module. Tests may listen on loopback. */
 export function listeningCalls(sources: readonly Source[]): string[] {
   return sources
@@ -24,7 +27,9 @@ export function listeningCalls(sources: readonly Source[]): string[] {
       const all = tokens(text);
       const calls = LISTENING.filter((call) => hasSequence(all, ...call)).map((call) => call.join(""));
       const modules = importsOf(text).filter((name) => LISTENING_MODULES.has(name.replace(/^node:/, "")));
-      return [...calls, ...modules].map((what) => `${path}: ${what}`);
+      const isConnected = path === CONNECTED.path && hasSequence(all, "socket", ".", "connect", "(");
+      const allowed: readonly string[] = isConnected ? CONNECTED.allowed : [];
+      return [...calls, ...modules].filter((what) => !allowed.includes(what)).map((what) => `${path}: ${what}`);
     });
 }
 
