@@ -1,6 +1,7 @@
 /** What `sallyport status` reads beside the agent's own word. Each part is left out where this account may not read it. */
 import { POLICY_DEFAULTS, type Policy } from "@sallyport/shared/schema/policy.ts";
-import { ageInDays, ROTATES_AFTER_DAYS } from "../doctor/keys.ts";
+import { loadConfig } from "../config.ts";
+import { identityDays, rotatesAtDays } from "../doctor/keys.ts";
 import { listFiles } from "../journal/files.ts";
 import { recentLines } from "../journal/journal.ts";
 import { type Today, todayOf } from "../journal/today.ts";
@@ -23,17 +24,18 @@ export interface OwnFiles {
   readonly chain: string | undefined;
 }
 
-export function readOwnFiles(paths: StatePaths, nowMs: number): OwnFiles {
+export async function readOwnFiles(paths: StatePaths, nowMs: number): Promise<OwnFiles> {
   const now = new Date(nowMs);
   const policy = orNothing(() => parsePolicy(readTextIfAny(paths.policy) ?? "", now));
-  const keyDays = orNothing(() => ageInDays(paths.identity, nowMs));
+  const keyDays = await identityDays(paths, nowMs).catch(() => undefined);
+  const lifeDays = orNothing(() => loadConfig(paths.config).identityDays);
   const midnightMs = Math.floor(nowMs / 86_400_000) * 86_400_000;
   const today = orNothing(() => todayOf(recentLines(paths.journal, midnightMs), nowMs));
   return {
     grants: policy === undefined ? null : grantsOf(policy, now),
     policyText: policy === undefined ? undefined : summaryOf(policy, now),
     keyDays: keyDays ?? null,
-    keysText: keyDays === undefined ? [] : [keysText(keyDays)],
+    keysText: keyDays === undefined ? [] : [keysText(keyDays, lifeDays)],
     today: today ?? null,
     todayText: today === undefined ? "the journal cannot be read by this account" : todayText(today, policy),
     chain: orNothing(() => chainOf(paths.journal)),
@@ -49,8 +51,9 @@ function orNothing<T>(read: () => T): T | undefined {
   }
 }
 
-function keysText(days: number): string {
-  const left = ROTATES_AFTER_DAYS - days;
+function keysText(days: number, lifeDays: number | undefined): string {
+  if (lifeDays === undefined) return `identity ${days} d old`;
+  const left = rotatesAtDays(lifeDays) - days;
   return `identity ${days} d old, ${left > 0 ? `rotates in ${left} d` : "to be rotated"}`;
 }
 

@@ -32,16 +32,16 @@ Example:
   sallyport status
   sallyport status --json | jq .canary`,
     )
-    .action((options: StatusOptions) => {
+    .action(async (options: StatusOptions) => {
       try {
-        show(options);
+        await show(options);
       } catch (error) {
         fail(error, options);
       }
     });
 }
 
-function show(options: StatusOptions): void {
+async function show(options: StatusOptions): Promise<void> {
   const now = Date.now();
   const paths = statePaths(resolve(options.state));
   const found = readStatus(paths, now);
@@ -50,7 +50,7 @@ function show(options: StatusOptions): void {
     print(options, { live: false }, [`no agent has run on ${paths.root}`]);
     return;
   }
-  const own = readOwnFiles(paths, now);
+  const own = await readOwnFiles(paths, now);
   const { grants, keyDays, today } = own;
   const value = { live: found.live, ...found.status, grants, keyDays, today };
   print(options, value, describe(found.status, found.live, own, now), paint);

@@ -42,7 +42,7 @@ export function allChecks(config: AgentConfig, paths: StatePaths, now: Date): re
     checkToken(pinned.agent, signing, running),
     checkPolicy(() => readPolicy(paths.policy, now), running, now),
     checkFiles(paths, programFiles(), running !== undefined),
-    checkKeys(paths, now.getTime()),
+    checkKeys(paths, config.identityDays, now.getTime()),
     checkJournal(paths, (signal) => verifyInProcess(paths.root, signal)),
     checkDisk(paths),
     ...connectionsOrNone(paths, now),

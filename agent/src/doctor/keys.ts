@@ -1,33 +1,39 @@
 /** The agent's long-lived keys: there, and not older than they should be. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { loadIdentity } from "../keys.ts";
 import type { StatePaths } from "../state.ts";
 import type { Check } from "./check.ts";
 
-/** An identity rotates at two thirds of this (docs/protocol.md, "Keys"). */
-export const IDENTITY_LIFE_DAYS = 90;
-export const ROTATES_AFTER_DAYS = 60;
+const DAY_MS = 86_400_000;
 
-/** Whole days since the file was written, which each rotation does anew; undefined where there is none. */
-export const ageInDays = (file: string, nowMs: number): number | undefined =>
-  existsSync(file) ? Math.max(0, Math.floor((nowMs - statSync(file).mtimeMs) / 86_400_000)) : undefined;
+/** Whole days since the identity was made. @throws ConfigError where there is none */
+export async function identityDays(paths: StatePaths, nowMs: number): Promise<number> {
+  const { createdMs } = await loadIdentity(paths);
+  return Math.max(0, Math.floor((nowMs - createdMs) / DAY_MS));
+}
 
-export function checkKeys(paths: StatePaths, nowMs: number): Check {
+/** At which age it goes over to a new one by itself (docs/keys.md). */
+export const rotatesAtDays = (lifeDays: number): number => Math.floor((lifeDays * 2) / 3);
+
+/** @param lifeDays of an identity, by agent.yaml */
+export function checkKeys(paths: StatePaths, lifeDays: number, nowMs: number): Check {
   return {
     ...{ id: "keys", component: "keys", target: "keys/" },
     async look() {
-      const identity = ageInDays(paths.identity, nowMs);
-      const unseal = ageInDays(paths.unseal, nowMs);
-      if (identity === undefined || unseal === undefined) {
-        const details = identity === undefined ? "the identity is missing" : "the unseal key is missing";
-        return { status: "FAIL", details, advice: "Enrol again: policy and journal stay." };
+      const missing = [paths.identity, paths.unseal].filter((file) => !existsSync(file));
+      if (missing.length > 0) {
+        const advice = "Enrol again: policy and journal stay.";
+        return { status: "FAIL", details: `missing: ${missing.join(", ")}`, advice };
       }
-      const details = `identity ${identity} d old, unseal key ${unseal} d`;
-      if (identity <= IDENTITY_LIFE_DAYS) return { status: "ok", details };
+      const days = await identityDays(paths, nowMs);
+      const left = rotatesAtDays(lifeDays) - days;
+      if (left > 0) return { status: "ok", details: `identity ${days} d old, rotates in ${left} d` };
+      const details = `identity ${days} d old, to be rotated`;
+      if (days <= lifeDays) return { status: "ok", details };
       return {
         status: "warn",
         details,
-        advice:
-          "An identity rotates by itself after 60 days while the agent reaches its orchestrator: `sallyport keys rotate`, or enrol again.",
+        advice: "It rotates by itself once the agent reaches its orchestrator: see what `token` says above.",
       };
     },
   };

@@ -51,13 +51,15 @@ function answers(seen: Seen): Verdict {
   return { status: "FAIL", details: `answered ${seen.status}`, advice };
 }
 
-function clock({ theirMs, ourMs }: Seen): Verdict {
+function clock({ theirMs, ourMs, ms }: Seen): Verdict {
   if (theirMs === undefined) {
     return { status: "warn", details: "the answer says no time", advice: "Compare this machine's clock by hand." };
   }
   // Their second has begun up to a second ago.
   const offMs = theirMs + 500 - ourMs;
-  const seconds = Math.abs(offMs) < 1_000 ? "within a second" : `${(offMs / 1000).toFixed(0)} s off`;
+  // Nor is it known when on its way the answer was given its time.
+  const agrees = Math.abs(offMs) <= 1_000 + ms;
+  const seconds = agrees ? "agrees" : `${(offMs / 1000).toFixed(0)} s off`;
   if (Math.abs(offMs) <= SKEW_NOTED_MS) return { status: "ok", details: seconds };
   const advice =
     "Set this machine's clock, and keep it by NTP: `until` and `hours` of the policy go by it, and so do certificates.";
