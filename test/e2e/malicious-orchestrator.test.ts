@@ -2,6 +2,7 @@
 import { after, afterEach, before, describe, it } from "node:test";
 import { FRAME_ATTACKS } from "./malicious-orchestrator/frames.ts";
 import { REQUEST_ATTACKS } from "./malicious-orchestrator/requests.ts";
+import { RULE_ATTACKS } from "./malicious-orchestrator/rules.ts";
 import { startWorld, type World } from "./malicious-relay/world.ts";
 
 describe("a malicious orchestrator", { timeout: 900_000 }, () => {
@@ -12,7 +13,7 @@ describe("a malicious orchestrator", { timeout: 900_000 }, () => {
   after(() => world.close());
   afterEach(() => world.stillServes());
 
-  for (const { rule, name, run } of [...REQUEST_ATTACKS, ...FRAME_ATTACKS]) {
+  for (const { rule, name, run } of [...REQUEST_ATTACKS, ...RULE_ATTACKS, ...FRAME_ATTACKS]) {
     it(`${rule} ${name}`, () => run(world));
   }
 });

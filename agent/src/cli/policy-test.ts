@@ -54,7 +54,7 @@ export function test(file: string | undefined, options: TestOptions): void {
     const mask = "mask" in grant ? grant.mask : undefined;
     const masked = Object.keys(mask ?? {});
     print(options, { decision: "allow", rule, limits: granted, ...(mask === undefined ? {} : { mask }) }, [
-      `allowed by rule ${rule}: the first, in the file's order, that allows the whole request; no rule denies it`,
+      `allowed by rule ${rule}`,
       ...(masked.length === 0 ? [] : [`masked: ${masked.join(", ")}`]),
     ]);
     return;

@@ -83,7 +83,7 @@ export const isDirectoryWriteRule = (rule: DirectoryRule): rule is DirectoryWrit
 export const isDirectoryReadRule = (rule: DirectoryRule): rule is DirectoryReadRule =>
   "allow" in rule && !isDirectoryWriteRule(rule);
 
-export const directoryRule: z.ZodType<DirectoryRule> = byShape((rule) => {
+export const directoryRule: z.ZodType<DirectoryRule> = byShape<DirectoryRule>((rule) => {
   if ("deny" in rule) return "allow" in rule ? "a rule has either `allow` or `deny`" : directoryDenyRule;
   if (!("allow" in rule) || !Array.isArray(rule.allow)) return "a rule needs `allow: […]` or `deny: all`";
   const unknown = rule.allow.find((word) => !WORDS.includes(word));

@@ -49,7 +49,7 @@ export async function refusalOf(world: World, wanted: Wanted): Promise<{ code: s
   return { code: last.body.code, id };
 }
 
-interface Denied {
+export interface Denied {
   readonly rule: Attack["rule"];
   readonly asks: string;
   readonly wanted: Wanted;
@@ -155,7 +155,7 @@ const DENIED: readonly Denied[] = [
   },
 ];
 
-function denied({ rule, asks, wanted, code, contacts, unnamed }: Denied): Attack {
+export function denied({ rule, asks, wanted, code, contacts, unnamed }: Denied): Attack {
   return {
     rule,
     name: `asks for ${asks}: ${code}`,

@@ -15,6 +15,7 @@ import { pathOf } from "../agent/orchestrator.ts";
 import { dial } from "../agent/sender.ts";
 import { type RunningAgent, type Site, startSite } from "../agent/site.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
+import { policyOf } from "./policy.ts";
 
 /** Enough that frames go both ways for a while: 8 MB that do not compress. */
 /** About twice the window as they are sent: an agent that hears nothing more is not done. */
@@ -76,7 +77,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const enrolled = await site.enroll(site.orchestrator.code(), ["--rendezvous-host", `localhost:${gateway.port}`]);
   assert.equal(enrolled.code, 0, enrolled.stderr);
   writeFileSync(join(site.state, "sql-ca.pem"), authority.caPem);
-  site.setPolicy(policyOf(tds.port));
+  site.setPolicy(policyOf(tds.port, new Date()));
   site.addConfig(`maxSessions: ${MAX_SESSIONS}\n`);
   site.orchestrator.faults.tokenSeconds = options.tokenSeconds ?? 1800;
   const agent = await site.start();
@@ -171,33 +172,3 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
   };
 }
-
-/** `little` gives few rows, `guarded` few logins. */
-const policyOf = (port: number): string => `
-v: 1
-limits: { sessionsPerMinute: 6000 }
-connections:${[
-  ["erp", "sessions: 4, failedLogins: 99/1h"],
-  ["little", "rows: 100"],
-  ["guarded", "failedLogins: 3/1h"],
-]
-  .map(
-    ([name, limits]) => `
-  ${name}:
-    kind: mssql
-    address: localhost:${port}
-    database: ERP
-    tls: { mode: required, ca: sql-ca.pem }
-    logins: [svc]
-    limits: { ${limits} }
-    rules:
-      - { id: ${name}-orders, allow: [table], tables: [dbo.Orders], columns: "*" }
-      - id: ${name}-by-note
-        allow: [statement]
-        name: byNote
-        sql: SELECT Id, Note FROM dbo.Orders WHERE Note = @note
-        parameters: { note: nvarchar(200) }
-        returns: [Id, Note]`,
-  )
-  .join("")}
-`;
