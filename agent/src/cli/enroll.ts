@@ -11,6 +11,7 @@ import { allChecks } from "../doctor/checks.ts";
 import type { Enrolled } from "../enrol.ts";
 import { openJournal } from "../journal/journal.ts";
 import { loadNetwork } from "../origin.ts";
+import { DENY_ALL } from "../policy/first-policy.ts";
 import { type StatePaths, statePaths, writeFileDurably } from "../state.ts";
 import { parseStrictYaml } from "../strict-yaml.ts";
 import { readStatus } from "../supervisor/status.ts";
@@ -89,12 +90,6 @@ async function enroll(options: EnrollOptions): Promise<void> {
   const checks = tally(await runChecks(allChecks(loadConfig(paths.config), paths, new Date())));
   report(options, paths, enrolled, newPolicy, checks);
 }
-
-const DENY_ALL = `# What this agent may do. Nothing that is not allowed here is ever done; the orchestrator cannot change it.
-# Check it with \`sallyport policy check\` after each change.
-v: 1
-connections: {}
-`;
 
 /** What agent.yaml says so far; it may hold a few lines only that the owner wrote before the first enrolment. */
 function configured(paths: StatePaths): { readonly lines: object; readonly proxy?: string; readonly ca?: string } {

@@ -79,6 +79,13 @@ test("a rule's masks go with its grant, and no rule's without", () => {
   assert.equal("mask" in open.allow.grant, false);
 });
 
+test("two rules that would have a column leave in two ways refuse it, and name neither mask", () => {
+  const decision = ask({ connection: "people", table: "dbo.Two", columns: ["Id", "Mail"] });
+  assert.ok("deny" in decision);
+  assert.equal(decision.deny.code, "policy.ambiguous");
+  assert.doesNotMatch(decision.deny.reason, /hash|null/);
+});
+
 test("an owner hears of each rule that was near, the orchestrator of none", () => {
   const decision = ask({ connection: "people", table: "dbo.People", columns: ["PersonId", "Salary"] });
   assert.ok("deny" in decision);

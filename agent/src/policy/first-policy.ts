@@ -15,7 +15,7 @@ updates: notify                 # manual | notify | window
 # limits: { rows: 50000000, sessionsPerMinute: 30 }   # of the whole agent; a connection and a rule have theirs
 `;
 
-const EXAMPLE = `# This denies everything. Take the marks away, and put in your own names:
+const EXAMPLE = `# This denies everything. Put the like of this, with your own names, in the place of the line above:
 #
 # connections:
 #   erp:                                      # what the orchestrator calls it
