@@ -7,6 +7,7 @@ import { faults } from "./faults/suite.ts";
 import { journal } from "./journal/suite.ts";
 import { mssqlWrite } from "./mssql-write/suite.ts";
 import { network } from "./network/suite.ts";
+import { sealed } from "./secrets/sealed.ts";
 import { secrets } from "./secrets/suite.ts";
 import { servicebus } from "./servicebus/suite.ts";
 import { soak } from "./soak/suite.ts";
@@ -18,6 +19,7 @@ const SUITES: readonly Suite[] = [
   stack,
   bundle,
   secrets,
+  sealed,
   network,
   faults,
   journal,
