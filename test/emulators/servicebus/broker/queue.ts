@@ -138,8 +138,7 @@ export function createQueue(path: string, settings: QueueSettings, world: QueueW
   const giveBack = (entry: Entry, changes?: PropertyChanges) => {
     entry.lock = undefined;
     if (entry.stored.deliveries >= settings.maxDeliveries) {
-      bury(entry, { ...changes, ...deliveredTooOften(settings.maxDeliveries) });
-      return;
+      return bury(entry, { ...changes, ...deliveredTooOften(settings.maxDeliveries) });
     }
     save(entry, changes ? { message: amend(entry.stored.message, changes) } : {});
     if (entry.stored.state === "active") offer(entry);

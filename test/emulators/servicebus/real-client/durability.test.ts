@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { startServiceBus } from "../start.ts";
+import { dataFile } from "./data-file.ts";
 import { atEnd, configOf, connect, KEYS, receive, receiveOne } from "./open.ts";
 import { startProcess } from "./process.ts";
 
@@ -15,12 +13,6 @@ const CONFIG = configOf({
   ],
   Topics: [{ Name: "t", Subscriptions: [{ Name: "s" }] }],
 });
-
-async function dataFile(t: TestContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "servicebus-"));
-  atEnd(t, () => rm(folder, { recursive: true }));
-  return join(folder, "data.sqlite");
-}
 
 test("a restart finds every message in the state it was left in", async (t) => {
   const data = await dataFile(t);

@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
-import { bodiesIn, open, receiveOne } from "./open.ts";
+import rhea from "rhea";
+import { BATCH_FORMAT } from "../wire/batch.ts";
+import { MAX_MESSAGE_BYTES } from "../wire/incoming.ts";
+import { encodeSection, SECTION } from "../wire/sections.ts";
+import { dialWithToken } from "./dial.ts";
+import { bodiesIn, open, receive, receiveOne } from "./open.ts";
 
-const correlation = (filter: object) => [
-  { Name: "r", Properties: { FilterType: "Correlation" as const, CorrelationFilter: filter } },
+const SCHEDULED = "x-opt-scheduled-enqueue-time";
+
+const correlation = (filter: object, Name = "r") => [
+  { Name, Properties: { FilterType: "Correlation" as const, CorrelationFilter: filter } },
 ];
 const sql = (SqlExpression: string) => [
   { Name: "r", Properties: { FilterType: "Sql" as const, SqlFilter: { SqlExpression } } },
@@ -20,7 +28,8 @@ test("each subscription gets what its rules select", async (t) => {
           { Name: "none", Rules: sql("1=0") },
           { Name: "runs", Rules: correlation({ Label: "run" }) },
           { Name: "failed", Rules: correlation({ Label: "run", Properties: { failed: true, attempts: 3 } }) },
-          { Name: "either", Rules: [...correlation({ MessageId: "2" }), ...correlation({ CorrelationId: "c" })] },
+          { Name: "either", Rules: [...correlation({ MessageId: "2" }), ...correlation({ CorrelationId: "c" }, "c")] },
+          { Name: "both", Rules: [...sql("1=1"), ...correlation({ Label: "run" }, "l")] },
         ],
       },
     ],
@@ -30,7 +39,15 @@ test("each subscription gets what its rules select", async (t) => {
     { body: 2, subject: "agent", messageId: "2" },
     { body: 3, subject: "run", messageId: "3", applicationProperties: { failed: true, attempts: 3 } },
   ]);
-  const expected = { default: [1, 2, 3], all: [1, 2, 3], none: [], runs: [1, 3], failed: [3], either: [1, 2] };
+  const expected = {
+    default: [1, 2, 3],
+    all: [1, 2, 3],
+    none: [],
+    runs: [1, 3],
+    failed: [3],
+    either: [1, 2],
+    both: [1, 2, 3],
+  };
   for (const [subscription, bodies] of Object.entries(expected)) {
     assert.deepEqual(await bodiesIn(bus, `events/Subscriptions/${subscription}`), bodies, subscription);
   }
@@ -51,6 +68,80 @@ test("subscriptions are queues of their own, with dead letters of their own", as
     ["MaxDeliveryCountExceeded", "events/Subscriptions/one"],
   );
   assert.deepEqual(await bodiesIn(bus, "events/Subscriptions/two"), ["event"]);
+});
+
+test("SQL filters look at both kinds of properties, as the client encodes them", async (t) => {
+  const filters = {
+    large: "quantity >= 10 AND price < 2.5",
+    urgent: "urgent = TRUE",
+    named: "sys.Label LIKE 'run-%' AND sys.MessageId <> '3' AND sys.SessionId IS NULL",
+    unknown: "missing <> 1",
+    known: "EXISTS(quantity)",
+    late: "at IS NOT NULL AND note IS NULL",
+  };
+  const Subscriptions = Object.entries(filters).map(([Name, expression]) => ({ Name, Rules: sql(expression) }));
+  const { bus, client } = await open(t, { Topics: [{ Name: "events", Subscriptions }] });
+  await client.createSender("events").sendMessages([
+    { body: 1, messageId: "1", subject: "run-1", applicationProperties: { quantity: 10, price: 1.5, urgent: true } },
+    { body: 2, messageId: "2", subject: "agent", applicationProperties: { quantity: 9, price: 1, urgent: false } },
+    { body: 3, messageId: "3", subject: "run-3", applicationProperties: { QUANTITY: 11, Price: 3 } },
+    { body: 4, messageId: "4", subject: "run-4", applicationProperties: { at: new Date(), note: null } },
+  ]);
+  const expected = { large: [1], urgent: [1], named: [1, 4], unknown: [], known: [1, 2, 3], late: [4] };
+  for (const [subscription, bodies] of Object.entries(expected)) {
+    assert.deepEqual(await bodiesIn(bus, `events/Subscriptions/${subscription}`), bodies, subscription);
+  }
+});
+
+test("a message that no subscription wants is accepted and gone, as is one to a topic without any", async (t) => {
+  const { bus, client } = await open(t, {
+    Topics: [{ Name: "events", Subscriptions: [{ Name: "none", Rules: sql("1=0") }] }, { Name: "lonely" }],
+  });
+  await client.createSender("events").sendMessages({ body: 1 });
+  await client.createSender("lonely").sendMessages({ body: 1 });
+  assert.deepEqual(await bodiesIn(bus, "events/Subscriptions/none"), []);
+});
+
+test("a batch with one broken message is refused whole, scheduled or not, and the emulator goes on", async (t) => {
+  const { bus, client } = await open(t, { Topics: [{ Name: "events", Subscriptions: [{ Name: "s" }] }] });
+  const sender = client.createSender("events");
+  const large = { body: Buffer.alloc(MAX_MESSAGE_BYTES) };
+  await assert.rejects(sender.sendMessages(large), { code: "MessageSizeExceeded" });
+  await assert.rejects(sender.scheduleMessages(large, new Date(Date.now() + 60_000)), { code: "MessageSizeExceeded" });
+  const good = rhea.message.encode({ body: "good" } as never);
+  const broken = Buffer.concat([
+    encodeSection(
+      SECTION.messageAnnotations,
+      rhea.types.wrap_symbolic_map({ [SCHEDULED]: rhea.types.wrap_timestamp(1) }),
+    ),
+    encodeSection(SECTION.applicationProperties, rhea.types.wrap(null)),
+    encodeSection(SECTION.value, rhea.types.wrap(null)),
+  ]);
+  const batch = rhea.message.encode({ body: rhea.message.data_sections([good, broken] as never) } as never);
+  const link = await dialWithToken(t, bus, "events");
+  const outcome = once(link, "rejected");
+  link.send(batch, undefined, BATCH_FORMAT);
+  const [{ delivery }] = await outcome;
+  assert.equal(delivery.remote_state.error.condition, "amqp:decode-error");
+  await sender.sendMessages({ body: "after" });
+  assert.deepEqual(await bodiesIn(bus, "events/Subscriptions/s"), ["after"]);
+});
+
+test("a scheduled message is fanned out when it is due, unless it was cancelled", async (t) => {
+  const { bus, client } = await open(t, {
+    Topics: [{ Name: "events", Subscriptions: [{ Name: "a" }, { Name: "b", Rules: correlation({ Label: "run" }) }] }],
+  });
+  const sender = client.createSender("events");
+  const due = new Date(Date.now() + 1000);
+  const messages = [{ body: 1, subject: "run" }, { body: 2 }, { body: 3, subject: "run" }];
+  const numbers = await sender.scheduleMessages(messages, due);
+  await sender.cancelScheduledMessages(numbers[2]!);
+  await assert.rejects(sender.cancelScheduledMessages(numbers[2]!), { code: "MessageNotFound" });
+  const [one, two] = await receive(client.createReceiver("events", "a"), 2);
+  assert.ok(Date.now() >= due.getTime());
+  assert.deepEqual([one?.body, two?.body], [1, 2]);
+  assert.deepEqual(await bodiesIn(bus, "events/Subscriptions/b"), [1]);
+  await assert.rejects(sender.cancelScheduledMessages(numbers[0]!), { code: "MessageNotFound" }, "it has arrived");
 });
 
 test("scheduling and duplicate detection are the topic's", async (t) => {
@@ -80,9 +171,24 @@ test("nothing is received from a topic, nor sent to a subscription or a dead-let
     Queues: [{ Name: "q" }],
     Topics: [{ Name: "t", Subscriptions: [{ Name: "s" }] }],
   });
-  await assert.rejects(client.createReceiver("t").receiveMessages(1), /is a topic/);
-  await assert.rejects(client.createSender("t/Subscriptions/s").sendMessages({ body: 1 }), /Nothing can be sent/);
-  await assert.rejects(client.createSender("q/$DeadLetterQueue").sendMessages({ body: 1 }), /Nothing can be sent/);
+  // The SDK has no code of its own for amqp:not-allowed, but a name.
+  const notAllowed = (message: string) => ({ message: new RegExp(`InvalidOperationError: .*${message}`) });
+  await assert.rejects(client.createReceiver("t").receiveMessages(1), notAllowed("is a topic"));
+  for (const address of ["t/Subscriptions/s", "t/Subscriptions/s/$DeadLetterQueue", "q/$DeadLetterQueue"]) {
+    const sender = client.createSender(address);
+    const later = new Date(Date.now() + 60_000);
+    await assert.rejects(sender.sendMessages({ body: 1 }), notAllowed("Nothing can be sent"), address);
+    await assert.rejects(sender.scheduleMessages({ body: 1 }, later), notAllowed("Nothing can be sent"), address);
+  }
+});
+
+test("a subscription or a topic that is not configured is not found", async (t) => {
+  const { client } = await open(t, { Topics: [{ Name: "t", Subscriptions: [{ Name: "s" }] }] });
+  const notFound = { code: "MessagingEntityNotFound" };
+  await assert.rejects(client.createReceiver("t", "other").receiveMessages(1), notFound);
+  await assert.rejects(client.createReceiver("other", "s").receiveMessages(1), notFound);
+  await assert.rejects(client.createReceiver("t/s").receiveMessages(1), notFound);
+  await assert.rejects(client.createSender("other").sendMessages({ body: 1 }), notFound);
 });
 
 test("what is not emulated says so", async (t) => {
