@@ -78,7 +78,7 @@ beforeEach(() => {
   [lines, budgetRefusal, journalBroken, countsBroken, counted] = [[], undefined, false, false, []];
 });
 
-export function begin(offer: Offer = OFFER) {
+export function begin(offer: Offer = OFFER, text: string = TEXT) {
   const exited = Promise.withResolvers<ExecutorExit>();
   const heard: ToExecutor[] = [];
   const waiting: { say: ToExecutor["say"]; go: () => void }[] = [];
@@ -143,7 +143,7 @@ export function begin(offer: Offer = OFFER) {
       keys: [{ ...orchestrator.publicJwk }],
       settings: { canarySeconds: 300 },
     },
-    policy: { text: TEXT, digest: "p".repeat(43), policy: parsePolicy(TEXT), authorities: {} },
+    policy: { text, digest: "p".repeat(43), policy: parsePolicy(text), authorities: {} },
     network: {},
     maxSessions: 4,
     memoryBytes: 2 ** 29,
