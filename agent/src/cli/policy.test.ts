@@ -187,3 +187,11 @@ test("suggest prints rules for what the journal says was denied, and writes noth
   assert.equal(readFileSync(path, "utf8"), POLICY("sql:1433"));
   assert.equal((await run(["suggest", "--state", state, "--since", "yesterday"])).status, 64);
 });
+
+test("each verb teaches with an example", async () => {
+  for (const verb of ["init", "check", "test", "suggest"]) {
+    const { status, stdout } = await run([verb, "--help"]);
+    assert.equal(status, 0);
+    assert.match(stdout, /Example:\n/, verb);
+  }
+});

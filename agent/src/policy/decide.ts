@@ -83,17 +83,14 @@ export function decide(policy: Policy, request: PolicyRequest, now: Date): Decis
   if (connection === undefined) {
     return denied(`The policy has no connection ${request.connection}.`, "connection.unknown");
   }
-  if (isDirectoryOperation(operation) !== (connection.kind === "activeDirectory")) {
-    return denied(`${operation.op} is nothing for a connection of kind ${connection.kind}.`, "request.invalid");
-  }
   const closed = whyClosed(connection, request, now);
-  if (closed !== undefined) return denied(closed);
-  if (connection.kind === "mssql") {
-    return isDirectoryOperation(operation) ? denied("") : decideSql(policy, connection, { ...request, operation }, now);
+  if (isDirectoryOperation(operation) && connection.kind === "activeDirectory") {
+    return closed === undefined ? decideDirectory(policy, connection, { ...request, operation }, now) : denied(closed);
   }
-  return isDirectoryOperation(operation)
-    ? decideDirectory(policy, connection, { ...request, operation }, now)
-    : denied("");
+  if (!isDirectoryOperation(operation) && connection.kind === "mssql") {
+    return closed === undefined ? decideSql(policy, connection, { ...request, operation }, now) : denied(closed);
+  }
+  return denied(`${operation.op} is nothing for a connection of kind ${connection.kind}.`, "request.invalid");
 }
 
 function decideSql(
