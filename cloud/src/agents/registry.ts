@@ -1,4 +1,5 @@
 /** What the platform team does with agents: list, approve, revoke. */
+import { type AgentKey, agentKey } from "@sallyport/shared/crypto/agent-key.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Agent } from "../store/agents.ts";
 import type { Store } from "../store/open.ts";
@@ -37,6 +38,21 @@ export interface AgentView {
 
 export async function listAgents({ store }: RegistryDeps, tenant: string, site: string): Promise<AgentView[]> {
   return (await store.agents.list(tenant, site)).map(view);
+}
+
+/** The keys of a site's agents that customers seal credentials to, each in its identity's own statement. @throws storage.failed */
+export async function listAgentKeys(
+  { store }: Pick<RegistryDeps, "store">,
+  tenant: string,
+  site: string,
+): Promise<AgentKey[]> {
+  const agents = (await store.agents.list(tenant, site)).map(({ value }) => value);
+  return agents.flatMap(({ status, identity, kid, unsealStatement, unsealBy }) =>
+    // One that has rotated and not said it again has nothing that a customer could check.
+    status === "active" && unsealStatement !== null && unsealBy === kid
+      ? [agentKey.parse({ v: 1, identity, unseal: unsealStatement })]
+      : [],
+  );
 }
 
 /** A person compared the fingerprints on both screens; also what clears an alert about its journal. @throws api.not_found, agent.revoked, api.changed */

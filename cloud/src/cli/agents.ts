@@ -1,4 +1,6 @@
-/** `sallyportctl agents list|approve|revoke`. */
+/** `sallyportctl agents list|keys|approve|revoke`. */
+import { writeFileSync } from "node:fs";
+import { agentKey } from "@sallyport/shared/crypto/agent-key.ts";
 import { type Command, InvalidArgumentError } from "commander";
 import { z } from "zod";
 import { agentView } from "./answers.ts";
@@ -13,6 +15,9 @@ interface SiteOptions extends CommonOptions {
 }
 interface ApproveOptions extends SiteOptions {
   readonly fingerprint: string;
+}
+interface KeysOptions extends SiteOptions {
+  readonly out: string;
 }
 interface RevokeOptions extends SiteOptions {
   readonly yes?: boolean;
@@ -46,6 +51,23 @@ export function addAgents(program: Command): void {
       const paint = (cell: string, head: string) => (head === "STATUS" ? call.coloured(cell) : cell);
       const none = [`Site ${site} has no agent. Next: sallyportctl codes create --site ${site}`];
       call.print(all, all.length === 0 ? none : table(heads, rows, paint));
+    },
+  );
+  does<KeysOptions>(
+    verb(
+      agents,
+      "keys",
+      "writes the public keys of a site's agents, for the customer's `sallyport credential seal --keys`",
+      "agents keys --site oslo --out oslo-keys.json",
+    )
+      .requiredOption(...SITE)
+      .requiredOption("--out <file>", "what is written"),
+    async (call, { site, out }) => {
+      const all = await call.api.get(`${call.tenantPath()}/sites/${site}/agent-keys`, z.array(agentKey));
+      writeFileSync(out, `${JSON.stringify(all, null, 2)}\n`);
+      call.print(all, [
+        `${all.length} agents' keys are in ${out}. The customer takes each by the fingerprint that its agent shows.`,
+      ]);
     },
   );
   does<ApproveOptions>(

@@ -41,10 +41,11 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
   pulls: ["list", "show", "run", "pause", "resume", "reset"],
   tenants: ["list", "create"],
   sites: ["list", "create"],
-  agents: ["list", "approve", "revoke"],
+  agents: ["list", "keys", "approve", "revoke"],
   codes: ["create"],
   connections: ["list", "create", "credential"],
   keys: ["list", "create", "revoke"],
+  "signing-key": ["announce", "adopt"],
 };
 
 describe("help", () => {

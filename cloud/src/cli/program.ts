@@ -6,6 +6,7 @@ import { addConnections } from "./connections.ts";
 import { addKeys } from "./keys.ts";
 import { addPulls } from "./pulls.ts";
 import { addRuns } from "./runs.ts";
+import { addSigningKey } from "./signing-key.ts";
 import { addSites } from "./sites.ts";
 import { addTenants } from "./tenants.ts";
 
@@ -31,7 +32,17 @@ Start here:
   sallyportctl pulls run orders --watch
   sallyportctl runs list orders`,
     );
-  for (const add of [addRuns, addPulls, addTenants, addSites, addAgents, addCodes, addConnections, addKeys])
+  for (const add of [
+    addRuns,
+    addPulls,
+    addTenants,
+    addSites,
+    addAgents,
+    addCodes,
+    addConnections,
+    addKeys,
+    addSigningKey,
+  ])
     add(program);
   for (const command of [program, ...program.commands, ...program.commands.flatMap((noun) => noun.commands)]) {
     command.exitOverride();

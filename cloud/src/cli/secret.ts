@@ -27,7 +27,10 @@ export function refuseSecrets(args: readonly string[], key: string | undefined):
  * The first line of a file that nobody but its owner may read. On Windows the folder's rights are all there is to rely on.
  * @throws CliError that names the file, never what is in it
  */
-export function readSecretFile(file: string, what: string): string {
+export const readSecretFile = (file: string, what: string): string => firstLine(readWholeSecret(file, what));
+
+/** All of such a file. @throws CliError that names the file, never what is in it */
+export function readWholeSecret(file: string, what: string): string {
   let descriptor: number;
   try {
     descriptor = openSync(file, "r");
@@ -45,7 +48,7 @@ export function readSecretFile(file: string, what: string): string {
         `chmod 600 ${file}`,
       );
     }
-    return firstLine(readFileSync(descriptor, "utf8"));
+    return readFileSync(descriptor, "utf8");
   } catch (thrown) {
     if (thrown instanceof CliError) throw thrown;
     throw new CliError(EXIT.configuration, `${file} cannot be read.`, `Name a file with ${what}.`);

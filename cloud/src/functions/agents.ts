@@ -1,7 +1,7 @@
 import { app } from "@azure/functions";
 import { randomId } from "@sallyport/shared/schema/ids.ts";
 import { guarded } from "../access/guard.ts";
-import { approveAgent, listAgents, revokeAgent } from "../agents/registry.ts";
+import { approveAgent, listAgentKeys, listAgents, revokeAgent } from "../agents/registry.ts";
 import { keys, orchestrator } from "../compose.ts";
 
 app.http("agents-list", {
@@ -10,6 +10,15 @@ app.http("agents-list", {
   authLevel: "anonymous",
   handler: guarded(keys, "sites:read", async (call) =>
     listAgents(await orchestrator(), call.tenant, call.param("site")),
+  ),
+});
+
+app.http("agents-keys", {
+  route: "v1/tenants/{tenant}/sites/{site}/agent-keys",
+  methods: ["GET"],
+  authLevel: "anonymous",
+  handler: guarded(keys, "sites:read", async (call) =>
+    listAgentKeys(await orchestrator(), call.tenant, call.param("site")),
   ),
 });
 

@@ -55,6 +55,15 @@ before(async () => {
 });
 
 describe("hello", () => {
+  it("P1.6 by the key before the current one is taken while that is valid, and by a third never", async () => {
+    const other = await generateKeyPair("EdDSA");
+    const expected = { agent, site: "oslo", challenge, identity: other.publicJwk, kid: other.kid };
+    const previous = { identity: identity.publicJwk, kid: identity.kid };
+    assert.deepEqual((await verifyHello(hello.record, { ...expected, previous })).hash, hello.hash);
+    await assert.rejects(verifyHello(hello.record, expected), { code: "protocol.hello" });
+    const wrong = { ...previous, identity: other.publicJwk };
+    await assert.rejects(verifyHello(hello.record, { ...expected, previous: wrong }), { code: "protocol.hello" });
+  });
   const expected = () => ({ agent, site: "oslo", challenge, identity: identity.publicJwk, kid: identity.kid });
   it("arrives as it was built, with the hash of the whole record", async () => {
     const verified = await verifyHello(hello.record, expected());

@@ -8,9 +8,9 @@ import { loadIdentity, loadUnsealKey } from "@sallyport/agent/src/keys.ts";
 import { acceptAnswer } from "@sallyport/agent/src/pinning.ts";
 import { readPinned } from "@sallyport/agent/src/state.ts";
 import { requestToken } from "@sallyport/agent/src/supervisor/tokens.ts";
-import { revokeAgent } from "@sallyport/cloud/src/agents/registry.ts";
+import { listAgentKeys, revokeAgent } from "@sallyport/cloud/src/agents/registry.ts";
 import { adoptKey, announceKey, publicKeysOf } from "@sallyport/cloud/src/agents/signing-ring.ts";
-import { verifyUnsealKey } from "@sallyport/shared/crypto/agent-key.ts";
+import { readAgentKey, verifyUnsealKey } from "@sallyport/shared/crypto/agent-key.ts";
 import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { type Signer, signJws } from "@sallyport/shared/crypto/jws.ts";
@@ -68,6 +68,12 @@ describe("two years of one agent's keys", () => {
     const record = (await cloud.store.agents.get(TENANT, SITE, found.id))!.value;
     assert.equal(record.kid, now.kid);
     const said = await verifyUnsealKey(record.unsealStatement ?? "", now.publicJwk);
+    const [listed] = await listAgentKeys(cloud, TENANT, SITE);
+    const read = listed && (await readAgentKey(listed));
+    assert.equal(read?.fingerprint, `SHA256:${now.kid}`, "as the customer compares it");
+    const [candidate] = await directory.candidates(TENANT, SITE);
+    const overlaps = cloud.clock.nowMs - (retired.at(-1)?.atMs ?? 0) < DAY_MS;
+    assert.equal(candidate?.previous?.kid, overlaps ? retired.at(-1)?.signer.kid : undefined);
     assert.equal(said?.key, toBase64url(loadUnsealKey(paths).publicKey), "signed again by the identity of now");
   }
 
