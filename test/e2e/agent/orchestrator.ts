@@ -59,6 +59,8 @@ export interface TestOrchestrator {
     canarySeconds: number;
     /** What it says that it sent to whoever asks. */
     newestCanary: (nowMs: number) => SentCanary | null;
+    /** The line of the journal that it says it knows. */
+    knownHead: (report: z.infer<typeof tokenBody>) => TokenAnswer["journal"];
   };
   /** Settles when an agent has asked for a token once more, whatever it was answered. */
   nextTokenRequest(): Promise<void>;
@@ -111,6 +113,7 @@ export async function startOrchestrator(
   const faults: TestOrchestrator["faults"] = {
     ...{ loseEnrolAnswers: 0, swapEnrolAnswer: false, clockAheadMs: 0, tokenSeconds: 1800, canarySeconds: 300 },
     newestCanary: () => null,
+    knownHead: () => undefined,
   };
   const waiting: (() => void)[] = [];
   const nowMs = (): number => Date.now() + faults.clockAheadMs;
@@ -194,6 +197,7 @@ export async function startOrchestrator(
       renewAfter: new Date(nowMs() + faults.tokenSeconds * 500).toISOString(),
       serverTime: new Date(nowMs()).toISOString(),
       settings: { canarySeconds: faults.canarySeconds },
+      journal: faults.knownHead(reports.at(-1)!),
       keys: await signJws("keys", { aud: origin, seq: 1, iat: 0, keys: [signing.publicJwk] }, signer),
       ...(rotated === undefined ? {} : { rotated }),
     };
