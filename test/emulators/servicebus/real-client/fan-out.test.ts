@@ -33,22 +33,37 @@ const messageOf = (body: number) => ({
   applicationProperties: { parity: body % 2 === 0 ? "even" : "odd" },
 });
 
+/** One life of an emulator in this process, which ends with the work, whatever comes of it. */
+async function withEmulator<T>(
+  t: TestContext,
+  data: string,
+  work: (client: ServiceBusClient) => Promise<T>,
+): Promise<T> {
+  const bus = await startServiceBus({ config: CONFIG, keys: KEYS, data });
+  const client = connect(t, bus.connectionString);
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+    await bus.close();
+  }
+}
+
 test("a restart finds each subscription as it was left, and numbers that go on", async (t) => {
   const data = await dataFile(t);
-  const before = await startServiceBus({ config: CONFIG, keys: KEYS, data });
-  const first = connect(t, before.connectionString);
-  const sender = first.createSender("t");
-  await sender.sendMessages([0, 1, 2, 3].map(messageOf));
-  const [scheduled] = await sender.scheduleMessages([messageOf(4)], new Date(Date.now() + HOUR_MS));
-  const all = first.createReceiver("t", "all");
-  const [completed, deferred, dead] = await receive(all, 3);
-  await all.completeMessage(completed!);
-  await all.deferMessage(deferred!);
-  await all.deadLetterMessage(dead!, { deadLetterReason: "reason", deadLetterErrorDescription: "why" });
-  const even = first.createReceiver("t", "even");
-  await even.abandonMessage(await receiveOne(even), { seen: true });
-  await first.close();
-  await before.close();
+  const scheduled = await withEmulator(t, data, async (first) => {
+    const sender = first.createSender("t");
+    await sender.sendMessages([0, 1, 2, 3].map(messageOf));
+    const [number] = await sender.scheduleMessages([messageOf(4)], new Date(Date.now() + HOUR_MS));
+    const all = first.createReceiver("t", "all");
+    const [completed, deferred, dead] = await receive(all, 3);
+    await all.completeMessage(completed!);
+    await all.deferMessage(deferred!);
+    await all.deadLetterMessage(dead!, { deadLetterReason: "reason", deadLetterErrorDescription: "why" });
+    const even = first.createReceiver("t", "even");
+    await even.abandonMessage(await receiveOne(even), { seen: true });
+    return number!;
+  });
 
   const after = await startServiceBus({ config: CONFIG, keys: KEYS, data });
   atEnd(t, () => after.close());
@@ -70,7 +85,7 @@ test("a restart finds each subscription as it was left, and numbers that go on",
     [2, "reason", "t/Subscriptions/all"],
   );
   const publisher = second.createSender("t");
-  await publisher.cancelScheduledMessages(scheduled!);
+  await publisher.cancelScheduledMessages(scheduled);
   await publisher.sendMessages([messageOf(1), messageOf(5)]);
   const [, latest] = await receive(again, 2);
   // 1 to 4 were sent, 5 was scheduled, and the repeated one was remembered across the restart.
@@ -79,18 +94,17 @@ test("a restart finds each subscription as it was left, and numbers that go on",
 
 test("what cannot be stored in one subscription is stored in none, and its sender is told", async (t) => {
   const data = await dataFile(t);
-  const before = await startServiceBus({ config: CONFIG, keys: KEYS, data });
-  const client = connect(t, before.connectionString);
-  const sender = client.createSender("t");
-  await sender.sendMessages(messageOf(1));
-  const database = new DatabaseSync(data);
-  database.exec(`CREATE TRIGGER full BEFORE INSERT ON messages WHEN NEW.entity = 't/Subscriptions/odd'
+  await withEmulator(t, data, async (client) => {
+    const sender = client.createSender("t");
+    await sender.sendMessages(messageOf(1));
+    const database = new DatabaseSync(data);
+    atEnd(t, () => database.isOpen && database.close());
+    database.exec(`CREATE TRIGGER full BEFORE INSERT ON messages WHEN NEW.entity = 't/Subscriptions/odd'
     BEGIN SELECT RAISE(ABORT, 'no room'); END`);
-  await assert.rejects(sender.sendMessages(messageOf(3)), /no room/);
-  database.exec("DROP TRIGGER full");
-  database.close();
-  await client.close();
-  await before.close();
+    await assert.rejects(sender.sendMessages(messageOf(3)), /no room/);
+    database.exec("DROP TRIGGER full");
+    database.close();
+  });
 
   const after = await startServiceBus({ config: CONFIG, keys: KEYS, data });
   atEnd(t, () => after.close());
