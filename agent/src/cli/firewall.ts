@@ -71,6 +71,7 @@ function configured(config: AgentConfig, paths: StatePaths): Ways {
       Object.entries(policy?.connections ?? {}).map(([name, { address }]) => [name, address]),
     ),
     ...(config.proxy === undefined ? {} : { proxy: addressOf(config.proxy) }),
+    ...(config.journal.syslog === undefined ? {} : { syslog: config.journal.syslog.to }),
   };
 }
 
@@ -83,13 +84,19 @@ function addressOf(proxy: string): string {
 
 const NEVER: readonly string[] = [
   "any connection inwards: the agent listens on nothing",
-  "UDP, and the ports 5671, 5672 and 9350 to 9354 that other clients of Azure Relay and Service Bus use",
+  "UDP to the orchestrator or the relay, and the ports 5671, 5672 and 9350 to 9354 that other clients of Azure Relay and Service Bus use",
   "the orchestrator's or the relay's IP addresses: they change, the names stay",
   "internet access for SQL Server or the domain controllers",
 ];
 
 function ticket(openings: readonly Opening[]): string[] {
-  const rows = openings.map(({ to, port, protocol, by, why }) => [to, `${port}/tcp`, protocol, by, why]);
+  const rows = openings.map(({ to, port, udp, protocol, by, why }) => [
+    to,
+    `${port}/${udp ? "udp" : "tcp"}`,
+    protocol,
+    by,
+    why,
+  ]);
   return [
     `Please allow these connections, all of them outgoing from ${hostname()}:`,
     "",

@@ -1,12 +1,15 @@
 /** Every connection that an agent makes, as a firewall has to let it pass (docs/network.md). Pure. */
 import { splitAddress } from "@sallyport/shared/schema/policy.ts";
 import { parentDomain } from "../supervisor/rendezvous.ts";
+import type { SyslogTarget } from "../syslog/target.ts";
 
 export interface Opening {
   /** A host name, or `*.domain`. */
   readonly to: string;
   readonly port: number;
   readonly protocol: string;
+  /** Datagrams; everything else is TCP. */
+  readonly udp?: true;
   /** Which of the agent's processes; with a proxy, through which. */
   readonly by: string;
   readonly why: string;
@@ -22,21 +25,39 @@ export interface Ways {
   readonly proxy?: string;
   /** `host:port` by the connection's name. */
   readonly connections: Readonly<Record<string, string>>;
+  /** Where the journal is copied to. */
+  readonly syslog?: SyslogTarget;
 }
 
 /** In whose domain Azure's relays lie, where another one is not known yet. */
 const AZURE_RELAYS = "servicebus.windows.net";
 
-export function openingsOf({ origin, relayHost, gateways, proxy, connections }: Ways): readonly Opening[] {
+export function openingsOf({ origin, relayHost, gateways, proxy, connections, syslog }: Ways): readonly Opening[] {
   const out = outwards(origin, relayHost, gateways);
   const systems = Object.entries(connections).map(([name, address]): Opening => {
     const { host, port } = splitAddress(address);
     return { to: host, port, protocol: "the system's own", by: "executor", why: `connection ${name} of the policy` };
   });
+  systems.push(...copies(syslog));
   if (proxy === undefined) return [...out, ...systems];
   const { host, port } = splitAddress(proxy);
   const through = { to: host, port, protocol: "HTTP CONNECT", by: "both", why: "the proxy, for all that is marked so" };
   return [through, ...out.map((each) => ({ ...each, by: "the proxy" })), ...systems];
+}
+
+/** Goes past a proxy, as systems do: the server stands in the owner's own network. */
+function copies(target: SyslogTarget | undefined): Opening[] {
+  if (target === undefined || target.transport === "unix") return [];
+  const { transport, host, port } = target;
+  const protocol = `syslog, ${transport.toUpperCase()}`;
+  const opening = {
+    to: host,
+    port,
+    protocol,
+    by: "supervisor",
+    why: "the journal's copy (journal.syslog in agent.yaml)",
+  };
+  return [transport === "udp" ? { ...opening, udp: true } : opening];
 }
 
 function outwards(origin: string, relayHost: string | undefined, gateways: readonly string[]): Opening[] {
