@@ -56,7 +56,12 @@ export type Grant =
       readonly kind: "schema";
       readonly rule: string;
       /** Patterns of tables that may be shown, with the columns that may; the first that fits a table decides. */
-      readonly shown: readonly { readonly tables: readonly string[]; readonly columns: "*" | readonly string[] }[];
+      readonly shown: readonly {
+        readonly tables: readonly string[];
+        readonly columns: "*" | readonly string[];
+        /** Those of them that leave masked. */
+        readonly masked?: readonly string[];
+      }[];
       /** Patterns of tables that are never shown. */
       readonly hidden: readonly string[];
     }

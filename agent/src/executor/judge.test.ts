@@ -102,3 +102,44 @@ test("what is kept of the day for a change is one result, not a session's gigaby
   assert.deepEqual([report.bytes, report.rows], [4 * 2 ** 20, DEFAULT_LIMITS.rows]);
   assert.equal(work.do === "serve" && work.allowed.limits.bytes, DEFAULT_LIMITS.bytes);
 });
+
+test("a denial says which columns were asked for, an allowed request does not, and what would not fit a line is left out", () => {
+  const columns = (list: "*" | string[], table = "hr.Pay") =>
+    ask({ operation: { op: "sql.table", table, columns: list, watermark: "none" } }).report.asked;
+  assert.deepEqual(columns(["Id", "Pay"]), ["Id", "Pay"]);
+  assert.deepEqual(columns("*"), ["*"]);
+  assert.equal(columns("*", "dbo.Orders"), undefined);
+  assert.equal(columns(Array.from({ length: 100 }, (_, at) => `a long name of a column ${at}`)), undefined);
+});
+
+test("a directory's place stands in the report without its people, and what no connector serves is refused", () => {
+  const text = `v: 1
+connections:
+  corp:
+    kind: activeDirectory
+    address: dc1:636
+    tls: { mode: required }
+    logins: [svc]
+    rules:
+      - { id: staff, allow: [search], bases: ["OU=Staff,DC=x"], classes: [user], attributes: [mail] }
+`;
+  const operation = {
+    ...{ op: "ad.search", base: "CN=Kari Nordmann,OU=Staff,DC=x", scope: "base", classes: ["user"] },
+    attributes: ["mail"],
+  } as const;
+  const asked = (attributes: string[]) =>
+    judge(
+      request({
+        connection: "corp",
+        operation: { ...operation, classes: ["user"], attributes },
+        credential: { form: "plain", user: "svc", password: "x", signIn: "simple" },
+      }),
+      parsePolicy(text, NOW),
+      false,
+      KEY,
+      NOW,
+    ).report;
+  const allowed = asked(["mail"]);
+  assert.deepEqual([allowed.decision, allowed.code, allowed.object], ["deny", "agent.version", "CN=*,OU=Staff,DC=x"]);
+  assert.deepEqual([asked(["unicodePwd"]).code, asked(["unicodePwd"]).asked], ["policy.denied", ["unicodePwd"]]);
+});

@@ -63,12 +63,15 @@ export function disagree(grants: readonly Grant[], asked: "*" | readonly string[
 export const maskOf = (masks: Masks | undefined, column: string): Mask | undefined =>
   Object.entries(masks ?? {}).find(([name]) => sameName(name, column))?.[1];
 
+const maskedBy = ({ mask }: TableRule): { readonly masked?: readonly string[] } =>
+  mask === undefined ? {} : { masked: Object.keys(mask) };
+
 /** A list of what there is shows what any rule with `schema` shows, each table as the first such rule has it. */
 function shownBy(rules: readonly MssqlRule[]): Pick<Extract<Grant, { kind: "schema" }>, "shown" | "hidden"> {
   return {
     shown: rules.flatMap((rule) =>
       isReadRule(rule) && "tables" in rule && rule.allow.includes("schema")
-        ? [{ tables: rule.tables, columns: rule.columns }]
+        ? [{ tables: rule.tables, columns: rule.columns, ...maskedBy(rule) }]
         : [],
     ),
     hidden: rules.flatMap((rule) => ("deny" in rule ? rule.tables : [])),

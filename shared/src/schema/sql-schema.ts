@@ -12,6 +12,8 @@ const schemaColumn = z.object({
   identity: z.boolean(),
   /** Whether its values can be carried exactly; without, it has to be left out. */
   carried: z.boolean(),
+  /** The rule that shows it masks it: it may be read so, and nothing can be filtered, ordered or followed by it. */
+  masked: z.literal(true).optional(),
 });
 
 const schemaIndex = z.object({ name, unique: z.boolean(), primary: z.boolean(), columns: z.array(name).max(32) });

@@ -109,3 +109,20 @@ test("a name with a dot in it is never taken for what stands before the dot", as
     assert.ok(!names(shown).some((name) => name.includes("Secret")), names(shown).join());
   }
 });
+
+test("a masked column is shown as that, and takes the key and the watermarks that it is of with it", async () => {
+  const of = async (masked: readonly string[]) => {
+    const shown = await show({ ...ALL, shown: [{ tables: ["dbo.Orders"], columns: "*", masked }] });
+    const [orders] = shown.tables;
+    return { ...orders!, masked: orders!.columns.filter((column) => column.masked).map(({ name }) => name) };
+  };
+  const open = await of([]);
+  assert.deepEqual([open.masked, open.key], [[], ["Id"]]);
+  assert.ok(open.watermarks.includes("rowversion") && open.watermarkColumns.includes("ChangedAt"));
+  const byTime = await of(["changedat"]);
+  assert.deepEqual([byTime.masked, byTime.key], [["ChangedAt"], ["Id"]]);
+  assert.ok(!byTime.watermarkColumns.includes("ChangedAt"));
+  const byKey = await of(["Id"]);
+  assert.deepEqual([byKey.masked, byKey.key, byKey.watermarkColumns], [["Id"], [], []]);
+  assert.ok(!byKey.watermarks.includes("rowversion"));
+});

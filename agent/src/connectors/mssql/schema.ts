@@ -48,7 +48,7 @@ export async function readSchema(work: Work, operation: SqlSchema, grant: Schema
     database: String(database?.name),
     snapshots: Number(database?.state) === SNAPSHOTS_ON,
     tables: objects.flatMap((object) => {
-      const allowed = shownColumns(object, operation, grant);
+      const allowed = shownBy(object, operation, grant);
       if (allowed === undefined) return [];
       const id = Number(object.id);
       return [tableOf(object, columns.get(id) ?? [], indexes.get(id) ?? [], counts.get(id), allowed)];
@@ -61,8 +61,10 @@ export async function readSchema(work: Work, operation: SqlSchema, grant: Schema
 const isView = ({ type }: Row): boolean => String(type).trim() === "V";
 const isTrue = (value: unknown): boolean => value === true || value === 1;
 
-/** Which columns of an object are shown, or undefined where it is not. A pattern shows base tables only. */
-function shownColumns(object: Row, operation: SqlSchema, grant: SchemaGrant): "*" | readonly string[] | undefined {
+type Shown = SchemaGrant["shown"][number];
+
+/** What shows an object, or undefined where nothing does. A pattern shows base tables only. */
+function shownBy(object: Row, operation: SqlSchema, grant: SchemaGrant): Shown | undefined {
   const name = `${object.schemaName}.${object.name}`;
   // One with a dot in it would be taken for another's, and nobody can ask for it.
   if (splitTable(name) === undefined || isSystemSchema(String(object.schemaName))) return undefined;
@@ -72,7 +74,7 @@ function shownColumns(object: Row, operation: SqlSchema, grant: SchemaGrant): "*
     const match = matchTable(pattern, name);
     return match === "name" || (match === "pattern" && !isView(object));
   };
-  return grant.shown.find(({ tables }) => tables.some(fits))?.columns;
+  return grant.shown.find(({ tables }) => tables.some(fits));
 }
 
 function tableOf(
@@ -80,17 +82,22 @@ function tableOf(
   columnRows: readonly Row[],
   indexRows: readonly Row[],
   count: number | undefined,
-  allowed: "*" | readonly string[],
+  { columns: allowed, masked = [] }: Shown,
 ): SchemaTable {
   const byId = new Map(columnRows.map((row) => [Number(row.id), columnOf(row)]));
   const isShown = (column: CatalogColumn | undefined): boolean =>
     column !== undefined && (allowed === "*" || hasName(allowed, column.name));
+  const isMasked = ({ name }: CatalogColumn): boolean => hasName(masked, name);
   const shown = columnRows.filter((row) => isShown(byId.get(Number(row.id))));
   const usable = indexRows.filter((row) => isTrue(row.isUnique) && !isTrue(row.isDisabled) && !isTrue(row.hasFilter));
   const chosen = chooseKey(usable, byId);
-  const key = chosen.key.every(isShown) ? chosen.key : [];
-  const columns = shown.map((row) => ({ ...describe(byId.get(Number(row.id))!), identity: isTrue(row.isIdentity) }));
-  const catalog = shown.map((row) => byId.get(Number(row.id))!);
+  const key = chosen.key.every((column) => isShown(column) && !isMasked(column)) ? chosen.key : [];
+  const columns = shown.map((row) => {
+    const column = byId.get(Number(row.id))!;
+    const mark = isMasked(column) ? { masked: true as const } : {};
+    return { ...describe(column), identity: isTrue(row.isIdentity), ...mark };
+  });
+  const open = shown.map((row) => byId.get(Number(row.id))!).filter((column) => !isMasked(column));
   return {
     schema: String(object.schemaName),
     name: String(object.name),
@@ -99,7 +106,7 @@ function tableOf(
     columns,
     key: key.map(({ name }) => name),
     indexes: indexesOf(indexRows, byId, isShown),
-    ...waysToRead(object, catalog, key, chosen.keyIsPrimary),
+    ...waysToRead(object, open, key, chosen.keyIsPrimary),
   };
 }
 
@@ -124,7 +131,7 @@ function indexesOf(
   });
 }
 
-/** The watermark modes that would be served, by what is shown. */
+/** The watermark modes that would be served, by what is shown and not masked. */
 function waysToRead(
   object: Row,
   columns: readonly CatalogColumn[],
