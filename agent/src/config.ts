@@ -120,3 +120,13 @@ export function refuseEnvironment(environment: NodeJS.ProcessEnv): void {
 /** Where state lies unless `--state` or `stateDir` says otherwise. */
 export const defaultStateDir = (): string =>
   process.platform === "win32" ? join(process.env.ProgramData ?? "C:\\ProgramData", "Sallyport") : "/var/lib/sallyport";
+
+/** Set, it wants no colours (https://no-color.org). */
+export const noColour = (): string | undefined => process.env.NO_COLOR;
+
+/** Looked at by many programs, by the agent never. */
+const PROXY_VARIABLES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/** Those that are set, for whoever wonders that they change nothing. */
+export const unusedProxyVariables = (environment: NodeJS.ProcessEnv = process.env): readonly string[] =>
+  PROXY_VARIABLES.filter((name) => (environment[name] ?? "") !== "");

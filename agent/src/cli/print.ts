@@ -1,6 +1,7 @@
 /** How verbs answer: text for people, or with `--json` one object for programs; errors with their code and advice. */
 import { ERRORS, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type Colour, painted, plain, plainJson } from "@sallyport/shared/terminal.ts";
+import { noColour } from "../config.ts";
 import { exitCodeOf } from "./exit.ts";
 
 export interface OutputOptions {
@@ -23,7 +24,7 @@ export function print(
 
 /** For `paint`: on a terminal, and not with NO_COLOR. */
 export const coloured = (text: string, colour: Colour | undefined): string =>
-  painted(text, colour, process.stdout, process.env.NO_COLOR);
+  painted(text, colour, process.stdout, noColour());
 
 /** Prints to stderr what happened and what to do next, and sets the exit code. */
 export function fail(error: unknown, options: OutputOptions): void {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import { systemClock } from "../clock.ts";
-import { type AgentConfig, ConfigError } from "../config.ts";
+import { type AgentConfig, ConfigError, unusedProxyVariables } from "../config.ts";
 import { loadIdentity } from "../keys.ts";
 import { loadNetwork } from "../origin.ts";
 import { parsePolicy } from "../policy/file.ts";
@@ -36,7 +36,7 @@ export function allChecks(config: AgentConfig, paths: StatePaths, now: Date): re
   };
   return [
     ...checkOrchestrator(origin, network),
-    checkProxy(origin, network, process.env),
+    checkProxy(origin, network, unusedProxyVariables()),
     checkRelay(pinned.relayHost, pinned.agent, network),
     ...checkRendezvous(gateways, new URL(`https://${pinned.relayHost}`).hostname, network),
     checkToken(pinned.agent, signing, running),

@@ -4,7 +4,9 @@ import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { type Authority, makeAuthority } from "../../../test/emulators/tls/certificates.ts";
+import { unusedProxyVariables } from "../config.ts";
 import type { AgentStatus } from "../supervisor/status.ts";
+import { parseTarget } from "../syslog/target.ts";
 import { type Finding, runChecks } from "./check.ts";
 import { openingsOf } from "./openings.ts";
 import { checkOrchestrator } from "./orchestrator.ts";
@@ -114,7 +116,7 @@ test("gateways: those that are known are tried, and where none is, that is a war
 test("proxy: none, one that is only in the environment, one that is not there", async () => {
   const look = async (proxy: string | undefined, environment: NodeJS.ProcessEnv) => {
     const through = { ...network(), ...(proxy === undefined ? {} : { proxy }) };
-    return (await runChecks([checkProxy(`https://${host()}`, through, environment)], 60_000))[0]!;
+    return (await runChecks([checkProxy(`https://${host()}`, through, unusedProxyVariables(environment))], 60_000))[0]!;
   };
   assert.equal((await look(undefined, {})).details, "none configured");
   assert.match(
@@ -147,6 +149,23 @@ test("a token's finding is the running agent's own word, once the orchestrator k
   assert.deepEqual([pending.status, pending.details], ["FAIL", "the running agent has none: agent.pending"]);
   answer = { status: 500 };
   assert.match((await look(undefined)).details, /answered 500, and not in our words/);
+});
+
+test("openings: a syslog server past the proxy, by its own port and protocol; a local one needs none", () => {
+  const ways = {
+    origin: "https://o.example",
+    relayHost: undefined,
+    gateways: [],
+    connections: {},
+    proxy: "proxy:3128",
+  };
+  const last = (to: string) => openingsOf({ ...ways, syslog: parseTarget(to)! }).at(-1);
+  assert.deepEqual(
+    [last("tls://siem")?.port, last("tls://siem")?.by, last("tls://siem")?.udp],
+    [6514, "supervisor", undefined],
+  );
+  assert.deepEqual([last("udp://siem:1514")?.port, last("udp://siem:1514")?.udp], [1514, true]);
+  assert.equal(last("unix:/run/syslog")?.to, openingsOf(ways).at(-1)?.to);
 });
 
 test("openings: every host of the configuration, through the proxy where there is one, systems never", () => {

@@ -5,20 +5,17 @@ import type { Network } from "../origin.ts";
 import type { Check, Verdict } from "./check.ts";
 import { probe } from "./probe.ts";
 
-/** Looked at by many programs, by the agent never. */
-const VARIABLES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-
-export function checkProxy(origin: string, network: Network, environment: NodeJS.ProcessEnv): Check {
+/** @param unused variables of the environment that name a proxy, and that the agent does not look at */
+export function checkProxy(origin: string, network: Network, unused: readonly string[]): Check {
   const { proxy } = network;
   const base = { id: "proxy", component: "proxy" } as const;
-  if (proxy === undefined) return { ...base, target: "-", look: async () => none(environment) };
+  if (proxy === undefined) return { ...base, target: "-", look: async () => none(unused) };
   const { hostname, port } = new URL(proxy);
   return { ...base, target: `${hostname}:${port || "80"}`, look: (signal) => tunnel(origin, network, signal) };
 }
 
-function none(environment: NodeJS.ProcessEnv): Verdict {
-  const set = VARIABLES.filter((name) => (environment[name] ?? "") !== "");
-  const more = set.length === 0 ? "" : `; ${set.join(", ")} is set here and not looked at`;
+function none(unused: readonly string[]): Verdict {
+  const more = unused.length === 0 ? "" : `; ${unused.join(", ")} is set here and not looked at`;
   return { status: "ok", details: `none configured${more}` };
 }
 
