@@ -1,5 +1,6 @@
 /** The agent's own long-lived keys as files of `keys/`, readable by its account only. */
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { type KeyPair, signerOf, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import type { Signer } from "@sallyport/shared/crypto/jws.ts";
@@ -24,7 +25,11 @@ export interface Identity extends KeyPair {
 }
 
 /** The unseal key's 32-byte seed and its public key (X-Wing). */
-const unsealFile = z.strictObject({ alg: z.literal("X-Wing"), publicKey: base64url, seed: base64url.length(43) });
+const seed = base64url.length(43);
+/** Without its seed where that is a credential of systemd's, so that the key does not lie on the disk in clear. */
+const unsealFile = z.strictObject({ alg: z.literal("X-Wing"), publicKey: base64url, seed: seed.optional() });
+/** The credential's name (systemd.exec(5), LoadCredentialEncrypted=). */
+const SEED_CREDENTIAL = "sallyport-unseal-seed";
 
 export interface UnsealKey {
   readonly publicKey: Uint8Array;
@@ -81,11 +86,26 @@ export function adoptNextIdentity(paths: StatePaths): void {
 }
 
 /** @throws ConfigError when there is none. */
-export function loadUnsealKey(paths: StatePaths): UnsealKey {
+export const loadUnsealPublicKey = (paths: StatePaths): Uint8Array =>
+  Buffer.from(readUnsealFile(paths).publicKey, "base64url");
+
+/**
+ * @param credentials systemd's folder of this service's credentials, where there is one: its seed comes first
+ * @throws ConfigError when there is no key, or no seed to it
+ */
+export function loadUnsealKey(paths: StatePaths, credentials: string | undefined): UnsealKey {
+  const file = readUnsealFile(paths);
+  const given = credentials === undefined ? undefined : readTextIfAny(join(credentials, SEED_CREDENTIAL))?.trim();
+  const parsed = seed.safeParse(given ?? file.seed);
+  if (!parsed.success)
+    throw new ConfigError(`${paths.unseal} has no seed, and no credential ${SEED_CREDENTIAL} has one`);
+  return { publicKey: Buffer.from(file.publicKey, "base64url"), seed: Buffer.from(parsed.data, "base64url") };
+}
+
+function readUnsealFile(paths: StatePaths): z.infer<typeof unsealFile> {
   const text = readTextIfAny(paths.unseal);
   if (text === undefined) throw new ConfigError(`${paths.unseal} is missing: enrol with \`sallyport enroll\``);
-  const { publicKey, seed } = unsealFile.parse(JSON.parse(text));
-  return { publicKey: Buffer.from(publicKey, "base64url"), seed: Buffer.from(seed, "base64url") };
+  return unsealFile.parse(JSON.parse(text));
 }
 
 /** @throws ConfigError when there is none: the agent was never enrolled. */

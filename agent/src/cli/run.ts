@@ -47,6 +47,7 @@ Example:
 async function run(options: RunOptions): Promise<void> {
   refuseEnvironment(process.env);
   becomeSupervisor(process.env);
+  const credentials = process.env.CREDENTIALS_DIRECTORY;
   const config = configOf(options);
   // Only this verb needs the supervisor, and loading it takes a while.
   const [{ runAgent }, { default: pino }] = await Promise.all([import("../supervisor/main.ts"), import("pino")]);
@@ -61,7 +62,7 @@ async function run(options: RunOptions): Promise<void> {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  const why = await runAgent({ config, insecureFiles: options.insecureFiles === true, log }, stop.signal);
+  const why = await runAgent({ config, insecureFiles: options.insecureFiles === true, credentials, log }, stop.signal);
   // A socket of a library that lingers must not keep a stopped agent.
   process.exit(why === "unreached" ? EXIT.tryAgain : EXIT.ok);
 }

@@ -8,7 +8,7 @@ import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { ed25519Jwk } from "@sallyport/shared/crypto/identity.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { z } from "zod";
-import { loadIdentity, loadUnsealKey } from "../keys.ts";
+import { loadIdentity, loadUnsealPublicKey } from "../keys.ts";
 import { readPinned, type StatePaths } from "../state.ts";
 
 export const FINGERPRINT: RegExp = /^SHA256:[A-Za-z0-9_-]{43}$/;
@@ -29,7 +29,7 @@ export async function ownKey(paths: StatePaths, nowMs: number): Promise<AgentKey
   if (pinned === undefined) return undefined;
   const identity = await loadIdentity(paths);
   const { agent, tenant, site } = pinned;
-  const said = { agent, tenant, site, key: toBase64url(loadUnsealKey(paths).publicKey), iat: Math.floor(nowMs / 1000) };
+  const said = { agent, tenant, site, key: toBase64url(loadUnsealPublicKey(paths)), iat: Math.floor(nowMs / 1000) };
   return {
     v: 1,
     identity: ed25519Jwk.parse(identity.publicJwk),

@@ -16,7 +16,7 @@ import {
   type Identity,
   loadIdentity,
   loadNextIdentity,
-  loadUnsealKey,
+  loadUnsealPublicKey,
   storeNextIdentity,
 } from "../keys.ts";
 import { acceptAnswer, keysByKid } from "../pinning.ts";
@@ -63,7 +63,7 @@ export async function createIdentityKeeper(deps: IdentityDeps): Promise<Identity
 
   const statement = async (by: Signer): Promise<string> => {
     const { agent, tenant, site } = deps.pinned();
-    const key = toBase64url(loadUnsealKey(paths).publicKey);
+    const key = toBase64url(loadUnsealPublicKey(paths));
     return await signUnsealKey({ agent, tenant, site, key, iat: Math.floor(clock.wallMs() / 1000) }, by);
   };
 

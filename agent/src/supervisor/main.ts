@@ -48,6 +48,8 @@ const STOP_WITHIN_MS = 10_000;
 export interface AgentOptions {
   readonly config: AgentConfig;
   readonly insecureFiles: boolean;
+  /** Systemd's folder of this service's credentials (`$CREDENTIALS_DIRECTORY`). */
+  readonly credentials?: string | undefined;
   readonly log: Logger;
   readonly clock?: Clock;
 }
@@ -141,7 +143,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         running: requests,
         loginKey: usage.loginKey,
         signer: identity.signer,
-        unsealKey: () => loadUnsealKey(paths),
+        unsealKey: () => loadUnsealKey(paths, options.credentials),
         pinned,
         policy: policy.current(),
         network,
@@ -194,6 +196,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     tokens,
     network,
     onAccept: accepts.onAccept,
+    onState: () => tellStatus(),
     clock,
     random: Math.random,
     log,
@@ -234,7 +237,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     journal: journal.head() && { ...journal.head()!, known: journaling.known.last },
   });
 
-  /** At once: whoever locks or drains waits for the agent's word. */
+  /** At once: whoever locks, drains or waits for the agent to be ready wants its word now. */
   const tellStatus = (): void => {
     status()
       .then((now) => writeStatus(paths, now))

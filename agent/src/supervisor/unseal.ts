@@ -81,7 +81,7 @@ export function createUnsealing(
  * @throws credential.not_sealed, credential.refused, agent.journal_unwritable
  */
 export async function unseal(asked: UnsealReport, { request, hello }: UnsealFor, deps: UnsealDeps): Promise<Buffer> {
-  const key = deps.unsealKey();
+  const key = ownKey(deps);
   const kid = unsealKid(toBase64url(key.publicKey));
   const refusal = await refusalOf(asked, request, { hello, kid, keys: await keysByKid(deps.pinned.keys) });
   note(deps, request, kid, refusal);
@@ -97,6 +97,14 @@ export async function unseal(asked: UnsealReport, { request, hello }: UnsealFor,
     return Buffer.from(await receiveExport(key, fromBase64url(asked.enc) ?? Buffer.alloc(0), info));
   } catch {
     throw refused("The sealed credential's encapsulated secret is not one.");
+  }
+}
+
+function ownKey({ unsealKey }: UnsealDeps): UnsealKey {
+  try {
+    return unsealKey();
+  } catch (thrown) {
+    throw new SallyportError("credential.refused", "The agent cannot read its own unseal key.", {}, thrown);
   }
 }
 
