@@ -37,7 +37,7 @@ const connection = (name: string): string => `
     limits: { sessions: 4 }
     rules:
       - id: people
-        allow: [table]
+        allow: [table, changes]
         tables: [dbo.People]
         columns: [PersonId, Email, Born, Iban]
         mask: { Email: hash, Born: year, Iban: last4 }
@@ -49,12 +49,14 @@ before(async () => {
   const authority = await makeAuthority();
   tds = await startTds({
     tls: await authority.issue({ names: ["localhost"], addresses: ["127.0.0.1"] }),
-    logins: [{ name: "svc", password: PASSWORD, rights: "read" }],
+    logins: [{ name: "svc", password: PASSWORD, rights: { select: ["*"], viewChangeTracking: ["*"] } }],
     databases: ["ERP"],
   });
   await tds.sql(
     "CREATE TABLE dbo.People (PersonId int NOT NULL PRIMARY KEY, Email nvarchar(100) NULL, Born date NOT NULL, Iban varchar(34) NULL)",
   );
+  await tds.sql("ALTER DATABASE ERP SET CHANGE_TRACKING = ON");
+  await tds.sql("ALTER TABLE dbo.People ENABLE CHANGE_TRACKING");
   for (let start = 0; start < ROWS; start += 1000) {
     const values = Array.from({ length: 1000 }, (_, index) => {
       const id = start + index;
@@ -149,6 +151,39 @@ test("masked columns arrive masked, marked in the schema, under the key whose id
   }
   const shown = await site.cli(["mask-key", "show", "--state", site.state]);
   assert.equal(shown.stdout.trim(), sender.hello.hello.maskKey);
+});
+
+test("changes arrive masked as the table does", async () => {
+  const sender = await open();
+  const operation = {
+    ...{ op: "sql.changes" as const, table: "dbo.People", columns: ["PersonId", "Email"] },
+    ...{ by: "changeTracking" as const, consistency: "convergent" as const },
+  };
+  await sender.request({ ...read(), operation });
+  const messages = await sender.messages();
+  assert.equal(codeOf(messages.at(-1)), "end", JSON.stringify(messages.at(-1)));
+  const schema = messages[0];
+  assert.ok(schema?.kind === "schema");
+  const { columns } = decodeSchema(schema.bytes);
+  assert.deepEqual(
+    columns.map(({ name, metadata }) => [name, metadata?.masked]),
+    [
+      ["_op", undefined],
+      ["PersonId", undefined],
+      ["Email", "hash"],
+    ],
+  );
+  const batch = messages.find((message) => message.kind === "batch")!;
+  const views = checkBatch(batch.bytes, columns, DEFAULT_LIMITS).columns;
+  const [row] = jsonRows(
+    columns.map(({ name }) => name),
+    views,
+  );
+  const key = Buffer.from(maskKey().key, "base64url");
+  const hash = createHmac("sha256", key)
+    .update(emailOf(Number(row?.PersonId)))
+    .digest("base64url");
+  assert.deepEqual([row?._op, row?.Email], ["insert", hash]);
 });
 
 test("a lock ends a running session with agent.locked, and refuses the next; unlocking lets it in", async (t) => {
