@@ -110,15 +110,20 @@ function change(file: string, set: boolean): void {
   }
 }
 
-/** What the running agent says once it has seen the flag; undefined where none runs, or it does not say so in time. */
+/**
+ * What the running agent says once it has seen the flag, after a lock once nothing runs any more; undefined where no agent runs, or
+ * it does not say so in time.
+ */
 async function answer(paths: StatePaths, flag: Flag, set: boolean): Promise<AgentStatus | undefined> {
   const untilMs = Date.now() + ANSWER_WITHIN_MS;
   const sinceMs = Date.now();
+  let said: AgentStatus | undefined;
   for (;;) {
     const found = readStatus(paths, Date.now());
-    if (found === undefined || !found.live) return undefined;
-    if (found.status[SAYS[flag]] === set && Date.parse(found.status.at) >= sinceMs) return found.status;
-    if (Date.now() > untilMs) return undefined;
+    if (found === undefined || !found.live) return said;
+    if (found.status[SAYS[flag]] === set && Date.parse(found.status.at) >= sinceMs) said = found.status;
+    const waits = flag === "lock" && set && said?.sessions.running !== 0;
+    if ((said !== undefined && !waits) || Date.now() > untilMs) return said;
     await pause(LOOK_EVERY_MS);
   }
 }
