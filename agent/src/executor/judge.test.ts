@@ -123,15 +123,12 @@ connections:
     rules:
       - { id: staff, allow: [search], bases: ["OU=Staff,DC=x"], classes: [user], attributes: [mail] }
 `;
-  const operation = {
-    ...{ op: "ad.search", base: "CN=Kari Nordmann,OU=Staff,DC=x", scope: "base", classes: ["user"] },
-    attributes: ["mail"],
-  } as const;
+  const place = { base: "CN=Kari Nordmann,OU=Staff,DC=x", scope: "base" } as const;
   const asked = (attributes: string[]) =>
     judge(
       request({
         connection: "corp",
-        operation: { ...operation, classes: ["user"], attributes },
+        operation: { op: "ad.search", ...place, classes: ["user"], attributes },
         credential: { form: "plain", user: "svc", password: "x", signIn: "simple" },
       }),
       parsePolicy(text, NOW),
