@@ -48,30 +48,44 @@ type Refused = Extract<SessionOutcome, { ok: false }>;
 export function createOpenSession(deps: SessionDeps): OpenSession {
   return async (request, consumer, signal) => {
     const site = await deps.siteOf(request.tenant, request.connection);
-    let refusal = refused("agent.offline", `No agent of site ${site} is connected.`, { status: 0 });
-    let broken: Refused | undefined;
-    let unsealed: Refused | undefined;
-    let others = 0;
+    const passed = createPassedOver(site);
     for (const candidate of await deps.candidates(request.tenant, site)) {
       const over = deps.began(candidate.id);
       try {
-        const met = await meet({ deps, request, site, candidate }, signal);
+        const session = { deps, request, site, candidate };
+        const met = await meet(session, signal);
         if (met.ok) {
-          const outcome = await converse({ deps, request, site, candidate }, met, consumer, signal).catch(whenNotSealed);
+          const outcome = await converse(session, met, consumer, signal).catch(whenNotSealed);
           if (outcome.ok || outcome.code !== "credential.not_sealed") return outcome;
-          unsealed = outcome;
-          continue;
-        }
-        if (signal.aborted) return refused("request.cancelled", "The session was stopped before it began.", {});
-        others += 1;
-        if (met.connected) broken ??= met.refusal;
-        else refusal = met.refusal;
+          passed.notSealed(outcome);
+        } else if (signal.aborted) {
+          return refused("request.cancelled", "The session was stopped before it began.", {});
+        } else passed.notMet(met);
       } finally {
         over();
       }
     }
+    return passed.verdict();
+  };
+}
+
+/** Why each agent of a site was passed over, and what is told when nobody is left. */
+function createPassedOver(site: string) {
+  let refusal = refused("agent.offline", `No agent of site ${site} is connected.`, { status: 0 });
+  let broken: Refused | undefined;
+  let unsealed: Refused | undefined;
+  let others = 0;
+  return {
+    notSealed(outcome: Refused): void {
+      unsealed = outcome;
+    },
+    notMet(met: Extract<Met, { ok: false }>): void {
+      others += 1;
+      if (met.connected) broken ??= met.refusal;
+      else refusal = met.refusal;
+    },
     // One that came and was no good says more than one that did not come; and one that did not may be the one it is sealed to.
-    return broken ?? (others === 0 ? (unsealed ?? refusal) : refusal);
+    verdict: (): Refused => broken ?? (others === 0 ? (unsealed ?? refusal) : refusal),
   };
 }
 
