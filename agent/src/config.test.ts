@@ -50,3 +50,14 @@ for (const origin of [
     assert.throws(() => parseConfig(MINIMAL.replace("https://sallyport.example", origin), "agent.yaml"), ConfigError);
   });
 }
+
+test("journal.syslog: a target with its port, and authorities for TLS only", () => {
+  const syslog = (line: string) => parse(`journal: { syslog: ${line} }\n`).journal.syslog;
+  assert.deepEqual(syslog("{ to: 'tls://siem.corp.example', ca: siem.pem }"), {
+    to: { transport: "tls", host: "siem.corp.example", port: 6514 },
+    ca: "siem.pem",
+  });
+  for (const wrong of ["{ to: 'https://siem' }", "{ to: 'tcp://siem:514', ca: siem.pem }", "'tcp://siem'", "{}"]) {
+    assert.throws(() => syslog(wrong), /journal\.syslog/, wrong);
+  }
+});
