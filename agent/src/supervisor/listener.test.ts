@@ -18,6 +18,7 @@ test("whatever serving an accept throws, the channel goes on", async () => {
     },
     tokens: { current: async () => ({ listenUrl: "wss://contoso.example/$hc/a", token: "t" }) } as never,
     network: {},
+    onState: () => {},
     onAccept: ({ id }) => {
       served.push(id);
       if (id === "1") throw new SyntaxError("not an address");

@@ -27,6 +27,8 @@ export interface ListenerDeps {
   readonly tokens: TokenKeeper;
   readonly network: Network;
   readonly onAccept: (accept: Accepted) => void;
+  /** Told when the channel came up or went down. */
+  readonly onState: () => void;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -145,10 +147,12 @@ export function createListener(deps: ListenerDeps): Listener {
         if (isOpen) {
           state = { state: "online", since: new Date(clock.wallMs()).toISOString() };
           log.info("control channel online");
+          deps.onState();
         }
         const down = await follow(opened, signal);
         if (signal.aborted) return;
         state = { state: "offline", why: describe(down) };
+        deps.onState();
         log.warn({ down }, "control channel down");
         await pause(down, isOpen ? clock.monotonicMs() - sinceMs : 0, signal);
       }

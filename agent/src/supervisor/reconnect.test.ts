@@ -40,6 +40,7 @@ async function attempts(downs: readonly Down[], random = 1) {
     } as never,
     network: {},
     onAccept: () => {},
+    onState: () => {},
     clock: {
       wallMs: () => 0,
       monotonicMs: () => 0,

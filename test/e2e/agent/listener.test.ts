@@ -71,6 +71,7 @@ function makeListener(t: TestContext, bench: Bench, open: OpenSocket, hand: Hand
     open: watched,
     tokens,
     network: { caPem: bench.ca },
+    onState: () => {},
     onAccept(accept) {
       accepted.push(accept);
       wake();
