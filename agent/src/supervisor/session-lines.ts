@@ -30,6 +30,7 @@ export function requestLine(
     rows: _rows,
     code: _code,
     decision,
+    rule,
     ...facts
   } = report;
   return {
@@ -37,6 +38,8 @@ export function requestLine(
     policy: owner.policy.digest,
     ...facts,
     ...loginOf(report.connection, login, owner),
+    // Of a denial nobody has checked yet which rule the executor names.
+    ...(rule !== undefined && hasRule(report.connection, rule, owner) ? { rule } : {}),
     decision: refusal === undefined ? decision : "deny",
     ...(code === undefined ? {} : { code }),
     ...(place === undefined ? {} : { bytesReserved: place.bytes }),
@@ -76,6 +79,13 @@ export function idsOf({ request, run, pull, connection }: RequestReport) {
     ...(connection === undefined ? {} : { connection }),
   };
 }
+
+const hasRule = (connection = "", rule: string, { policy }: Owner): boolean => {
+  const { connections } = policy.policy;
+  return (
+    Object.hasOwn(connections, connection) && connections[connection]?.rules.some(({ id }) => id === rule) === true
+  );
+};
 
 function loginOf(connection = "", login: string | undefined, { policy, loginKey }: Owner): { login?: string } {
   if (login === undefined) return {};

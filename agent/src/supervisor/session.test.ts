@@ -294,3 +294,23 @@ test("a ping whose request cannot be read has come all the same", async () => {
   await session.ended;
   assert.deepEqual(opened, ["unreadable true"]);
 });
+
+test("a denial names no rule that the policy does not have", () => {
+  for (const [rule, written] of [
+    ["never", "never"],
+    ["jane.doe", undefined],
+  ] as const) {
+    const { say } = begin();
+    const request = rule.padStart(32, "0").replace(/[^0]/g, "b");
+    say(KEY, {
+      ...REQUEST,
+      request,
+      rule,
+      decision: "deny",
+      code: "policy.denied",
+      login: undefined,
+      bytes: undefined,
+    });
+    assert.deepEqual([lines.at(-1)?.event, lines.at(-1)?.rule], ["request", written]);
+  }
+});
