@@ -28,11 +28,11 @@ describe("the agent opens no listening endpoint", () => {
   it("sees datagrams anywhere but where they go to one server, and there unless they are connected to it", () => {
     const text = 'import { createSocket } from "node:dgram"; const socket = createSocket("udp4");';
     const connected = `${text} socket.connect(514, address, done);`;
-    assert.notDeepEqual(listeningCalls([{ path: "agent/src/syslog/udp.ts", text }]), []);
+    assert.notDeepEqual(listeningCalls([{ path: "agent/src/datagrams.ts", text }]), []);
     assert.notDeepEqual(listeningCalls([{ path: "agent/src/syslog/other.ts", text: connected }]), []);
-    assert.deepEqual(listeningCalls([{ path: "agent/src/syslog/udp.ts", text: connected }]), []);
+    assert.deepEqual(listeningCalls([{ path: "agent/src/datagrams.ts", text: connected }]), []);
     const listens = `${connected} server.listen(0)`;
-    assert.notDeepEqual(listeningCalls([{ path: "agent/src/syslog/udp.ts", text: listens }]), []);
+    assert.notDeepEqual(listeningCalls([{ path: "agent/src/datagrams.ts", text: listens }]), []);
   });
   it("does not see words in comments and texts, nor tests, nor an emulator", () => {
     assert.deepEqual(

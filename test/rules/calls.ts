@@ -16,8 +16,8 @@ const LISTENING: readonly (readonly string[])[] = [
 /** Modules that do nothing but listen, or that listen when one only imports them. */
 const LISTENING_MODULES = new Set(["dgram", "cluster", "inspector", "inspector/promises", "repl"]);
 
-/** Datagrams to a syslog server need a bound socket; it is connected to that server before its first use. */
-const CONNECTED = { path: "agent/src/syslog/udp.ts", allowed: ["createSocket", "node:dgram"] } as const;
+/** Datagrams need a bound socket; it is connected to one address before its first use. */
+const CONNECTED = { path: "agent/src/datagrams.ts", allowed: ["createSocket", "node:dgram"] } as const;
 
 /** Where a file of the agent could listen: the call's tokens, or the module. Tests may listen on loopback. */
 export function listeningCalls(sources: readonly Source[]): string[] {

@@ -14,6 +14,7 @@ import type { SqlCall, SqlWrite } from "@sallyport/shared/schema/write-operation
 /** Where to connect and as whom. Address, database and TLS come from the owner's policy, never from the request. */
 export interface Target {
   readonly connection: string;
+  /** A SQL Server's may name an instance, `sql01\ERP`: the port is then that of its host's SQL Server Browser. */
   readonly host: string;
   readonly port: number;
   readonly database: string;

@@ -22,11 +22,13 @@ function check(
   mode: string,
   { ca = caPem as string | undefined, host = "localhost", port = server.port, ms = 60_000 } = {},
 ) {
+  return checkAddress(`${host}:${port}`, mode, ca, ms);
+}
+
+function checkAddress(address: string, mode: string, ca: string | undefined, ms = 60_000) {
   const { erp } = policy.parse({
     v: 1,
-    connections: {
-      erp: { kind: "mssql", address: `${host}:${port}`, database: "ERP", tls: { mode }, logins: ["svc"], rules: [] },
-    },
+    connections: { erp: { kind: "mssql", address, database: "ERP", tls: { mode }, logins: ["svc"], rules: [] } },
   }).connections;
   return runChecks([checkConnection("erp", erp!, ca)], ms).then(([found]) => found!);
 }
@@ -111,4 +113,11 @@ test("each step that fails says which one it was, and advises", async () => {
   assert.match((await check("required", { host: "127.0.0.1", port: free })).details, /^TCP: ECONNREFUSED$/);
   const nowhere = await check("required", { host: "no-such-host.invalid", ms: 5_000 });
   assert.match(nowhere.details, /^DNS: /);
+});
+
+test("a named instance is asked for at its host; where nobody answers that is the step", async () => {
+  const found = await checkAddress("127.0.0.1\\NOBODY", "required", caPem);
+  assert.equal(found.status, "FAIL");
+  assert.match(found.details, /^SQL Server Browser: /);
+  assert.match(found.advice ?? "", /UDP 1434/);
 });

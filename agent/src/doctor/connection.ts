@@ -8,6 +8,7 @@ import {
   type Policy,
   splitAddress,
 } from "@sallyport/shared/schema/policy.ts";
+import { portOfInstance, splitInstance } from "../connectors/mssql/instance.ts";
 import type { Check, Verdict } from "./check.ts";
 import { encryptionOf, handshakeStream, preloginRequest, readPacket } from "./tds.ts";
 import { Failed, judgeCertificate, lookWithSockets, reach, step } from "./way.ts";
@@ -35,7 +36,7 @@ async function lookAtSql(
   sockets: Socket[],
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const where = splitAddress(connection.address);
+  const where = await whereIs(connection.address, signal);
   const tcpAdvice =
     "Does SQL Server listen on that port (TCP/IP switched on), and do the firewalls between let this machine through?";
   const { socket, steps } = await reach(where, tcpAdvice, sockets, signal);
@@ -63,6 +64,20 @@ async function lookAtSql(
     details: `${all}; any certificate is trusted`,
     advice: "Anybody between can read along: give the server's authority in `tls.ca`, and use `required`.",
   };
+}
+
+/** The port of a named instance is asked of its host, as a session would. */
+async function whereIs(
+  address: string,
+  signal: AbortSignal,
+): Promise<{ readonly host: string; readonly port: number }> {
+  const { host, port } = splitAddress(address);
+  const { server, instance } = splitInstance(host);
+  if (instance === undefined) return { host, port };
+  const advice =
+    "Is the instance's name right, does SQL Server Browser run there, and does UDP 1434 come through? A fixed port in `address` needs neither.";
+  const [found] = await step(signal, portOfInstance(server, instance, port, signal), "SQL Server Browser", advice);
+  return { host: server, port: found };
 }
 
 async function prelogin(socket: Socket, signal: AbortSignal): Promise<void> {

@@ -1,12 +1,14 @@
 /** Every connection that an agent makes, as a firewall has to let it pass (docs/network.md). Pure. */
 import { splitAddress } from "@sallyport/shared/schema/policy.ts";
+import { splitInstance } from "../connectors/mssql/instance.ts";
 import { parentDomain } from "../supervisor/rendezvous.ts";
 import type { SyslogTarget } from "../syslog/target.ts";
 
 export interface Opening {
   /** A host name, or `*.domain`. */
   readonly to: string;
-  readonly port: number;
+  /** `dynamic`: that of a named instance, unless its administrator gave it a fixed one. */
+  readonly port: number | "dynamic";
   readonly protocol: string;
   /** Datagrams; everything else is TCP. */
   readonly udp?: true;
@@ -34,9 +36,21 @@ const AZURE_RELAYS = "servicebus.windows.net";
 
 export function openingsOf({ origin, relayHost, gateways, proxy, connections, syslog }: Ways): readonly Opening[] {
   const out = outwards(origin, relayHost, gateways);
-  const systems = Object.entries(connections).map(([name, address]): Opening => {
+  const systems = Object.entries(connections).flatMap(([name, address]): Opening[] => {
     const { host, port } = splitAddress(address);
-    return { to: host, port, protocol: "the system's own", by: "executor", why: `connection ${name} of the policy` };
+    const { server, instance } = splitInstance(host);
+    const system = {
+      to: server,
+      protocol: "the system's own",
+      by: "executor",
+      why: `connection ${name} of the policy`,
+    };
+    if (instance === undefined) return [{ ...system, port }];
+    const browser = { to: server, port, protocol: "SQL Server Browser", udp: true, by: "executor" } as const;
+    return [
+      { ...browser, why: `connection ${name}: where the instance ${instance} listens` },
+      { ...system, port: "dynamic" },
+    ];
   });
   systems.push(...copies(syslog));
   if (proxy === undefined) return [...out, ...systems];

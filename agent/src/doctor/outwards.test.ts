@@ -173,7 +173,7 @@ test("openings: every host of the configuration, through the proxy where there i
     origin: "https://contoso.azurewebsites.net",
     relayHost: "sb-contoso.servicebus.windows.net",
     gateways: ["relay.corp.example:8443"],
-    connections: { erp: "sql01.corp.example:1433", v6: "[fd00::1]:1433" },
+    connections: { erp: "sql01.corp.example:1433", v6: "[fd00::1]:1433", named: "sql02\\ERP" },
   };
   const lines = (proxy?: string): string[] =>
     openingsOf({ ...ways, ...(proxy === undefined ? {} : { proxy }) }).map(({ to, port, by }) => `${to} ${port} ${by}`);
@@ -184,9 +184,11 @@ test("openings: every host of the configuration, through the proxy where there i
     "relay.corp.example 8443 executor",
     "sql01.corp.example 1433 executor",
     "fd00::1 1433 executor",
+    "sql02 1434 executor",
+    "sql02 dynamic executor",
   ]);
   const through = lines("proxy.corp.example:3128");
   assert.equal(through[0], "proxy.corp.example 3128 both");
   assert.equal(through.filter((line) => line.endsWith("the proxy")).length, 4);
-  assert.equal(through.filter((line) => line.endsWith("executor")).length, 2);
+  assert.equal(through.filter((line) => line.endsWith("executor")).length, 4);
 });

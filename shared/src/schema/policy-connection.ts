@@ -52,20 +52,34 @@ const hours = z.strictObject({
   timezone: timezone.default("UTC"),
 });
 
+const HOST = "[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?";
+const HOST_PORT = `(\\[[0-9A-Fa-f:.]{2,45}\\]|${HOST}):[0-9]{1,5}`;
+/** Names of instances: learn.microsoft.com/sql/sql-server/install/instance-configuration */
+const HOST_INSTANCE = `${HOST}\\\\[A-Za-z_#][A-Za-z0-9_$#@]{0,15}`;
+
+const isPort = (text: string): boolean => {
+  const port = splitAddress(text).port;
+  return port >= 1 && port <= 65_535;
+};
+
 /** An exact host or IP address and a port; `[::1]:1433` for IPv6. No wildcards, no suffixes. */
 const address = z
   .string()
-  .regex(
-    /^(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?):[0-9]{1,5}$/,
-    "use host:port, without wildcards",
-  )
-  .refine((text) => {
-    const port = Number(text.slice(text.lastIndexOf(":") + 1));
-    return port >= 1 && port <= 65_535;
-  }, "the port is not between 1 and 65535");
+  .regex(new RegExp(`^${HOST_PORT}$`), "use host:port, without wildcards")
+  .refine(isPort, "the port is not between 1 and 65535");
 
-/** Splits a policy's address into what a socket wants. */
+/** The same, or a host and a named instance: `sql01\ERP`. */
+export const sqlServerAddress = z
+  .string()
+  .regex(new RegExp(`^(${HOST_PORT}|${HOST_INSTANCE})$`), "use host:port or host\\instance, without wildcards")
+  .refine(isPort, "the port is not between 1 and 65535");
+
+/** SQL Server Browser's, which knows the ports of named instances. */
+const BROWSER_PORT = 1434;
+
+/** Splits a policy's address into what a socket wants. A named instance stays with its host; the port is then the Browser's. */
 export function splitAddress(text: string): { readonly host: string; readonly port: number } {
+  if (text.includes("\\")) return { host: text, port: BROWSER_PORT };
   const colon = text.lastIndexOf(":");
   return { host: text.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(text.slice(colon + 1)) };
 }

@@ -3,7 +3,7 @@
  * Rules stand in `policy-rules.ts` and `policy-directory.ts`.
  */
 import { z } from "zod";
-import { authorities, everyConnection, sessionLimits, visible } from "./policy-connection.ts";
+import { authorities, everyConnection, sessionLimits, sqlServerAddress, visible } from "./policy-connection.ts";
 import { type DirectoryConnection, directoryConnection } from "./policy-directory.ts";
 import { mssqlRule } from "./policy-rules.ts";
 import { nameOfConnection } from "./policy-words.ts";
@@ -28,6 +28,7 @@ const globalLimits = z.strictObject({
 const mssqlConnection = z.strictObject({
   kind: z.literal("mssql"),
   ...everyConnection,
+  address: sqlServerAddress,
   database: visible(128),
   tls: z.strictObject({
     /** `required`: TLS 1.2 inside TDS. `strict`: TDS 8. `trustAnyCertificate`: encrypted, to whoever answers. */

@@ -4,6 +4,7 @@ import { Connection, type ConnectionConfiguration, Request } from "tedious";
 import type { Target } from "../connector.ts";
 import { connectError, type ServerMessage, statementError } from "./errors.ts";
 import { installHook } from "./hook.ts";
+import { portOfInstance, splitInstance } from "./instance.ts";
 import { refuseOverPrivileged } from "./privilege.ts";
 import { type Authentication, authenticationOf } from "./sign-in.ts";
 
@@ -53,7 +54,9 @@ export async function openSession(target: Target, cellBytes: number, signal: Abo
   signal.throwIfAborted();
   const authentication = authenticationOf(target.credential);
   installHook();
-  const connection = new Connection(configuration(target, authentication, cellBytes));
+  const { server, instance } = splitInstance(target.host);
+  const port = instance === undefined ? target.port : await portOfInstance(server, instance, target.port, signal);
+  const connection = new Connection(configuration(target, { server, port }, authentication, cellBytes));
   const messages: ServerMessage[] = [];
   connection.on("errorMessage", (message) => messages.push(message as unknown as ServerMessage));
   // Without a listener a socket error would end the process; the statement that runs reports it.
@@ -98,13 +101,20 @@ function tellWhenSent(connection: Connection, target: Target): void {
   };
 }
 
-function configuration(target: Target, authentication: Authentication, cellBytes: number): ConnectionConfiguration {
+function configuration(
+  target: Target,
+  { server, port }: { readonly server: string; readonly port: number },
+  authentication: Authentication,
+  cellBytes: number,
+): ConnectionConfiguration {
   const { tls } = target;
   return {
-    server: target.host,
+    server,
     authentication,
     options: {
-      port: target.port,
+      port,
+      // A listener of an availability group has addresses in several subnets, of which one answers.
+      multiSubnetFailover: true,
       database: target.database,
       encrypt: tls.mode === "strict" ? "strict" : true,
       trustServerCertificate: tls.mode === "trustAnyCertificate",
