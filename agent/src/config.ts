@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
+import { ConfigError } from "./config-error.ts";
 import { readStrictYaml, type StrictYaml } from "./strict-yaml.ts";
 import { syslogConfig } from "./syslog/target.ts";
 
@@ -63,11 +64,6 @@ export const agentConfig = z.strictObject({
     .prefault({}),
 });
 export type AgentConfig = z.infer<typeof agentConfig>;
-
-/** The configuration file is missing or says what it must not. The message is for the file's owner. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-}
 
 /** Parses the text of agent.yaml. @throws ConfigError that names every wrong field. */
 export function parseConfig(text: string, file: string): AgentConfig {

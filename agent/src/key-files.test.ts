@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import { refuseOpenKeys } from "./key-files.ts";
 import { makeFolders, statePaths, writeFileDurably } from "./state.ts";
 

@@ -1,7 +1,7 @@
 /** Keys are their account's only: a key that somebody else could read is not one any more. */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import type { StatePaths } from "./state.ts";
 
 const OTHERS = 0o077;

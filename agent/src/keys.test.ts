@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { generateKeyPair } from "@sallyport/shared/crypto/identity.ts";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import {
   adoptNewKeys,
   adoptNextIdentity,

@@ -6,7 +6,7 @@ import { type KeyPair, signerOf, thumbprint } from "@sallyport/shared/crypto/ide
 import type { Signer } from "@sallyport/shared/crypto/jws.ts";
 import { base64url } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import { readTextIfAny, type StatePaths, syncFolder, writeFileDurably } from "./state.ts";
 
 const privateIdentity = z.strictObject({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import { maskKeyOf } from "./mask-key.ts";
 import { openMaskKey, sealMaskKey } from "./mask-key-transfer.ts";
 

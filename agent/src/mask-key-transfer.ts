@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { fromBase64url, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { base64url, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import { MASK_KEY_BYTES, type MaskKey, maskKeyOf } from "./mask-key.ts";
 
 const SALT_BYTES = 16;

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import { ensureMaskKey, maskKeyOf, readMaskKey, writeMaskKey } from "./mask-key.ts";
 import { statePaths } from "./state.ts";
 

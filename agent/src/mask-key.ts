@@ -7,7 +7,7 @@ import { statSync } from "node:fs";
 import { fromBase64url, sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import { readTextIfAny, type StatePaths, writeFileDurably } from "./state.ts";
 
 export const MASK_KEY_BYTES = 32;

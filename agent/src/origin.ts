@@ -5,7 +5,7 @@ import https from "node:https";
 import type { Socket } from "node:net";
 import { createSecureContext, getCACertificates, rootCertificates, type SecureContext } from "node:tls";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import { networkFault } from "./network-fault.ts";
 import { connectThrough } from "./tunnel.ts";
 

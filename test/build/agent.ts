@@ -42,7 +42,7 @@ export function buildAgent(folder: string = AGENT_DIST): Promise<Bundle> {
         },
         {
           ...script,
-          entryPoints: { serve: join(ROOT, "agent/src/executor/serve.ts") },
+          entryPoints: { serve: join(ROOT, "agent/src/executor/script.ts") },
           banner: { js: "(function(exports,require,module,__dirname){" },
           footer: { js: "})" },
         },

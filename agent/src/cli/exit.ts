@@ -1,6 +1,6 @@
 /** Exit codes of every verb (after BSD's sysexits), and which error ends with which. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
 
 export const EXIT = {
   ok: 0,

@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { ConfigError, defaultStateDir } from "../config.ts";
+import { defaultStateDir } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
 import { hasName } from "../names.ts";
 import { parsePolicy } from "../policy/file.ts";
 import { grantScript, revokeScript, sessionsScript } from "../policy/grant-script.ts";

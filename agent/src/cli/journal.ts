@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import { ConfigError, defaultStateDir } from "../config.ts";
+import { defaultStateDir } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
 import type { JournalHead } from "../journal/line.ts";
 import { type Verdict, verifyJournal } from "../journal/verify.ts";
 import { statePaths } from "../state.ts";

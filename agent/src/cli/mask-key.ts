@@ -2,7 +2,8 @@
 import { chownSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { ConfigError, defaultStateDir } from "../config.ts";
+import { defaultStateDir } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
 import { ensureMaskKey, readMaskKey, writeMaskKey } from "../mask-key.ts";
 import { openMaskKey, PASSPHRASE_LENGTH_MIN, sealMaskKey } from "../mask-key-transfer.ts";
 import { readPinned, type StatePaths, statePaths } from "../state.ts";

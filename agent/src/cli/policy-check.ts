@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type MssqlConnection, type Policy, splitAddress } from "@sallyport/shared/schema/policy.ts";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
+import { loadScript } from "../executor/load.ts";
 import { checkPolicy, digestPolicy } from "../policy/file.ts";
 import { maskedTables } from "../policy/masked-tables.ts";
 import { askSecret } from "./ask.ts";
@@ -79,7 +80,7 @@ async function readersThere(
   if (!logins.includes(user)) throw new UsageError(`the policy does not list the login ${user} for ${name}`);
   const password = await askSecret(`Password of ${user} at ${address} (not shown): `);
   if (password === "") throw new UsageError("no password was given");
-  const { readersOfTables } = await import("../connectors/mssql/readers.ts");
+  const { readersOfTables } = await (await loadScript()).loadReaders();
   const target = {
     ...{ connection: name, ...splitAddress(address), database, refuseOverPrivileged: false, requestId: "policy-check" },
     tls: { mode: tls.mode, ...(tls.ca === undefined ? {} : { caPem: readAuthorities(tls.ca, path) }) },

@@ -1,7 +1,7 @@
 /** Which policy file a verb is about: the one that is named, or that of the agent's folder. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
 import { statePaths } from "../state.ts";
 import type { OutputOptions } from "./print.ts";
 

@@ -1,7 +1,7 @@
 /** `sallyport policy init`: a policy to begin with. One that allows anything is never overwritten. */
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
 import { parsePolicy } from "../policy/file.ts";
 import { DENY_ALL, firstPolicy } from "../policy/first-policy.ts";
 import { statePaths, writeFileDurably } from "../state.ts";

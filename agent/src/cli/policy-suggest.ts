@@ -1,7 +1,7 @@
 /** `sallyport policy suggest`: rules for what was denied. Prints, and never writes. */
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
 import { recentLines } from "../journal/journal.ts";
 import { parsePolicy } from "../policy/file.ts";
 import { type Denial, type Suggestion, suggest } from "../policy/suggest.ts";

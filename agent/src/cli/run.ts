@@ -1,7 +1,8 @@
 /** `sallyport run`: the agent itself, in the foreground; what a service starts. */
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { type AgentConfig, ConfigError, defaultStateDir, loadConfig, refuseEnvironment } from "../config.ts";
+import { type AgentConfig, defaultStateDir, loadConfig, refuseEnvironment } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
 import { statePaths } from "../state.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { becomeSupervisor, cleanAfterStart } from "./own-process.ts";

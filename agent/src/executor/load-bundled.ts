@@ -8,11 +8,11 @@ import { basename, dirname } from "node:path";
 import vm from "node:vm";
 import { CODE_CACHE, EXECUTOR_SCRIPT } from "../program-bundled.ts";
 
-type Serve = typeof import("./serve.ts");
+type Exports = typeof import("./script.ts");
 type Script = (exports: object, require: NodeJS.Require, module: { exports: object }, folder: string) => void;
 
 /** Compiles the script, from the cache where this Node takes it (vm.Script, `cachedData`): it is the same either way. */
-export async function loadServe(): Promise<Serve> {
+export async function loadScript(): Promise<Exports> {
   const cachedData = readCache();
   const script = new vm.Script(readFileSync(EXECUTOR_SCRIPT, "utf8"), {
     // Not the whole path: the compiled code would keep the one that it was built in.
@@ -22,7 +22,7 @@ export async function loadServe(): Promise<Serve> {
   const module = { exports: {} };
   const run = script.runInThisContext() as Script;
   run(module.exports, createRequire(EXECUTOR_SCRIPT), module, dirname(EXECUTOR_SCRIPT));
-  return module.exports as Serve;
+  return module.exports as Exports;
 }
 
 /** Another Node than the one that built it finds none, and V8 refuses one that is not its own. */

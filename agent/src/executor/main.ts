@@ -2,7 +2,7 @@
  * An executor's process: serves one session and ends. Nothing of it is loaded before it is sure that it is confined: without
  * the permission model, or with the right to write or to start processes, it exits 78.
  */
-import { loadServe } from "./load.ts";
+import { loadScript } from "./load.ts";
 
 const permission = process.permission;
 if (permission === undefined || permission.has("fs.write") || permission.has("child")) process.exit(78);
@@ -10,6 +10,6 @@ if (permission === undefined || permission.has("fs.write") || permission.has("ch
 process.on("uncaughtException", () => process.exit(70));
 process.on("unhandledRejection", () => process.exit(70));
 
-void loadServe()
+void loadScript()
   .then(({ serveOneSession }) => serveOneSession())
   .then(() => process.exit(0));

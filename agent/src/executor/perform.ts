@@ -7,7 +7,7 @@ import type { Masking } from "../masks/batch.ts";
 import type { SessionOrder } from "../pipe/messages.ts";
 import { type Change, isChange } from "../policy/change.ts";
 import { decide } from "../policy/decide.ts";
-import { parsePolicy } from "../policy/file.ts";
+import { policyFrom } from "../policy/value.ts";
 import { createInput } from "./input.ts";
 import { createMemoryFuse, createTimeFuse } from "./limits.ts";
 import { createOutput } from "./output.ts";
@@ -64,7 +64,7 @@ export async function perform(work: OpenedWork, performance: Performance): Promi
   // Hours and `until` go on counting while the session runs.
   const recheck = setInterval(() => {
     const now = new Date();
-    const decision = decide(parsePolicy(order.policy, now), asked, now);
+    const decision = decide(policyFrom(order.policy, now), asked, now);
     if ("deny" in decision) stream.stop(new SallyportError("policy.denied", decision.deny.reason));
   }, RECHECK_POLICY_MS);
   try {

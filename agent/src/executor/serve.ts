@@ -11,7 +11,7 @@ import { InvalidRequest } from "@sallyport/shared/protocol/request.ts";
 import { systemClock } from "../clock.ts";
 import { keysByKid } from "../pinning.ts";
 import type { EndReport, SessionOrder } from "../pipe/messages.ts";
-import { parsePolicy } from "../policy/file.ts";
+import { policyFrom } from "../policy/value.ts";
 import { dropReading } from "../program.ts";
 import { errorBodyOf } from "./error-body.ts";
 import { judge, type Work } from "./judge.ts";
@@ -100,7 +100,7 @@ async function answer(
     if (request.tenant !== order.tenant)
       throw new SallyportError("request.refused", "The request is for another tenant.");
     const now = new Date();
-    const policy = parsePolicy(order.policy, now);
+    const policy = policyFrom(order.policy, now);
     const loginKey = fromBase64url(order.loginKey)!;
     const judgement = judge(request, policy, order.ping, loginKey, now);
     await supervisor.say(judgement.report);

@@ -29,7 +29,8 @@ export const toExecutor = z.discriminatedUnion("say", [
     tenant: nameId,
     /** The orchestrator's pinned public keys. */
     keys: z.array(z.record(z.string(), z.unknown())).min(1).max(8),
-    policy: text(262_144),
+    /** The value of the owner's file, which the supervisor has read: an executor needs no YAML. */
+    policy: z.unknown(),
     /** PEM of the authorities that the policy's connections name: the executor may read no file. */
     authorities: z.record(nameId, text(1_048_576)),
     caPem: text(1_048_576).optional(),

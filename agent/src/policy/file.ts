@@ -1,10 +1,10 @@
 /** From the text of a policy file to a policy, or to every mistake in it with its path and line. */
 import { createHash } from "node:crypto";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { type Policy, policy } from "@sallyport/shared/schema/policy.ts";
+import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import { readStrictYaml, type StrictYaml, YamlError, type YamlProblem } from "../strict-yaml.ts";
-import { conflicts } from "./conflicts.ts";
 import { policyNotes } from "./notes.ts";
+import { readPolicyValue } from "./value.ts";
 
 /** More than this is one mistake with many consequences. */
 const MAX_PROBLEMS = 100;
@@ -15,6 +15,12 @@ const MAX_PROBLEMS = 100;
  * @throws SallyportError `policy.invalid`; `detail.problems` has one line for each mistake.
  */
 export const parsePolicy = (text: string, now: Date = new Date()): Policy => read(text, now).policy;
+
+/** The policy, and the plain value that it was read from. @throws as `parsePolicy`. */
+export function openPolicy(text: string, now: Date): { readonly policy: Policy; readonly value: unknown } {
+  const { policy, file } = read(text, now);
+  return { policy, value: file.value };
+}
 
 /** The policy, and what its owner should hear of it besides; in the order of the file. @throws as `parsePolicy`. */
 export function checkPolicy(
@@ -28,19 +34,9 @@ export function checkPolicy(
 
 function read(text: string, now: Date): { readonly policy: Policy; readonly file: StrictYaml } {
   const file = readFile(text);
-  const result = policy.safeParse(file.value);
-  const problems: YamlProblem[] = [];
-  const add = (path: readonly PropertyKey[], message: string): void => {
-    problems.push(file.problemAt(path, message));
-  };
-  for (const issue of result.error?.issues ?? []) {
-    if (issue.code === "unrecognized_keys") for (const key of issue.keys) add([...issue.path, key], "unknown key");
-    else if (issue.code === "invalid_key") add(issue.path, issue.issues[0]?.message ?? issue.message);
-    else add(issue.path, issue.message);
-  }
-  for (const conflict of conflicts(file.value, now)) add(conflict.path, conflict.message);
-  if (!result.success || problems.length > 0) fail(problems);
-  return { policy: result.data, file };
+  const found = readPolicyValue(file.value, now);
+  if ("policy" in found) return { policy: found.policy, file };
+  return fail(found.mistakes.map(({ path, message }) => file.problemAt(path, message)));
 }
 
 /** SHA-256 of the file's bytes, base64url: what the hello and the journal call the policy. */

@@ -1,7 +1,7 @@
 /** What a credential is sealed for: the owner's own entry of a connection. */
 import type { CredentialText } from "@sallyport/shared/crypto/sealed-credential.ts";
 import { type Policy, splitAddress } from "@sallyport/shared/schema/policy.ts";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
 
 /**
  * The text without its password. @param login must be one of the policy's; where that lists one only, it may be left out

@@ -3,10 +3,11 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import type { Logger } from "pino";
-import { digestPolicy, parsePolicy } from "../policy/file.ts";
+import { digestPolicy, openPolicy } from "../policy/file.ts";
 
 export interface PolicySnapshot {
-  readonly text: string;
+  /** What the file holds, as executors are given it. */
+  readonly value: unknown;
   readonly digest: string;
   readonly policy: Policy;
   /** PEM of the authorities that connections name, by connection; a file that cannot be read is left out. */
@@ -72,7 +73,7 @@ export function createPolicySource(path: string, log: Logger, watch: PolicyWatch
 
 function readPolicy(path: string, log: Logger): PolicySnapshot {
   const text = readFileSync(path, "utf8");
-  const policy = parsePolicy(text, new Date());
+  const { policy, value } = openPolicy(text, new Date());
   const authorities: Record<string, string> = {};
   for (const [name, { tls }] of Object.entries(policy.connections)) {
     if (tls.ca === undefined) continue;
@@ -86,7 +87,7 @@ function readPolicy(path: string, log: Logger): PolicySnapshot {
       );
     }
   }
-  return { text, digest: digestPolicy(text), policy, authorities };
+  return { value, digest: digestPolicy(text), policy, authorities };
 }
 
 function stampOf(path: string): string {

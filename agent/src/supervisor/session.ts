@@ -296,7 +296,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
         site: pinned.site,
         tenant: pinned.tenant,
         keys: pinned.keys,
-        policy: policy.text,
+        policy: policy.value,
         authorities: { ...policy.authorities },
         ...network,
         loginKey: deps.loginKey,

@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { POLICY_DEFAULTS } from "@sallyport/shared/schema/policy.ts";
 import type { Logger } from "pino";
-import { type AgentConfig, ConfigError } from "../config.ts";
+import type { AgentConfig } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
 import { type Journal, recentLines } from "../journal/journal.ts";
 import type { JournalLine } from "../journal/line.ts";
 import { type Pinned, readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";

@@ -7,7 +7,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type JournalFacts, type JournalLine, journalFacts } from "../journal/line.ts";
 import { maskKeyOf } from "../mask-key.ts";
 import type { EndReport, RequestReport, ToExecutor, ToSupervisor } from "../pipe/messages.ts";
-import { parsePolicy } from "../policy/file.ts";
+import { openPolicy } from "../policy/file.ts";
 import type { ConnectionBudgets } from "./budgets.ts";
 import type { Executor, ExecutorExit, KillReason } from "./executors.ts";
 import { createOutgrown, type Outgrown } from "./outgrown.ts";
@@ -143,7 +143,7 @@ export function begin(offer: Offer = OFFER, text: string = TEXT) {
       keys: [{ ...orchestrator.publicJwk }],
       settings: { canarySeconds: 300 },
     },
-    policy: { text, digest: "p".repeat(43), policy: parsePolicy(text), authorities: {} },
+    policy: { ...openPolicy(text, new Date()), digest: "p".repeat(43), authorities: {} },
     network: {},
     maxSessions: 4,
     memoryBytes: 2 ** 29,
