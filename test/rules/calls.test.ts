@@ -88,6 +88,7 @@ describe("what one file keeps to itself", () => {
     assert.deepEqual(environmentReaders(sources).sort(), [
       // The agent's command line refuses what could weaken it, Windows says where programs keep their data, and an
       // executor is given a clean environment with no more than Windows needs to start it.
+      "agent/src/cli/main.ts",
       "agent/src/cli/run.ts",
       "agent/src/config.ts",
       "agent/src/supervisor/executors.ts",

@@ -1,74 +1,8 @@
 #!/usr/bin/env node
-/** The command line `sallyport`. */
-import { Command, CommanderError } from "commander";
-import { EXIT, parserError } from "./exit.ts";
-import { fail } from "./print.ts";
-import { refuseSecrets } from "./refuse-secrets.ts";
+/** `sallyport`: where it is to run for long it first becomes the process for that, so that nothing else is loaded twice. */
+import { becomeSupervisor } from "./own-process.ts";
 
-type Add = (program: Command) => void;
-
-/** Loaded for its own verb only: `run` stays for months, and `ready` is asked every half minute. */
-const VERBS: Readonly<Record<string, () => Promise<Add>>> = {
-  enroll: async () => (await import("./enroll.ts")).addEnroll,
-  run: async () => (await import("./run.ts")).addRun,
-  status: async () => (await import("./status.ts")).addStatus,
-  ready: async () => (await import("./ready.ts")).addReady,
-  policy: async () => (await import("./policy.ts")).addPolicy,
-  firewall: async () => (await import("./firewall.ts")).addFirewall,
-  doctor: async () => (await import("./doctor.ts")).addDoctor,
-  "grant-script": async () => (await import("./grant-script.ts")).addGrantScript,
-  journal: async () => (await import("./journal.ts")).addJournal,
-  lock: async () => (await import("./lock.ts")).addLock,
-  unlock: async () => (await import("./lock.ts")).addUnlock,
-  drain: async () => (await import("./lock.ts")).addDrain,
-  keys: async () => (await import("./keys.ts")).addKeys,
-  credential: async () => (await import("./credential.ts")).addCredential,
-  "mask-key": async () => (await import("./mask-key.ts")).addMaskKey,
-  version: async () => (await import("./version.ts")).addVersion,
-};
-
-// Whoever reads us may stop reading, as `head` does.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(EXIT.ok);
-});
-
-const program = new Command("sallyport")
-  .description("Sallyport's agent: answers data requests from the cloud, within what its owner's policy allows.")
-  // Errors of the parser are said where all others are.
-  .configureOutput({ outputError: () => undefined })
-  .addHelpText(
-    "after",
-    `
-Exit codes: 0 ok, 1 the answer is no, 2 and 3 see doctor, 64 usage, 65 policy invalid, 69 unreachable, 75 try again, 77 refused, 78 configuration
-
-Start here:
-  sallyport firewall --origin https://…   what to ask of whoever keeps the firewall
-  sallyport enroll --origin https://…     with the code from the platform team
-  sallyport policy check                  after each change of policy.yaml
-  sallyport run                           and in another terminal: sallyport status, sallyport doctor
-
-docs/first-hour.md goes the whole way.`,
-  )
-  .exitOverride();
-const args = process.argv.slice(2);
-const asked = args[0] ?? "";
-// Help, and whatever is none of them, needs to know all.
-const verbs = Object.hasOwn(VERBS, asked) ? [VERBS[asked]!] : Object.values(VERBS);
-for (const load of verbs) (await load())(program);
-for (const command of program.commands) {
-  command.exitOverride();
-  for (const inner of command.commands) inner.exitOverride();
-}
-
-try {
-  refuseSecrets(args);
-  await program.parseAsync();
-} catch (error) {
-  const options = { json: args.includes("--json") };
-  // Help is an end of the parser's too: with 0 where it was asked for.
-  if (!(error instanceof CommanderError)) fail(error, options);
-  else if (error.exitCode === 0) process.exitCode = EXIT.ok;
-  else if (error.code === "commander.help") process.exitCode = EXIT.usage;
-  else fail(parserError(error.message), options);
-}
+if (process.argv[2] === "run") becomeSupervisor(process.env);
+// One after the other: schemas are made while modules are loaded.
+await import("../interpret-schemas.ts");
+await import("./program.ts");

@@ -5,7 +5,7 @@ import { type AgentConfig, defaultStateDir, loadConfig, refuseEnvironment } from
 import { ConfigError } from "../config-error.ts";
 import { statePaths } from "../state.ts";
 import { EXIT, UsageError } from "./exit.ts";
-import { becomeSupervisor, cleanAfterStart } from "./own-process.ts";
+import { cleanAfterStart } from "./own-process.ts";
 import { fail } from "./print.ts";
 
 interface RunOptions {
@@ -47,7 +47,6 @@ Example:
 
 async function run(options: RunOptions): Promise<void> {
   refuseEnvironment(process.env);
-  becomeSupervisor(process.env);
   const credentials = process.env.CREDENTIALS_DIRECTORY;
   const config = configOf(options);
   // Only this verb needs the supervisor, and loading it takes a while.

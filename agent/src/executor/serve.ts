@@ -2,7 +2,7 @@
  * One session, from the rendezvous to its last frame (docs/protocol.md, "Session"): hello, one request, policy, the
  * supervisor's go once the journal has its line, the connector, the end.
  */
-import "./interpret-schemas.ts";
+import "../interpret-schemas.ts";
 import { fromBase64url, toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { generateSessionKey } from "@sallyport/shared/crypto/envelope.ts";
 import { SallyportError, toSallyportError } from "@sallyport/shared/protocol/errors.ts";
