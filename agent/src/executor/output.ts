@@ -1,7 +1,7 @@
 /** Turns a connector's rows into Arrow messages and these into frames; its promises are the connector's back-pressure. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { FRAME, jsonBody, MAX_SCHEMA_BYTES } from "@sallyport/shared/protocol/frames.ts";
-import { type Drained, drainBatch, encodeSchema, PLAN_KEY } from "@sallyport/shared/rows/arrow.ts";
+import { drainBatch, encodeSchema, PLAN_KEY } from "@sallyport/shared/rows/arrow.ts";
 import { createBatch, type RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import type { Limits } from "@sallyport/shared/schema/operations.ts";
@@ -28,7 +28,7 @@ export function createOutput(
 ): Output {
   const meter = createMeter(limits);
   let batch: RowBatch | undefined;
-  let drained: Drained | undefined;
+  let drained: RowBatch | undefined;
   let announcedBytes = SENDING_STEP_BYTES;
   const announce = async (bytes: number): Promise<void> => {
     if (bytes <= announcedBytes) return;
@@ -52,7 +52,7 @@ export function createOutput(
     },
     async flush() {
       if (batch === undefined || drained === undefined || batch.length === 0) return;
-      meter.take(batch.length, batch.byteLength);
+      meter.take(drained.length, drained.byteLength);
       for (const { message, rows } of drainBatch(drained)) {
         await announce(stream.totals.bytes + message.byteLength);
         await stream.sendPieces(FRAME.batch, message);

@@ -210,3 +210,44 @@ test("a last row too large for the first message goes alone, masked as the other
     [hmac("a"), hmac("b")],
   );
 });
+
+test("what is counted and cut does not depend on how long a masked value is", () => {
+  const countedOf = (value: string) => {
+    const made = createMaskedBatch(
+      [column("Id", INT, "int", false), column("Note", UTF8), column("Gone", UTF8)],
+      { masks: { Note: "hash", Gone: "null" }, key: KEY },
+      { ...SIZES, batchBytes: 4096 },
+    );
+    const { batch } = made;
+    while (!batch.full) {
+      batch.columns[0]!.appendInt(batch.length);
+      batch.columns[1]!.appendString(value);
+      batch.columns[2]!.appendString(value);
+      batch.rowDone();
+    }
+    const { length, byteLength } = batch;
+    return { length, byteLength, messages: drainBatch(made.drained).length };
+  };
+  const short = countedOf("x");
+  assert.ok(short.length > 10);
+  assert.deepEqual(countedOf("x".repeat(5_000_000)), short);
+});
+
+test("the limits of cells and rows are for what is read, masked or not", () => {
+  const made = createMaskedBatch(
+    [column("A", UTF8), column("B", UTF8)],
+    { masks: { A: "null", B: "null" }, key: undefined },
+    { cellBytes: 60, rowBytes: 100 },
+  );
+  const isBytes = (error: unknown) => error instanceof SallyportError && error.code === "limit.bytes";
+  assert.throws(() => made.batch.columns[0]!.appendString("x".repeat(61)), isBytes);
+  made.batch.columns[0]!.appendString("x".repeat(60));
+  assert.throws(() => made.batch.columns[1]!.appendString("x".repeat(60)), isBytes);
+});
+
+test("a masked column that got no value, or two, is no row", () => {
+  const [made, twice] = [begin([column("A", UTF8)], { A: "null" }), begin([column("A", UTF8)], { A: "null" })];
+  assert.throws(() => made.batch.rowDone(), TypeError);
+  for (const value of ["a", "b"]) twice.batch.columns[0]!.appendString(value);
+  assert.throws(() => twice.batch.rowDone(), TypeError);
+});

@@ -1,14 +1,13 @@
 /**
- * A batch of which some columns leave masked. The connector fills it with what it reads; what is encoded is made from that at
- * each flush, for the masked columns alone: the buffers of the others go out as they were filled.
+ * A batch of which some columns leave masked. Each masked value is replaced as its row is complete, so that what is counted,
+ * cut into batches and sent has the size of what leaves: the size of what was read would tell of it.
  */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { Drained } from "@sallyport/shared/rows/arrow.ts";
 import { type BatchLimits, createBatch, type RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import type { Mask, Masks } from "@sallyport/shared/schema/mask.ts";
 import { sameName } from "../names.ts";
-import { createMaskedView, growthBytes, maskedColumn } from "./column.ts";
+import { createMaskedWriter, maskedColumn } from "./column.ts";
 import { createHash, type HashValue } from "./hash.ts";
 
 export interface Masking {
@@ -20,10 +19,10 @@ export interface Masking {
 export interface MaskedBatch {
   /** The columns as they leave. */
   readonly columns: readonly Column[];
-  /** For the connector, with the columns as they are read. */
+  /** For the connector: its columns take values as they are read, and everything else is of what leaves. */
   readonly batch: RowBatch;
   /** What is encoded. */
-  readonly drained: Drained;
+  readonly drained: RowBatch;
 }
 
 /** @throws policy.denied for a mask that does not fit its column's type, agent.mask_key where a key is needed and not there */
@@ -34,26 +33,41 @@ export function createMaskedBatch(columns: readonly Column[], masking: Masking, 
     const mask = masks[at];
     return mask === undefined ? column : maskedColumn(column, mask);
   });
-  const growth = columns.reduce((sum, column, at) => {
+  const drained = createBatch(leaving, limits);
+  const isMasked = (_: Column, at: number): boolean => masks[at] !== undefined;
+  // The row being read; the limits are for its values as they are read.
+  const read = createBatch(columns.filter(isMasked), limits);
+  const readInto = read.columns.values();
+  const filled = drained.columns.map((buffer, at) => (masks[at] === undefined ? buffer : readInto.next().value!));
+  const writers = filled.flatMap((buffer, at) => {
     const mask = masks[at];
-    return mask === undefined ? sum : sum + growthBytes(column, mask);
-  }, 0);
-  const batch = createBatch(columns, { ...limits, growthBytes: growth });
-  const views = batch.columns.map((buffer, at) => {
-    const mask = masks[at];
-    if (mask === undefined) return buffer;
-    const masked = createMaskedView(buffer.column, leaving[at]!, mask, hash);
-    return { view: (rows: number) => masked(buffer.view(rows)) };
+    return mask === undefined ? [] : [createMaskedWriter(buffer, mask, drained.columns[at]!, hash)];
   });
-  const drained: Drained = {
-    columns: views,
+  const batch: RowBatch = {
+    columns: filled,
     get length() {
-      return batch.length;
+      return drained.length;
+    },
+    get byteLength() {
+      return drained.byteLength;
+    },
+    get full() {
+      return drained.full;
     },
     get overflows() {
-      return batch.overflows;
+      return drained.overflows;
     },
-    clear: (keep) => batch.clear(keep),
+    rowDone() {
+      read.rowDone();
+      for (const write of writers) write();
+      read.clear();
+      drained.rowDone();
+    },
+    takeLastKey: (names) => drained.takeLastKey(names),
+    clear(keep) {
+      read.clear();
+      drained.clear(keep);
+    },
   };
   return { columns: leaving, batch, drained };
 }

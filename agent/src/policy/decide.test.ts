@@ -70,6 +70,21 @@ test("the smallest limit counts: file, connection, rule, request", () => {
   assert.equal(own.allow.limits.cellBytes, 9);
 });
 
+test("where a rule masks, a request cannot choose the limits that are held against what is read", () => {
+  const limitsFor = (columns: readonly string[], table: string) => {
+    const operation = { op: "sql.table" as const, table, columns: [...columns], watermark: "none" as const };
+    const limits = { ...DEFAULT_LIMITS, rows: 3, bytes: 99, cellBytes: 9, rowBytes: 10 };
+    const facts = { connection: "people", limits, user: "svc_sallyport", signIn: "sql", caller: "key:k" };
+    const decision = decide(POLICY, { ...facts, operation }, NOW);
+    assert.ok("allow" in decision);
+    return decision.allow.limits;
+  };
+  const { cellBytes, rowBytes } = DEFAULT_LIMITS;
+  const { seconds } = limitsFor(["Email"], "dbo.People");
+  assert.deepEqual(limitsFor(["Email"], "dbo.People"), { rows: 3, bytes: 99, seconds, cellBytes, rowBytes });
+  assert.deepEqual(limitsFor(["Id"], "dbo.Wide"), { rows: 3, bytes: 99, seconds, cellBytes: 9, rowBytes: 10 });
+});
+
 test("a rule's masks go with its grant, and no rule's without", () => {
   const masked = ask({ connection: "people", table: "dbo.People", columns: ["PersonId", "Email"] });
   assert.ok("allow" in masked && masked.allow.grant.kind === "table");

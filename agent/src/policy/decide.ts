@@ -11,7 +11,7 @@ import type { DirectoryGrant } from "../connectors/directory-grant.ts";
 import { limitsOfRule } from "./change.ts";
 import { RAW_DAYS_AT_MOST } from "./conflicts.ts";
 import { judgeDirectory } from "./directory/judge.ts";
-import { type StatedLimits, smallestLimits } from "./limits.ts";
+import { countedLimits, type StatedLimits, smallestLimits } from "./limits.ts";
 import { addDays, dayIn, isWithin, timeIn } from "./local-time.ts";
 import { type Denied, settle } from "./ruling.ts";
 import { describeSql, judgeSql, objectOf, type SqlOperation } from "./sql-judge.ts";
@@ -111,12 +111,13 @@ function decideSql(
   const { database, tls, refuseOverPrivileged, address } = connection;
   const rule = inForce.find(({ id }) => id === grant.rule);
   const stated = rule === undefined || "deny" in rule ? undefined : limitsOfRule(rule);
+  const isMasked = grant.kind === "table" && grant.mask !== undefined;
   return {
     allow: {
       rule: grant.rule,
       grant,
       target: { ...splitAddress(address), database, tls, refuseOverPrivileged },
-      limits: smallestLimits([policy.limits, connection.limits, stated], asked),
+      limits: smallestLimits([policy.limits, connection.limits, stated], countedLimits(asked, isMasked)),
       object: objectOf(operation),
     },
   };

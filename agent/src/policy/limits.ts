@@ -16,6 +16,13 @@ export function smallestLimits(levels: readonly (StatedLimits | undefined)[], re
   return Object.fromEntries(entries) as unknown as Limits;
 }
 
+/**
+ * What of a request's limits counts. Limits for cells and rows are held against what is read, so a caller who chose them could
+ * ask how long a masked value is: there the policy's own count alone.
+ */
+export const countedLimits = (requested: Limits, isMasked: boolean): Limits =>
+  isMasked ? { ...requested, cellBytes: Number.POSITIVE_INFINITY, rowBytes: Number.POSITIVE_INFINITY } : requested;
+
 /** `2` and `"2"` are one value: 64-bit integers and decimals travel as text. */
 export const sameValue = (listed: unknown, given: unknown): boolean =>
   listed === null || given === null ? listed === given : String(listed) === String(given);

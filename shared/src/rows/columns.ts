@@ -19,8 +19,6 @@ export interface BatchLimits {
   readonly rowBytes: number;
   /** From this size on `full` is true; 1 MiB by default, 16 MiB at most. */
   readonly batchBytes?: number | undefined;
-  /** By how much each row may grow on its way out (masks); counted as part of it. */
-  readonly growthBytes?: number | undefined;
 }
 
 export interface RowBatch {
@@ -51,7 +49,7 @@ export function createBatch(columns: readonly Column[], limits: BatchLimits): Ro
   const meter: RowMeter = { rowBytes: 0, maxCellBytes: limits.cellBytes, maxRowBytes: limits.rowBytes };
   const buffers = columns.map((column) => new ColumnBuffer(column, meter));
   const byName = new Map(columns.map((column, index) => [column.name, index]));
-  const fixedBytes = columns.reduce((sum, { type }) => sum + fixedRowBytes(type), limits.growthBytes ?? 0);
+  const fixedBytes = columns.reduce((sum, { type }) => sum + fixedRowBytes(type), 0);
   const variableColumns = columns.filter(({ type }) => isVariable(type)).length;
   const batchBytes = Math.min(limits.batchBytes ?? BATCH_BYTES_DEFAULT, BATCH_BYTES_MAX);
   let length = 0;
