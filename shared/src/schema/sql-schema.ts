@@ -22,7 +22,7 @@ const schemaTable = z.object({
   schema: name,
   name,
   kind: z.enum(["table", "view"]),
-  /** As the server's statistics have it; null for a view. */
+  /** As the server's statistics have it; null for a view or an external table. */
   rows: z.number().nullable(),
   columns: z.array(schemaColumn).max(4096),
   /** What slices, positions and folds go by; empty where there is none that may be read. */

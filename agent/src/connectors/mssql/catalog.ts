@@ -36,8 +36,8 @@ export interface CatalogTable {
   readonly keyIsPrimary: boolean;
 }
 
-const OBJECT = `SELECT o.object_id AS id, s.name AS schemaName, o.name AS objectName, o.type AS type
-FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
+const OBJECT = `SELECT o.object_id AS id, s.name AS schemaName, o.name AS objectName, o.type AS type, t.is_external AS isExternal
+FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id LEFT JOIN sys.tables t ON t.object_id = o.object_id
 WHERE s.name = @schema AND o.name = @name AND o.type IN ('U', 'V', 'SN')`;
 
 // The base type of an alias type has its system type's id as its own; CLR types (geography) have none such.
@@ -49,13 +49,16 @@ FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.user_type_id
 LEFT JOIN sys.types b ON b.user_type_id = c.system_type_id`;
 const COLUMNS = `${COLUMN_ROWS} WHERE c.object_id = @id ORDER BY c.column_id`;
 
+/** A bit, as tedious or a test gives it. */
+export const isTrue = (value: unknown): boolean => value === true || value === 1;
+
 const KEYS = `SELECT i.index_id AS indexId, i.is_primary_key AS isPrimary, k.column_id AS columnId
 FROM sys.indexes i JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id
 WHERE i.object_id = @id AND i.is_unique = 1 AND i.is_disabled = 0 AND i.has_filter = 0 AND i.is_hypothetical = 0
 AND k.key_ordinal > 0 ORDER BY i.is_primary_key DESC, i.index_id, k.key_ordinal`;
 
 export interface Wanted {
-  /** The policy names this very object: only then may it be a view. */
+  /** The policy names this very object: only then may it be a view or an external table. */
   readonly named: boolean;
   readonly timestamps?: TimestampForm;
 }
@@ -79,8 +82,10 @@ export async function resolveTable(
   }
   const kind = String(object.type).trim();
   if (kind === "SN") throw new SallyportError("request.invalid", `${table} is a synonym: name what it stands for.`);
-  if (kind === "V" && !named) {
-    throw new SallyportError("policy.denied", `${table} is a view: the policy must name it, a pattern is not enough.`);
+  const standsForOthers = kind === "V" ? "a view" : isTrue(object.isExternal) ? "an external table" : undefined;
+  if (standsForOthers !== undefined && !named) {
+    const message = `${table} is ${standsForOthers}: the policy must name it, a pattern is not enough.`;
+    throw new SallyportError("policy.denied", message);
   }
   const byId = await readColumns(session, Number(object.id), timestamps, signal);
   if (byId.size === 0) {
@@ -140,8 +145,7 @@ export function chooseKey(
     const columns = parts.map((row) => byId.get(Number(row.columnId)));
     const usable = columns.filter((column) => column !== undefined && !column.nullable && canBeKey(column.declared));
     if (usable.length < columns.length) continue;
-    const isPrimary = parts[0]?.isPrimary;
-    return { key: usable as CatalogColumn[], keyIsPrimary: isPrimary === true || isPrimary === 1 };
+    return { key: usable as CatalogColumn[], keyIsPrimary: isTrue(parts[0]?.isPrimary) };
   }
   return { key: [], keyIsPrimary: false };
 }

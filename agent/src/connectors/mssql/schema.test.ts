@@ -102,6 +102,14 @@ test("only what the policy shows: a pattern is no view, a deny hides, a list of 
   );
 });
 
+test("an external table is shown where the policy names it, and by no pattern", async () => {
+  await server.admin("CREATE EXTERNAL TABLE dbo.Elsewhere (Id int NOT NULL) WITH (LOCATION = 'x', DATA_SOURCE = Y)");
+  const shown = (tables: string[]) => show({ ...ALL, shown: [{ tables, columns: "*" }] });
+  assert.ok(!names(await shown(["dbo.*"])).includes("dbo.Elsewhere"));
+  const [elsewhere] = (await shown(["dbo.Elsewhere"])).tables;
+  assert.deepEqual([elsewhere?.name, elsewhere?.kind, elsewhere?.rows], ["Elsewhere", "table", null]);
+});
+
 test("a name with a dot in it is never taken for what stands before the dot", async () => {
   await server.admin("CREATE TABLE dbo.[Orders.Secret] (Id int NOT NULL PRIMARY KEY)");
   for (const tables of [["dbo.Orders*"], ["dbo.*"]]) {

@@ -5,7 +5,7 @@ import type { SchemaTable, SqlSchemaResult } from "@sallyport/shared/schema/sql-
 import { hasName, isSystemSchema, matchTable, splitTable } from "../../names.ts";
 import type { Grant, Outcome } from "../connector.ts";
 import { ask } from "./ask.ts";
-import { type CatalogColumn, COLUMN_ROWS, chooseKey, columnOf } from "./catalog.ts";
+import { type CatalogColumn, COLUMN_ROWS, chooseKey, columnOf, isTrue } from "./catalog.ts";
 import { canGrow } from "./growing.ts";
 import type { Work } from "./slices.ts";
 
@@ -16,7 +16,7 @@ const DATABASE = "SELECT name, snapshot_isolation_state AS state FROM sys.databa
 const SNAPSHOTS_ON = 1;
 
 const OBJECTS = `SELECT o.object_id AS id, s.name AS schemaName, o.name AS name, o.type AS type,
-CASE WHEN c.object_id IS NULL THEN 0 ELSE 1 END AS isTracked, t.is_tracked_by_cdc AS isCaptured
+CASE WHEN c.object_id IS NULL THEN 0 ELSE 1 END AS isTracked, t.is_tracked_by_cdc AS isCaptured, t.is_external AS isExternal
 FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
 LEFT JOIN sys.tables t ON t.object_id = o.object_id
 LEFT JOIN sys.change_tracking_tables c ON c.object_id = o.object_id
@@ -59,7 +59,8 @@ export async function readSchema(work: Work, operation: SqlSchema, grant: Schema
 }
 
 const isView = ({ type }: Row): boolean => String(type).trim() === "V";
-const isTrue = (value: unknown): boolean => value === true || value === 1;
+/** Its rows lie behind it: in other tables, or on another server. */
+const standsForOthers = (object: Row): boolean => isView(object) || isTrue(object.isExternal);
 
 type Shown = SchemaGrant["shown"][number];
 
@@ -72,7 +73,7 @@ function shownBy(object: Row, operation: SqlSchema, grant: SchemaGrant): Shown |
   if (grant.hidden.some((pattern) => matchTable(pattern, name) !== undefined)) return undefined;
   const fits = (pattern: string): boolean => {
     const match = matchTable(pattern, name);
-    return match === "name" || (match === "pattern" && !isView(object));
+    return match === "name" || (match === "pattern" && !standsForOthers(object));
   };
   return grant.shown.find(({ tables }) => tables.some(fits));
 }
@@ -102,7 +103,7 @@ function tableOf(
     schema: String(object.schemaName),
     name: String(object.name),
     kind: isView(object) ? "view" : "table",
-    rows: isView(object) ? null : (count ?? 0),
+    rows: standsForOthers(object) ? null : (count ?? 0),
     columns,
     key: key.map(({ name }) => name),
     indexes: indexesOf(indexRows, byId, isShown),

@@ -291,6 +291,20 @@ test("a plan that no longer fits ends the run", async () => {
   await assert.rejects(read({ position: '["x"]' }), isCode("request.invalid"));
 });
 
+test("an external table is read where the policy names it, and by no pattern", async () => {
+  await server.admin(
+    "CREATE EXTERNAL TABLE dbo.Far (A int NULL) WITH (LOCATION = 'ERP.dbo.Far', DATA_SOURCE = Elsewhere)",
+  );
+  await server.admin("INSERT INTO dbo.Far VALUES (7)");
+  const output = createRecorder();
+  const grant = { kind: "table", rule: "r", columns: "*" } as const;
+  const read = (named: boolean) => readTable(server, "dbo.Far", output, { grant: { ...grant, named } });
+  await assert.rejects(read(false), isCode("policy.denied"));
+  assert.deepEqual(output.rows, []);
+  await read(true);
+  assert.deepEqual(output.rows, [[7]]);
+});
+
 test("what is not there, or not a base table", async () => {
   const read = (table: string, operation = {}) => readTable(server, table, createRecorder(), { operation });
   await assert.rejects(read("dbo.Missing"), isCode("sql.not_found"));

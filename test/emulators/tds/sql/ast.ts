@@ -180,6 +180,8 @@ export type StatementBody =
       readonly columns: readonly ColumnDefinition[];
       readonly keys: readonly KeyDefinition[];
       readonly foreignKeys?: readonly ForeignKeyDefinition[];
+      /** What it stands for is somewhere else, as a real server has it; here its rows are its own. */
+      readonly external?: true;
     }
   | { readonly is: "addKey"; readonly table: readonly string[]; readonly key: KeyDefinition }
   | {

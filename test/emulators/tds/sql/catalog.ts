@@ -33,6 +33,7 @@ export interface Table {
   readonly columns: readonly Column[];
   readonly keys: Key[];
   readonly foreignKeys: readonly ForeignKey[];
+  readonly external?: boolean;
   readonly view: { readonly query: Query; readonly columns: readonly string[] | null } | null;
 }
 

@@ -20,10 +20,10 @@ export function applyToCatalog(catalog: Catalog, statement: Statement, database:
       catalog.schemas.set(statement.name.toLowerCase(), { name: statement.name, id: catalog.schemas.size + 1 });
       return;
     case "createTable":
-      addTable(
-        catalog,
-        tableOf(catalog, statement.table, statement.columns, statement.keys, database, statement.foreignKeys),
-      );
+      addTable(catalog, {
+        ...tableOf(catalog, statement.table, statement.columns, statement.keys, database, statement.foreignKeys),
+        external: statement.external === true,
+      });
       return;
     case "createView": {
       const base = placeOf(catalog, statement.view, database);

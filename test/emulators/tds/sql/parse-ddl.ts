@@ -22,6 +22,7 @@ import { parseQuery } from "./parse-query.ts";
 
 export function parseCreate(cursor: Cursor): StatementBody {
   if (take(cursor, "TABLE")) return createTable(cursor);
+  if (take(cursor, "EXTERNAL", "TABLE")) return createExternalTable(cursor);
   if (take(cursor, "SCHEMA")) {
     const schema = name(cursor);
     if (take(cursor, "AUTHORIZATION")) name(cursor);
@@ -49,7 +50,21 @@ function createView(cursor: Cursor): StatementBody {
   return { is: "createView", view, columns, query, text };
 }
 
-function createTable(cursor: Cursor): StatementBody {
+/** `CREATE EXTERNAL TABLE t (…) WITH (LOCATION = '…', DATA_SOURCE = …)`: the options are read over. */
+function createExternalTable(cursor: Cursor): StatementBody {
+  const table = createTable(cursor);
+  expect(cursor, "WITH");
+  parenthesised(cursor, (inner) =>
+    list(inner, (option) => {
+      name(option);
+      expect(option, "=");
+      return next(option);
+    }),
+  );
+  return { ...table, external: true };
+}
+
+function createTable(cursor: Cursor): StatementBody & { readonly is: "createTable" } {
   const table = dottedName(cursor);
   const columns: ColumnDefinition[] = [];
   const keys: KeyDefinition[] = [];

@@ -12,7 +12,7 @@ CREATE TABLE sys.objects (name sysname NOT NULL, object_id int NOT NULL, princip
   modify_date datetime NOT NULL, is_ms_shipped bit NOT NULL);
 CREATE TABLE sys.tables (name sysname NOT NULL, object_id int NOT NULL, schema_id int NOT NULL, type char(2) NOT NULL,
   type_desc nvarchar(60) NULL, is_ms_shipped bit NOT NULL, temporal_type tinyint NULL, is_memory_optimized bit NULL,
-  is_tracked_by_cdc bit NULL);
+  is_tracked_by_cdc bit NULL, is_external bit NOT NULL);
 CREATE TABLE sys.views (name sysname NOT NULL, object_id int NOT NULL, schema_id int NOT NULL, type char(2) NOT NULL,
   type_desc nvarchar(60) NULL, is_ms_shipped bit NOT NULL);
 CREATE TABLE sys.columns (object_id int NOT NULL, name sysname NULL, column_id int NOT NULL, system_type_id tinyint NOT NULL,
@@ -172,7 +172,8 @@ function addTable(rows: Record<string, Row[]>, table: Table, columns: readonly C
   const { name, objectId } = table;
   const [type, words] = table.view !== null || shipped ? ["V", "VIEW"] : ["U", "USER_TABLE"];
   rows.objects?.push([name, objectId, null, schemaId, 0, type, words, CREATED, CREATED, shipped]);
-  if (type === "U") rows.tables?.push([name, objectId, schemaId, type, words, 0, 0, 0, 0]);
+  if (type === "U")
+    rows.tables?.push([name, objectId, schemaId, type, words, 0, 0, 0, 0, table.external === true ? 1 : 0]);
   else if (!shipped) rows.views?.push([name, objectId, schemaId, type, words, 0]);
   columns.forEach((column, at) => {
     const { systemId, userId } = TYPES[column.type.name];
