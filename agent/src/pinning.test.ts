@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { generateKeyPair, type KeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
+import { generateKeyPair, type KeyPair, signerOf, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import { signJws } from "@sallyport/shared/crypto/jws.ts";
 import type { TokenAnswer } from "@sallyport/shared/schema/api.ts";
 import { acceptAnswer } from "./pinning.ts";
@@ -54,8 +54,10 @@ test("a statement by a pinned key replaces the set and raises the number", async
   assert.ok(result.ok && result.changed);
   assert.equal(result.pinned.keysSeq, 6);
   assert.equal(result.pinned.keys.length, 2);
+  assert.deepEqual(result.newKids, [await thumbprint(next.publicJwk)]);
   const again = await acceptAnswer(result.pinned, await answer());
-  assert.equal(again.ok && again.changed, false);
+  assert.ok(again.ok && !again.changed);
+  assert.deepEqual(again.newKids, []);
 });
 
 test("a pending agent takes its first listen URL at the relay of its enrolment, and at no other", async () => {

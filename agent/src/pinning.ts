@@ -16,7 +16,13 @@ const keysStatement = z.object({
 });
 
 export type PinningResult =
-  | { readonly ok: true; readonly pinned: Pinned; readonly changed: boolean }
+  | {
+      readonly ok: true;
+      readonly pinned: Pinned;
+      readonly changed: boolean;
+      /** Thumbprints of the orchestrator's keys that were not pinned before. */
+      readonly newKids: readonly string[];
+    }
   | { readonly ok: false; readonly why: string };
 
 /**
@@ -41,7 +47,9 @@ export async function acceptAnswer(pinned: Pinned, answer: TokenAnswer): Promise
     keys: taken.keys,
     settings: answer.settings,
   };
-  return { ok: true, pinned: next, changed: JSON.stringify(next) !== JSON.stringify(pinned) };
+  const before = await keysByKid(pinned.keys);
+  const newKids = [...(await keysByKid(next.keys)).keys()].filter((kid) => !before.has(kid));
+  return { ok: true, pinned: next, changed: JSON.stringify(next) !== JSON.stringify(pinned), newKids };
 }
 
 type Known = Pick<Pinned, "origin" | "keysSeq" | "keys">;

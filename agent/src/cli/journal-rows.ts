@@ -46,7 +46,7 @@ const opOf = ({ op, action, event }: JournalLine): string =>
 function detailOf({ event, login, key, version, firstKept }: JournalLine): string | undefined {
   if (event === "login") return login;
   if (event === "retention") return `before line ${number(firstKept)}`;
-  if (event === "start" || event === "update") return version;
+  if (event === "start") return version;
   return key;
 }
 

@@ -23,7 +23,6 @@ const journalEvent = z.enum([
   "end",
   "login",
   "unseal",
-  "update",
   "rotate",
   "retention",
 ]);
@@ -60,7 +59,7 @@ export const journalFacts = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9._-]{1,255}$/)
     .optional(),
-  /** What a `rotate` or `unseal` line is about, and the thumbprint of the key: of `rotate` the new one. */
+  /** What a `rotate` or `unseal` line is about, and the thumbprint of the key (of `mask` its id): of `rotate` the new one. */
   key: z.enum(["identity", "unseal", "orchestrator", "mask"]).optional(),
   kid: sha256Text.optional(),
   request: randomId.optional(),

@@ -10,11 +10,13 @@ const MAX_ATTEMPTS = 1000;
 /** Whoever invents logins must not grow the file for ever. */
 const MAX_LOGINS = 1000;
 
-/** `usage.json`: failed logins by HMAC, so that neither restart nor file tells who tried. */
+/** `usage.json`, what survives a restart: failed logins by HMAC, so that neither restart nor file tells who tried. */
 export const usage = z.strictObject({
   v: z.literal(1),
   loginKey: sha256Text,
   failedLogins: z.record(sha256Text, z.array(z.int().min(0)).max(MAX_ATTEMPTS)),
+  /** The id of the mask key that the journal named last. */
+  maskKey: sha256Text.optional(),
 });
 export type Usage = z.infer<typeof usage>;
 

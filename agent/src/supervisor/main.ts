@@ -23,7 +23,7 @@ import { createListener } from "./listener.ts";
 import { createLiveness } from "./liveness.ts";
 import { isSet, watchFlag } from "./lock.ts";
 import { createLoginBreaker } from "./login-breaker.ts";
-import { maskKeyFor } from "./masking.ts";
+import { createMaskKeySource } from "./masking.ts";
 import { createOutgrown } from "./outgrown.ts";
 import { createPolicySource } from "./policy-source.ts";
 import { createReject } from "./reject.ts";
@@ -125,6 +125,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     log,
   });
   const outgrown = createOutgrown();
+  const maskKey = createMaskKeySource(paths, usage, () => storeUsage(paths, usage), note, log);
   /** As it is announced; the session that asks is not counted. */
   const state = (): AgentState => ({
     version: VERSION,
@@ -151,7 +152,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         maxSessions: config.maxSessions,
         memoryBytes: config.executorMemory,
         state: state(),
-        maskKey: maskKeyFor(policy.current().policy, paths, log),
+        maskKey: maskKey(policy.current().policy),
         outgrown,
         heard: liveness.heard,
         clock,
@@ -176,9 +177,10 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const tokens = createTokenKeeper({
     request: async (until) => journaling.answered(await identity.ask(report(), until)),
     pinned: () => pinned,
-    store: (next) => {
+    store: (next, newKids) => {
       pinned = next;
       writePinned(paths, next);
+      for (const kid of newKids) note({ event: "rotate", key: "orchestrator", kid });
     },
     renewed: ({ token }) => listener.renew(token),
     note: (code) => note(code === undefined ? { event: "token" } : { event: "token", code }),

@@ -2,8 +2,10 @@
 import type { Masks } from "@sallyport/shared/schema/mask.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import type { Logger } from "pino";
+import type { JournalFacts } from "../journal/line.ts";
 import { ensureMaskKey, type MaskKey, readMaskKey } from "../mask-key.ts";
 import type { StatePaths } from "../state.ts";
+import type { Usage } from "./login-breaker.ts";
 
 const hashes = (rule: object): boolean =>
   "mask" in rule && Object.values((rule.mask as Masks | undefined) ?? {}).includes("hash");
@@ -20,14 +22,32 @@ export const ruleHashes = (policy: Policy, connection: string | undefined, ruleI
 };
 
 /**
- * The site's mask key as it is now, for one session; made at the first policy that needs one. Undefined where there is none,
- * and where it cannot be read: that is told in the log, and requests that need it are refused with `agent.mask_key`.
+ * Gives the site's mask key as it is now, for one session; made at the first policy that needs one. Undefined where there is
+ * none, and where it cannot be read: that is told in the log, and requests that need it are refused with `agent.mask_key`.
+ * The journal names each key at its first use: the command line imports one in a process of its own.
+ * @param state remembers across restarts which one was named; `store` keeps it
  */
-export function maskKeyFor(policy: Policy, paths: Pick<StatePaths, "maskKey">, log: Logger): MaskKey | undefined {
-  try {
-    return needsMaskKey(policy) ? ensureMaskKey(paths) : readMaskKey(paths);
-  } catch (error) {
-    log.error({ why: (error as Error).message }, "the mask key cannot be used: what has to be hashed is refused");
-    return undefined;
-  }
+export function createMaskKeySource(
+  paths: Pick<StatePaths, "maskKey">,
+  state: Pick<Usage, "maskKey">,
+  store: () => void,
+  note: (facts: JournalFacts) => void,
+  log: Logger,
+): (policy: Policy) => MaskKey | undefined {
+  const name = (kid: string): void => {
+    if (kid === state.maskKey) return;
+    note({ event: "rotate", key: "mask", kid });
+    state.maskKey = kid;
+    store();
+  };
+  return (policy) => {
+    try {
+      const key = needsMaskKey(policy) ? ensureMaskKey(paths) : readMaskKey(paths);
+      if (key !== undefined) name(key.id);
+      return key;
+    } catch (error) {
+      log.error({ why: (error as Error).message }, "the mask key cannot be used: what has to be hashed is refused");
+      return undefined;
+    }
+  };
 }

@@ -37,7 +37,8 @@ export interface TokenKeeper {
 export interface KeeperDeps {
   readonly request: (signal: AbortSignal) => Promise<TokenResult>;
   readonly pinned: () => Pinned;
-  readonly store: (next: Pinned) => void;
+  /** Told what to pin from now on, and the thumbprints of orchestrator's keys that are new in it. */
+  readonly store: (next: Pinned, newKids: readonly string[]) => void;
   /** Told of every new token; an open channel takes it without reconnecting. */
   readonly renewed: (token: ListenToken) => void;
   /** Told of each success and of the first refusal of a row, for the journal. */
@@ -98,7 +99,7 @@ export function createTokenKeeper(deps: KeeperDeps): TokenKeeper {
       refused("token.invalid", accepted.why);
       return backoff.nextMs();
     }
-    if (accepted.changed) deps.store(accepted.pinned);
+    if (accepted.changed) deps.store(accepted.pinned, accepted.newKids);
     const { listenUrl, token: text, expiresAt, serverTime } = result.answer;
     token = { listenUrl, token: text };
     const nowMs = deps.clock.wallMs();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fingerprint } from "@sallyport/shared/crypto/identity.ts";
+import { fingerprint, generateKeyPair, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import { dial } from "./sender.ts";
 import { type RunningAgent, type Site, startSite } from "./site.ts";
 
@@ -61,6 +61,19 @@ test("asked for while no agent runs, it happens at the next start", async () => 
   assert.notEqual(registered().kid, before);
   assert.equal(site.journal().filter(({ event }) => event === "rotate").length, 2);
   await agent.stop();
+});
+
+test("a key that the orchestrator announces is journaled when the agent takes it, and only then", async () => {
+  const key = (await generateKeyPair("ES256")).publicJwk;
+  site.orchestrator.faults.announced.push(key);
+  agent = await site.start();
+  const line = await site.journaled((each) => each.event === "rotate" && each.key === "orchestrator");
+  assert.equal(line.kid, await thumbprint(key));
+  await agent.stop();
+  agent = await site.start();
+  await ping();
+  await agent.stop();
+  assert.equal(site.journal().filter((each) => each.key === "orchestrator").length, 1);
 });
 
 test("without an agent there is nothing to rotate or to show", async () => {

@@ -57,6 +57,8 @@ export interface TestOrchestrator {
     clockAheadMs: number;
     tokenSeconds: number;
     canarySeconds: number;
+    /** Keys that it announces beside its own. */
+    announced: JWK[];
     /** What it says that it sent to whoever asks. */
     newestCanary: (nowMs: number) => SentCanary | null;
     /** The line of the journal that it says it knows. */
@@ -112,6 +114,7 @@ export async function startOrchestrator(
   const jtis = new Set<string>();
   const faults: TestOrchestrator["faults"] = {
     ...{ loseEnrolAnswers: 0, swapEnrolAnswer: false, clockAheadMs: 0, tokenSeconds: 1800, canarySeconds: 300 },
+    announced: [],
     newestCanary: () => null,
     knownHead: () => undefined,
   };
@@ -187,6 +190,11 @@ export async function startOrchestrator(
     return agent;
   }
 
+  const keysNow = () => {
+    const { announced } = faults;
+    return { aud: origin, seq: 1 + announced.length, iat: 0, keys: [signing.publicJwk, ...announced] };
+  };
+
   async function token(agent: RegisteredAgent, body: Buffer): Promise<TokenAnswer> {
     const rotated = await rotate(agent, tokenBody.parse(parseJson(body)).rotate);
     const expiresAtSeconds = Math.floor(Date.now() / 1000) + faults.tokenSeconds;
@@ -198,7 +206,7 @@ export async function startOrchestrator(
       serverTime: new Date(nowMs()).toISOString(),
       settings: { canarySeconds: faults.canarySeconds },
       journal: faults.knownHead(reports.at(-1)!),
-      keys: await signJws("keys", { aud: origin, seq: 1, iat: 0, keys: [signing.publicJwk] }, signer),
+      keys: await signJws("keys", keysNow(), signer),
       ...(rotated === undefined ? {} : { rotated }),
     };
   }
