@@ -12,6 +12,11 @@ export const hashLogin = (key: Uint8Array, connection: string, user: string): st
  * @param key the same key as text
  */
 export function loginName(key: string, connection: string, login: string, listed: readonly string[]): string {
+  return listed[hashLogins(key, connection, listed).indexOf(login)] ?? `login:${login.slice(0, 8)}`;
+}
+
+/** Each login's HMAC. @param key as text */
+export function hashLogins(key: string, connection: string, users: readonly string[]): readonly string[] {
   const bytes = fromBase64url(key) ?? Buffer.alloc(0);
-  return listed.find((user) => hashLogin(bytes, connection, user) === login) ?? `login:${login.slice(0, 8)}`;
+  return users.map((user) => hashLogin(bytes, connection, user));
 }

@@ -120,3 +120,13 @@ test("a session that nobody heard the end of is charged all that was reserved fo
   day.begin("erp", undefined, limits, 1000).release(undefined);
   assert.throws(() => day.begin("erp", undefined, limits, 1), { code: "limit.bytes" });
 });
+
+test("a place that counts a second login has failed with its first", () => {
+  const once = { ...limits, failedLogins: { count: 1, perMs: HOUR_MS } };
+  const { begin } = budgets(() => 0);
+  const place = begin("erp", undefined, once, 10);
+  place.countLogin("a");
+  place.countLogin("b");
+  place.release(0);
+  for (const login of ["a", "b"]) assert.throws(() => begin("erp", login, once, 10), { code: "limit.logins" });
+});

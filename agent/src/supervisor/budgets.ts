@@ -82,7 +82,7 @@ export interface Place {
   readonly bytes: number;
   /** The same for the rows of a write; undefined for anything else. */
   readonly rows?: number | undefined;
-  /** Counts a login that only became known now, as `begin` counts one that is known. @throws limit.logins */
+  /** Counts a login that only became known now, as `begin` counts one that is known; one before it has failed. @throws limit.logins */
   countLogin(login: string): void;
   /** The system took the login: this attempt, and the failed ones before it, are forgotten. */
   loginAccepted(): void;
@@ -177,6 +177,7 @@ export function createConnectionBudgets(
         bytes,
         rows: rowPlace?.rows,
         countLogin(sealed) {
+          attempt?.("failed");
           attempt = breaker.attempt(connection, sealed, limits.failedLogins);
         },
         loginAccepted: () => attempt?.("accepted"),

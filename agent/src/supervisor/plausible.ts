@@ -24,8 +24,7 @@ const ASKS_ALL = { rows: UNLIMITED, bytes: UNLIMITED, seconds: UNLIMITED, cellBy
  * rule it names, which no deny rule covers, within the owner's limits.
  */
 export function isPlausible(report: RequestReport, ping: boolean, policy: Policy): boolean {
-  if (report.decision === "deny") return report.code !== undefined && report.seconds <= SHORT_SECONDS;
-  if (report.op === "agent.ping") return report.connection === undefined && report.seconds <= SHORT_SECONDS;
+  if (report.decision === "deny" || report.op === "agent.ping") return isShort(report);
   if (ping || report.connection === undefined || report.bytes === undefined) return false;
   // A login that is sealed is named once it was opened, and then only.
   if ((report.login === undefined) !== (report.sealed === true)) return false;
@@ -42,6 +41,12 @@ export function isPlausible(report: RequestReport, ping: boolean, policy: Policy
   if (report.seconds > most.seconds || report.bytes > most.bytes) return false;
   if (report.op === "sql.write" && (report.rows === undefined || report.rows > most.rows)) return false;
   return concerns(report, rule, connection);
+}
+
+/** A denial, or a ping: neither touches anything, so neither has anything to unseal. */
+function isShort({ decision, code, connection, sealed, seconds }: RequestReport): boolean {
+  if (sealed !== undefined || seconds > SHORT_SECONDS) return false;
+  return decision === "deny" ? code !== undefined : connection === undefined;
 }
 
 /** Whether what was done is of the rule: its statement, raw SQL, its procedure, or a table that it covers; no deny rule does. */

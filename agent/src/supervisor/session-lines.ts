@@ -1,9 +1,10 @@
 /** What the journal's lines of one session say: the supervisor's own facts, and of the executor's word what may stand there. */
 import type { ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { JournalFacts } from "../journal/line.ts";
-import { loginName } from "../journal/login.ts";
+import { hashLogins, loginName } from "../journal/login.ts";
 import type { EndReport, RequestReport } from "../pipe/messages.ts";
 import type { Place } from "./budgets.ts";
+import type { ExecutorExit } from "./executors.ts";
 import type { PolicySnapshot } from "./policy-source.ts";
 
 /** Of whom a line speaks. */
@@ -62,6 +63,29 @@ export const loginLine = (
   ...(code === undefined ? {} : { code }),
 });
 
+/** The supervisor's own facts come first: what it killed, and for what; then the executor's word; then its silence. */
+export function codeOf(
+  { killed }: ExecutorExit,
+  end: EndReport | undefined,
+  stopped: ErrorCode | undefined,
+): ErrorCode | undefined {
+  switch (killed) {
+    case "memory":
+      return "limit.memory";
+    case "deadline":
+      return end === undefined ? (stopped ?? "limit.time") : end.code;
+    case "shutdown":
+      return "agent.interrupted";
+    case "core":
+    case "protocol":
+      return "executor.crashed";
+    case undefined:
+      return end === undefined ? "executor.crashed" : end.code;
+    default:
+      return killed satisfies never;
+  }
+}
+
 /** The executor's last word, where it had one. */
 export const endFacts = (code: ErrorCode | undefined, end: EndReport | undefined) => ({
   ...(code === undefined ? {} : { code }),
@@ -87,9 +111,16 @@ const hasRule = (connection = "", rule: string, { policy }: Owner): boolean => {
   );
 };
 
-function loginOf(connection = "", login: string | undefined, { policy, loginKey }: Owner): { login?: string } {
+function loginOf(connection = "", login: string | undefined, owner: Owner): { login?: string } {
   if (login === undefined) return {};
-  const { connections } = policy.policy;
-  const listed = Object.hasOwn(connections, connection) ? (connections[connection]?.logins ?? []) : [];
-  return { login: loginName(loginKey, connection, login, listed) };
+  return { login: loginName(owner.loginKey, connection, login, listedLogins(connection, owner)) };
 }
+
+function listedLogins(connection: string, { policy }: Owner): readonly string[] {
+  const { connections } = policy.policy;
+  return Object.hasOwn(connections, connection) ? (connections[connection]?.logins ?? []) : [];
+}
+
+/** All logins that the policy lists for a connection, as they are counted. */
+export const countedLogins = (connection: string, owner: Owner): readonly string[] =>
+  hashLogins(owner.loginKey, connection, listedLogins(connection, owner));

@@ -23,8 +23,8 @@ import { ruleHashes } from "./masking.ts";
 import type { Outgrown } from "./outgrown.ts";
 import { dailyRowsOf, isPlausible, limitsOf } from "./plausible.ts";
 import type { PolicySnapshot } from "./policy-source.ts";
-import { endFacts, idsOf, loginLine, requestLine } from "./session-lines.ts";
-import { createUnsealing } from "./unseal.ts";
+import { codeOf, countedLogins, endFacts, idsOf, loginLine, requestLine } from "./session-lines.ts";
+import { createUnsealing, type UnsealFor } from "./unseal.ts";
 
 /** What this agent can serve, as its hello says. */
 export const OPERATIONS = operationName.options;
@@ -96,6 +96,8 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
   let announcedBytes = SENDING_STEP_BYTES;
   let end: EndReport | undefined;
   let place: Place | undefined;
+  /** While it may open what is sealed: it has a place in its connection, and nobody refused it anything. */
+  let served: UnsealFor | undefined;
   /** With which code it was told to stop. */
   let stopped: ErrorCode | undefined;
   /** The login that was counted. */
@@ -159,8 +161,12 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     deps.running.add(report.request);
     requestedMs = clock.monotonicMs();
     killAfter(report.seconds * 1000 + GRACE_MS);
-    if (refusal !== undefined) refuse(refusal);
-    else executor.send({ say: "go", ...roomOf(place), ...maskKeyFor(report) });
+    if (refusal !== undefined) {
+      refuse(refusal);
+      return;
+    }
+    if (report.decision === "allow" && !offer.ping && place && hello) served = { request: report, hello };
+    executor.send({ say: "go", ...roomOf(place), ...maskKeyFor(report) });
   };
 
   /** Only to whom a rule makes hash: an executor holds no more keys than it needs. */
@@ -169,7 +175,10 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       ? { maskKey: toBase64url(deps.maskKey.key) }
       : {};
 
-  const refuse = ({ code, message }: SallyportError): void => executor.send({ say: "refuse", code, message });
+  const refuse = ({ code, message }: SallyportError): void => {
+    served = undefined;
+    executor.send({ say: "refuse", code, message });
+  };
 
   /** The journal's line before anything is contacted. False: it could not be written. */
   const noteRequest = (report: RequestReport, refusal: SallyportError | undefined): boolean => {
@@ -210,6 +219,8 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     try {
       act();
     } catch (error) {
+      // A login that may not be tried any more has no count left to grow.
+      if (error instanceof SallyportError) return;
       deps.log.error({ why: (error as Error).message }, "the counts of a session could not be written");
     }
   };
@@ -219,10 +230,18 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     tried = login;
   };
 
-  const opensSealed = createUnsealing({
+  const unsealing = createUnsealing({
     ...{ journal: deps.journal, pinned, policy: policy.digest, unsealKey: deps.unsealKey },
     ...{ executor, refuse, countLogin, whyUncounted: uncounted },
+    whyStopped: () => (stopped === undefined ? undefined : new SallyportError(stopped, "The session was stopped.")),
   });
+
+  /** Whose logins a key may have been for, where it went out and no login of the policy's was named: nobody else knows. */
+  const unnamedLogins = (): readonly string[] => {
+    if (!unsealing.hasOpened || request?.connection === undefined) return [];
+    const listed = countedLogins(request.connection, deps);
+    return tried !== undefined && listed.includes(tried) ? [] : listed;
+  };
 
   executor.onMessage((message) => {
     if (message.say === "accepted" && expected === "end" && !accepted) {
@@ -233,7 +252,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       announcedBytes = message.bytes;
       return;
     }
-    if (expected === "end" && !accepted && opensSealed(message, request && hello && { request, hello })) return;
+    if (expected === "end" && !accepted && unsealing.takes(message, served)) return;
     // Each message once and in order; anything else is not our executor any more.
     if (message.say !== expected && !(message.say === "end" && expected !== "nothing"))
       return executor.kill("protocol");
@@ -267,9 +286,11 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     // One that broke the order of messages is not believed, and charged all that was reserved.
     const isBelieved = end === undefined && place !== undefined && exit.killed !== "protocol";
     const atMost = isBelieved ? { bytesAtMost: Math.min(place?.bytes ?? 0, announcedBytes) } : {};
+    const unnamed = unnamedLogins();
     try {
-      if (request !== undefined && tried !== undefined && !accepted && end?.unsent !== true)
-        deps.journal.append(loginLine(request, tried, code, deps));
+      const isTried = tried !== undefined && !accepted && end?.unsent !== true;
+      for (const login of [...(isTried ? [tried!] : []), ...unnamed])
+        if (request !== undefined) deps.journal.append(loginLine(request, login, code, deps));
       if (request === undefined) deps.journal.append({ event: "session", policy: policy.digest, ...facts });
       else deps.journal.append({ event: "end", ...idsOf(request), ...facts, ...atMost, durationMs });
     } catch (error) {
@@ -279,6 +300,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     count(() => {
       if (end?.unsent === true) place?.loginUnsent();
     });
+    for (const login of unnamed) count(() => place?.countLogin(login));
     count(() => place?.release(end?.bytesOut ?? atMost.bytesAtMost, end?.rowsIn));
     deps.log.info({ request: request?.request, op: request?.op, ...facts, killed: exit.killed }, "session ended");
   };
@@ -325,26 +347,3 @@ const roomOf = (place: Place | undefined): { bytes?: number; rows?: number } => 
   ...(place === undefined ? {} : { bytes: place.bytes }),
   ...(place?.rows === undefined ? {} : { rows: place.rows }),
 });
-
-/** The supervisor's own facts come first: what it killed, and for what; then the executor's word; then its silence. */
-function codeOf(
-  { killed }: ExecutorExit,
-  end: EndReport | undefined,
-  stopped: ErrorCode | undefined,
-): ErrorCode | undefined {
-  switch (killed) {
-    case "memory":
-      return "limit.memory";
-    case "deadline":
-      return end === undefined ? (stopped ?? "limit.time") : end.code;
-    case "shutdown":
-      return "agent.interrupted";
-    case "core":
-    case "protocol":
-      return "executor.crashed";
-    case undefined:
-      return end === undefined ? "executor.crashed" : end.code;
-    default:
-      return killed satisfies never;
-  }
-}

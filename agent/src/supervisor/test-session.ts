@@ -5,6 +5,7 @@ import { generateKeyPair, type KeyPair, signerOf } from "@sallyport/shared/crypt
 import { publicKeyOf, type Signer } from "@sallyport/shared/crypto/jws.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type JournalFacts, type JournalLine, journalFacts } from "../journal/line.ts";
+import { hashLogin } from "../journal/login.ts";
 import { maskKeyOf } from "../mask-key.ts";
 import type { EndReport, RequestReport, ToExecutor, ToSupervisor } from "../pipe/messages.ts";
 import { openPolicy } from "../policy/file.ts";
@@ -21,7 +22,7 @@ connections:
     address: sql01:1433
     database: ERP
     tls: { mode: required }
-    logins: [svc]
+    logins: [svc, batch]
     rules:
       - { id: orders, allow: [table], tables: [dbo.Orders], columns: "*" }
       - { id: all, allow: [table], tables: ["hr.*"], columns: "*", callers: ["pull:staff"], limits: { seconds: 30 } }
@@ -31,6 +32,9 @@ connections:
 `;
 export const MASK_KEY = maskKeyOf(Buffer.alloc(32, 9));
 export const OFFER: Offer = { address: "wss://g/$hc/a", challenge: "c".repeat(43), ping: false };
+const LOGIN_KEY = "k".repeat(43);
+/** A login as the supervisor counts it. */
+export const loginOf = (user: string): string => hashLogin(Buffer.from(LOGIN_KEY, "base64url"), "erp", user);
 export const KEY: ToSupervisor = { say: "key", key: "A".repeat(1622) };
 export const REQUEST: RequestReport = {
   say: "request",
@@ -103,7 +107,7 @@ export function begin(offer: Offer = OFFER, text: string = TEXT) {
       counted.push("begun");
       return {
         bytes: bytes - 1,
-        countLogin: () => void counted.push("login"),
+        countLogin: (login) => void counted.push(`login ${login}`),
         loginAccepted: () => counted.push("accepted"),
         loginUnsent: () => {
           counted.push("unsent");
@@ -126,7 +130,7 @@ export function begin(offer: Offer = OFFER, text: string = TEXT) {
     },
     budgets,
     running,
-    loginKey: "k".repeat(43),
+    loginKey: LOGIN_KEY,
     signer,
     unsealKey: () => unsealKey,
     pinned: {

@@ -22,6 +22,8 @@ export interface UnsealDeps {
   readonly policy: string;
   /** Read when it is wanted: most sessions bring nothing sealed. */
   readonly unsealKey: () => UnsealKey;
+  /** A session that was told to stop opens nothing any more. */
+  readonly whyStopped: () => SallyportError | undefined;
 }
 
 /** What the session is, by the supervisor's own facts. */
@@ -41,49 +43,64 @@ export interface UnsealingDeps extends UnsealDeps {
   whyUncounted(error: unknown): SallyportError;
 }
 
-/**
- * Answers what a session with a sealed credential asks beside all others: its key, then the count of its login, each once
- * and in this order. False for any other message, and where there is nothing sealed.
- */
-export function createUnsealing(
-  deps: UnsealingDeps,
-): (message: ToSupervisor, session: UnsealFor | undefined) => boolean {
+export interface Unsealing {
+  /**
+   * Answers what a session with a sealed credential asks beside all others: its key, then the count of its login, each once
+   * and in this order. False for any other message, and where there is nothing sealed.
+   * @param session undefined unless it was let through, with a place in its connection
+   */
+  takes(message: ToSupervisor, session: UnsealFor | undefined): boolean;
+  /** Whether a key went out. */
+  readonly hasOpened: boolean;
+}
+
+export function createUnsealing(deps: UnsealingDeps): Unsealing {
   const { executor, refuse } = deps;
   const left: ToSupervisor["say"][] = ["unseal", "login"];
+  let hasOpened = false;
   const onUnseal = async (asked: UnsealReport, session: UnsealFor): Promise<void> => {
     const key = await unseal(asked, session, deps);
+    hasOpened = true;
     executor.send({ say: "unsealed", key: toBase64url(key) });
     key.fill(0);
   };
   const onLogin = (login: string): void => {
     try {
       deps.countLogin(login);
-      executor.send({ say: "counted" });
+      const stopped = deps.whyStopped();
+      if (stopped === undefined) executor.send({ say: "counted" });
+      else refuse(stopped);
     } catch (error) {
       refuse(deps.whyUncounted(error));
     }
   };
-  return (message, session) => {
-    if (session?.request.sealed !== true || message.say !== left[0]) return false;
-    left.shift();
-    if (message.say === "login") onLogin(message.login);
-    else if (message.say === "unseal") {
-      onUnseal(message, session).catch((error) =>
-        error instanceof SallyportError ? refuse(error) : executor.kill("protocol"),
-      );
-    }
-    return true;
+  return {
+    takes(message, session) {
+      if (session?.request.sealed !== true || message.say !== left[0]) return false;
+      left.shift();
+      if (message.say === "login") onLogin(message.login);
+      else if (message.say === "unseal") {
+        onUnseal(message, session).catch((error) =>
+          error instanceof SallyportError ? refuse(error) : executor.kill("protocol"),
+        );
+      }
+      return true;
+    },
+    get hasOpened() {
+      return hasOpened;
+    },
   };
 }
 
 /**
  * The key for what was asked, after its line is in the journal. The caller asks once a session.
- * @throws credential.not_sealed, credential.refused, agent.journal_unwritable
+ * @throws credential.not_sealed, credential.refused, agent.journal_unwritable, or why the session was stopped
  */
 export async function unseal(asked: UnsealReport, { request, hello }: UnsealFor, deps: UnsealDeps): Promise<Buffer> {
   const key = ownKey(deps);
   const kid = unsealKid(toBase64url(key.publicKey));
-  const refusal = await refusalOf(asked, request, { hello, kid, keys: await keysByKid(deps.pinned.keys) });
+  const fault = await refusalOf(asked, request, { hello, kid, keys: await keysByKid(deps.pinned.keys) });
+  const refusal = fault ?? deps.whyStopped();
   note(deps, request, kid, refusal);
   if (refusal !== undefined) throw refusal;
   // Loaded here: a supervisor that never unseals does without the library.
