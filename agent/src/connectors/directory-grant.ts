@@ -7,13 +7,20 @@ interface EveryGrant {
   readonly classes: "*" | readonly string[];
 }
 
+/** What of the owner's denials a request without these names came past: another name in the schema may mean the same. */
+interface Denying {
+  /** Attributes, by name or OID. Compare by the schema's OIDs whatever is asked for, or written, with each of them. */
+  readonly denied: readonly string[];
+}
+
 export type DirectoryGrant =
-  | (EveryGrant & {
-      readonly kind: "directoryRead";
-      readonly attributes: "*" | readonly string[];
-      /** OIDs that are never read, and arcs of such, compared with the directory's own schema: also behind a `*`. */
-      readonly neverRead: { readonly oids: readonly string[]; readonly arcs: readonly string[] };
-    })
+  | (EveryGrant &
+      Denying & {
+        readonly kind: "directoryRead";
+        readonly attributes: "*" | readonly string[];
+        /** OIDs that are never read, and arcs of such, compared with the directory's own schema: also behind a `*`. */
+        readonly neverRead: { readonly oids: readonly string[]; readonly arcs: readonly string[] };
+      })
   | (EveryGrant & {
       readonly kind: "directorySchema";
       /** What each rule with `schema` shows. */
@@ -22,11 +29,12 @@ export type DirectoryGrant =
         readonly attributes: "*" | readonly string[];
       }[];
     })
-  | (EveryGrant & {
-      readonly kind: "directoryWrite";
-      readonly attributes: readonly string[];
-      readonly destinations: readonly string[];
-      readonly neverWritten: readonly string[];
-      readonly passwordSetsPerDay: number;
-      readonly deletesPerRun: number;
-    });
+  | (EveryGrant &
+      Denying & {
+        readonly kind: "directoryWrite";
+        readonly attributes: readonly string[];
+        readonly destinations: readonly string[];
+        readonly neverWritten: readonly string[];
+        readonly passwordSetsPerDay: number;
+        readonly deletesPerRun: number;
+      });

@@ -80,6 +80,11 @@ export const DIRECTORY: readonly Row[] = [
   ["allow staff", search({ base: STAFF, scope: "base" })],
   ["deny policy.denied by no-phones", open({ attributes: ["title", "HomePhone"] })],
   ["deny policy.denied by no-phones", open({ attributes: "*" })],
+  // An OID may be another name for what is denied: only the schema knows.
+  ["deny policy.denied by no-phones", open({ attributes: ["0.9.2342.19200300.100.1.20"] })],
+  ["deny policy.denied by no-phones", open({ attributes: ["title", "2.5.4.12"] })],
+  ["deny policy.denied by no-phones", open({ attributes: ["title"], ...filter("0.9.2342.19200300.100.1.20") })],
+  ["deny policy.denied by no-depot", search({ base: "OU=Depot,DC=corp,DC=example" })],
   ["deny policy.denied by no-phones", open({ attributes: ["title"], ...filter("homePhone") })],
   // Who, how, when, and what kind of connection.
   [no, { ...search(), user: "administrator@corp.example" }],

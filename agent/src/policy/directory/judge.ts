@@ -29,12 +29,14 @@ export function judgeDirectory(
     const never = neverRead(operation);
     if (never !== undefined) return { refused: { code: "policy.denied", reason: `${never} is never read.` } };
   }
-  const against = connection.rules.find((rule) => "deny" in rule && denies(rule, operation));
+  const near = connection.rules.filter((rule) => "deny" in rule).filter((rule) => reaches(rule, operation));
+  const against = near.find(({ attributes }) => attributes === undefined || touches(attributes, operation));
   if (against !== undefined) {
     return { refused: { code: "policy.denied", reason: "A rule denies what lies there.", rule: against.id } };
   }
+  const denied = near.flatMap(({ attributes }) => attributes ?? []);
   return {
-    fits: inForce.flatMap((rule) => ("deny" in rule ? [] : [{ rule, fit: fitOf(rule, operation, inForce) }])),
+    fits: inForce.flatMap((rule) => ("deny" in rule ? [] : [{ rule, fit: fitOf(rule, operation, inForce, denied) }])),
   };
 }
 
@@ -42,14 +44,14 @@ function fitOf(
   rule: Exclude<DirectoryRule, DirectoryDenyRule>,
   operation: DirectoryOperation,
   inForce: readonly DirectoryRule[],
+  denied: readonly string[],
 ): Fit<DirectoryGrant> {
-  if (operation.op === "ad.write") return isDirectoryWriteRule(rule) ? writeFit(rule, operation) : elsewhere;
-  return isDirectoryWriteRule(rule) ? elsewhere : readFit(rule, operation, inForce);
+  if (operation.op === "ad.write") return isDirectoryWriteRule(rule) ? writeFit(rule, operation, denied) : elsewhere;
+  return isDirectoryWriteRule(rule) ? elsewhere : readFit(rule, operation, inForce, denied);
 }
 
 /** What reaches into a denied place is denied whole: nothing of it is left out silently. */
-function denies(rule: DirectoryDenyRule, operation: DirectoryOperation): boolean {
-  if (rule.attributes !== undefined && !touches(rule.attributes, operation)) return false;
+function reaches(rule: DirectoryDenyRule, operation: DirectoryOperation): boolean {
   if (operation.op === "ad.schema") return false;
   const places = operation.op === "ad.write" ? placesOf(operation) : [operation.base];
   const isIn = (place: string): boolean => rule.bases.some((base) => mayBeWithin(place, base));
@@ -63,9 +65,17 @@ function takesAllBelow(operation: Exclude<DirectoryOperation, { op: "ad.schema" 
   return operation.op === "ad.search" && operation.scope === "base" ? undefined : operation.base;
 }
 
+/** Only the directory's schema knows which name has which OID: where one side is an OID, they may be the same. */
 function touches(denied: readonly string[], operation: DirectoryOperation): boolean {
   if (operation.op === "ad.schema") return false;
-  if (operation.op === "ad.write") return attributesWritten(operation).some((name) => hasName(denied, name));
-  if (operation.attributes === "*") return true;
-  return [...operation.attributes, ...filteredBy(operation)].some((name) => hasName(denied, name));
+  const asked = askedBy(operation);
+  if (asked === "*") return true;
+  return asked.some((name) => isOid(name) || denied.some(isOid) || hasName(denied, name));
 }
+
+function askedBy(operation: Exclude<DirectoryOperation, { op: "ad.schema" }>): "*" | readonly string[] {
+  if (operation.op === "ad.write") return attributesWritten(operation);
+  return operation.attributes === "*" ? "*" : [...operation.attributes, ...filteredBy(operation)];
+}
+
+const isOid = (attribute: string): boolean => /^[0-9]/.test(attribute);

@@ -41,7 +41,8 @@ test("an account is switched on and off, and nothing more", () => {
 
 test("the domain's own powers are known by the end of their SIDs", () => {
   const domain = "S-1-5-21-1004336348-1177238915-682003330";
-  for (const rid of [500, 502, 512, 516, 519, 520, 521, 525, 526, 527]) assert.ok(isProtectedSid(`${domain}-${rid}`));
+  for (const rid of [500, 502, 512, 516, 518, 519, 520, 521, 525, 526, 527])
+    assert.ok(isProtectedSid(`${domain}-${rid}`));
   for (const rid of [501, 513, 1104]) assert.ok(!isProtectedSid(`${domain}-${rid}`));
   for (const rid of [544, 548, 549, 550, 551, 552]) assert.ok(isProtectedSid(`S-1-5-32-${rid}`));
   assert.ok(!isProtectedSid("S-1-5-32-545"));

@@ -29,6 +29,7 @@ export function readFit(
   rule: DirectoryReadRule,
   operation: DirectoryReading,
   inForce: readonly DirectoryRule[],
+  denied: readonly string[],
 ): Fit<DirectoryGrant> {
   const word = WORDS[operation.op];
   if (operation.op !== "ad.schema" && !rule.bases.some((base) => isWithin(operation.base, base))) return elsewhere;
@@ -45,7 +46,7 @@ export function readFit(
   const hidden = firstNot(filterable, filteredBy(operation));
   if (hidden !== undefined) return nearly(`does not let a filter look at ${hidden}`);
   const never = { oids: NEVER_READ_OIDS, arcs: NEVER_READ_ARCS };
-  return { grant: { kind: "directoryRead", rule: id, bases, classes, attributes, neverRead: never } };
+  return { grant: { kind: "directoryRead", rule: id, bases, classes, attributes, denied, neverRead: never } };
 }
 
 /** `*` asks for every attribute, so only a rule for every one allows it. */

@@ -61,7 +61,7 @@ export function whyInvalid(operation: AdWrite): Misuse | undefined {
   return undefined;
 }
 
-export function writeFit(rule: DirectoryWriteRule, operation: AdWrite): Fit<DirectoryGrant> {
+export function writeFit(rule: DirectoryWriteRule, operation: AdWrite, denied: readonly string[]): Fit<DirectoryGrant> {
   const { action, object } = operation;
   const { id, bases, classes, attributes = [], destinations = [], limits } = rule;
   const source = action === "add" ? (parentText(object) ?? "") : object;
@@ -82,7 +82,7 @@ export function writeFit(rule: DirectoryWriteRule, operation: AdWrite): Fit<Dire
   const { passwordSetsPerDay, deletesPerRun } = limits;
   return {
     grant: {
-      ...{ kind: "directoryWrite", rule: id, bases, classes, attributes, destinations },
+      ...{ kind: "directoryWrite", rule: id, bases, classes, attributes, destinations, denied },
       ...{ neverWritten: NEVER_WRITTEN_OIDS, passwordSetsPerDay, deletesPerRun },
     },
   };
