@@ -78,6 +78,14 @@ describe("what the agent wrote last", () => {
     assert.match(sallyport("status", "--state", folder).stdout, /mistake\(s\):\nline 1: a\nline 2: b\n$/);
   });
 
+  test("calls a policy that the agent's account could have written not taken, for it may be valid", () => {
+    const problem = "this account can change /etc/policy.yaml: let another account own it";
+    write({ policy: { digest: "p".repeat(43), connections: 1, rules: 9, problem } });
+    const { stdout } = sallyport("status", "--state", folder);
+    assert.match(stdout, /has changed and is not taken, .*: this account can change/);
+    assert.doesNotMatch(stdout, /not valid/);
+  });
+
   test("is not ready, with the reason", () => {
     write({ ready: false, notReady: "locked by the owner (control/lock); draining" });
     const { status, stdout } = sallyport("ready", "--state", folder, "--json");

@@ -82,7 +82,7 @@ function describe(status: AgentStatus, live: boolean, own: OwnFiles, now: number
     ]),
     ...(status.policy.problem === null
       ? []
-      : `policy.yaml has changed and is not valid, so the policy above stays in force: ${status.policy.problem}`.split(
+      : `policy.yaml has changed and is not taken, so the policy above stays in force: ${status.policy.problem}`.split(
           "\n",
         )),
   ];

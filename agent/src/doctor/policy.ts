@@ -34,7 +34,7 @@ function notInForce(text: string, running: AgentStatus | undefined): Verdict | u
     status: "FAIL",
     details: `the running agent has another one in force, sha256:${running.policy.digest.slice(0, 12)}…`,
     advice:
-      "It reads the file anew within seconds: look again. If it stays, its account may not read the file: see its log.",
+      "It reads the file anew within seconds: look again. If it stays, its account may not read the file, or could have written it, and then does not believe it: `sallyport status` says which.",
   };
 }
 

@@ -28,9 +28,7 @@ function refuseOwnFiles(files: readonly string[]): readonly string[] {
 export function checkFiles(paths: StatePaths, program: readonly string[], insecureFiles: boolean, log: Logger): void {
   const policyFile = paths.policy;
   if (!existsSync(policyFile))
-    throw new ConfigError(
-      `${policyFile} is missing: an empty one that denies everything is \`v: 1\` and \`connections: {}\``,
-    );
+    throw new ConfigError(`${policyFile} is missing: \`sallyport policy init\` writes one that denies everything`);
   if (insecureFiles) {
     log.warn("--insecure-files: this account may change its own policy and program");
     return;

@@ -123,12 +123,13 @@ export const ERRORS = {
   "agent.locked": {
     http: 503,
     retry: "free",
-    advice: "The agent's owner locked it: ask them; removing `control/lock` from its folder opens it.",
+    advice: "The agent's owner locked it: ask them; `sallyport unlock` on its machine lets sessions in again.",
   },
   "agent.draining": {
     http: 503,
     retry: "free",
-    advice: "The agent is stopping: another agent of the site or a later try will serve.",
+    advice:
+      "The agent is stopping, or its owner drains it (`sallyport drain --off` ends that): another agent of the site or a later try will serve.",
   },
   "agent.journal_unwritable": {
     http: 503,
