@@ -1,6 +1,6 @@
 /**
  * What the agent's program is made of, run from TypeScript sources. In the bundle `program-bundled.ts` takes this
- * module's place (test/build/agent.ts): the only thing that differs between the two.
+ * module's place (test/build/agent.ts); beside it only `executor/load.ts` differs between the two.
  */
 import { join, resolve } from "node:path";
 
