@@ -55,6 +55,18 @@ const NOTED: readonly (readonly [rules: string, expected: readonly string[], kin
     ["11: rows are found by Mail, which a masks"],
   ],
   [
+    `{ id: a, allow: [table], tables: [dbo.T], mask: { Mail: hash, Born: year } }\n{ id: w, allow: [insert], tables: ["dbo.*"], columns: [Id, mail, Born] }`,
+    ["11: mail is written, which a hashes"],
+  ],
+  [
+    `{ id: a, allow: [table], tables: [dbo.T], mask: { Mail: hash } }\n{ id: w, allow: [upsert], tables: [dbo.U, dbo.T], columns: [Id, Mail], key: [Id] }`,
+    ["11: Mail is written, which a hashes"],
+  ],
+  [
+    `{ id: a, allow: [table], tables: [dbo.T], mask: { Mail: hash } }\n{ id: w, allow: [insert], tables: [dbo.U], columns: [Mail] }`,
+    [],
+  ],
+  [
     `{ id: s, allow: [search], bases: ["DC=x"], classes: "*", attributes: [mail, unicodePwd], filterOn: [mail, anr] }`,
     ["10: unicodePwd is never read, whatever a rule says", "10: anr is never filtered by, whatever a rule says"],
     "activeDirectory",

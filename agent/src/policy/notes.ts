@@ -36,7 +36,12 @@ function ended({ rules, hours }: Connection, now: Date): At[] {
 
 function databaseNotes({ rules }: MssqlConnection): At[] {
   return [
-    ...rules.flatMap((rule, at) => [...denied(rule, at, rules), ...raw(rule, at), ...foundByMasked(rule, at, rules)]),
+    ...rules.flatMap((rule, at) => [
+      ...denied(rule, at, rules),
+      ...raw(rule, at),
+      ...foundByMasked(rule, at, rules),
+      ...writesHashed(rule, at, rules),
+    ]),
     ...twoMasks(rules),
   ];
 }
@@ -74,6 +79,20 @@ function foundByMasked(rule: MssqlRule, at: number, rules: readonly MssqlRule[])
       .map((column) => ({
         ...{ rule: at, key: "key" },
         message: `rows are found by ${column}, which ${other.id} masks: whoever may write can try values`,
+      })),
+  );
+}
+
+/** Whoever writes a value and reads its hash may learn the hashes of all that a value can be: one key is for all columns. */
+function writesHashed(rule: MssqlRule, at: number, rules: readonly MssqlRule[]): At[] {
+  if ("deny" in rule || !isWriteRule(rule) || rule.allow.every((verb) => verb === "delete")) return [];
+  const masking = rules.filter(isTableRule).filter((other) => meet(rule.tables, other.tables));
+  return masking.flatMap((other) =>
+    rule.columns
+      .filter((column) => maskOf(other.mask, column) === "hash")
+      .map((column) => ({
+        ...{ rule: at, key: "columns" },
+        message: `${column} is written, which ${other.id} hashes: whoever may write can have values of their choice hashed`,
       })),
   );
 }
