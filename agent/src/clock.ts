@@ -24,3 +24,10 @@ export const systemClock: Clock = {
     await delay(ms, undefined, { signal, ref: true });
   },
 };
+
+/** Waits for the work, at most so many milliseconds; which of them it was, is not told. @throws what the work rejects with */
+export async function within(work: Promise<void>, ms: number, clock: Clock): Promise<void> {
+  const enough = new AbortController();
+  await Promise.race([work, clock.sleep(ms, enough.signal).catch(() => {})]);
+  enough.abort();
+}

@@ -92,6 +92,12 @@ export interface Place {
   release(sentBytes: number | undefined, rowsIn?: number): void;
 }
 
+/** What was reserved for a session. */
+export const roomOf = (place: Place | undefined): { bytes?: number; rows?: number } => ({
+  ...(place === undefined ? {} : { bytes: place.bytes }),
+  ...(place?.rows === undefined ? {} : { rows: place.rows }),
+});
+
 /** A write, as its rule's day counts it. */
 export interface Writing {
   readonly rule: string;

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
+import { type Clock, within } from "../clock.ts";
 import type { AgentConfig } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import { type Journal, openJournal } from "../journal/journal.ts";
@@ -73,7 +73,7 @@ export function openJournaling(
     },
     async close() {
       journal.close();
-      if (copy !== undefined) await leave(copy, clock);
+      if (copy !== undefined) await within(copy.drained(), DRAIN_WITHIN_MS, clock);
       stop.abort();
       await copying;
     },
@@ -102,12 +102,6 @@ function trustOnly(file: string): SecureContext {
   } catch {
     throw new ConfigError(`${file} (journal.syslog.ca) cannot be read as certificates in PEM`);
   }
-}
-
-async function leave(copy: SyslogCopy, clock: Clock): Promise<void> {
-  const enough = new AbortController();
-  await Promise.race([copy.drained(), clock.sleep(DRAIN_WITHIN_MS, enough.signal).catch(() => {})]);
-  enough.abort();
 }
 
 /** For the `start` line; undefined where the name is none that may stand there. */

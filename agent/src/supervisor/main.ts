@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fingerprint } from "@sallyport/shared/crypto/identity.ts";
 import type { AgentState } from "@sallyport/shared/schema/liveness.ts";
 import type { Logger } from "pino";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock, within } from "../clock.ts";
 import type { AgentConfig } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import { refuseOpenKeys } from "../key-files.ts";
@@ -150,6 +150,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         policy: policy.current(),
         network,
         maxSessions: config.maxSessions,
+        hasConnection: (name) => Object.hasOwn(policy.current().policy.connections, name),
         memoryBytes: config.executorMemory,
         state: state(),
         maskKey: maskKey(policy.current().policy),
@@ -302,10 +303,3 @@ const aborted = (signal: AbortSignal): Promise<"stopped"> =>
     if (signal.aborted) resolve("stopped");
     else signal.addEventListener("abort", () => resolve("stopped"), { once: true });
   });
-
-/** Waits for the work, at most so long. */
-async function within(work: Promise<void>, ms: number, clock: Clock): Promise<void> {
-  const enough = new AbortController();
-  await Promise.race([work, clock.sleep(ms, enough.signal).catch(() => {})]);
-  enough.abort();
-}

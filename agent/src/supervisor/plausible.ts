@@ -8,7 +8,7 @@ import {
   type Policy,
 } from "@sallyport/shared/schema/policy.ts";
 import { matchTable } from "../names.ts";
-import type { RequestReport } from "../pipe/messages.ts";
+import { type RequestReport, SENDING_STEP_BYTES } from "../pipe/messages.ts";
 import { limitsOfRule } from "../policy/change.ts";
 import { TABLE_WORDS } from "../policy/decide.ts";
 import { smallestLimits } from "../policy/limits.ts";
@@ -73,6 +73,13 @@ function concerns(
   if (object === undefined) return op === "sql.schema";
   return covers(rule.tables) && !isDenied;
 }
+
+/**
+ * The bytes that an executor says it sent: who announced a step more has sent what was announced before, and nobody sends
+ * more than is reserved.
+ */
+export const credibleBytes = (said: number, announced: number, reserved = 0): number =>
+  Math.min(reserved, Math.max(said, announced - SENDING_STEP_BYTES));
 
 /** How many rows may be written under a rule in a day; undefined where it does not say. */
 export function dailyRowsOf(policy: Policy, connection: string, ruleId: string | undefined): number | undefined {

@@ -1,7 +1,7 @@
 /** What a session gets of the mask key, and how it ends when somebody stops it. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { begin, END, KEY, lines, MASK_KEY, REQUEST, sleeping } from "./test-session.ts";
+import { begin, broken, counted, END, KEY, lines, MASK_KEY, REQUEST, sleeping } from "./test-session.ts";
 
 test("the mask key's id is in every hello; the key goes to a request whose rule hashes, and to no other", async () => {
   const people = { ...REQUEST, request: "2".repeat(32), object: "dbo.People", rule: "people" };
@@ -51,6 +51,18 @@ test("a request that comes after the stop gets no more time by it", async () => 
   sleeping.at(-1)?.go();
   await session.ended;
   assert.equal(lines.at(-1)?.code, "agent.revoked");
+});
+
+test("a connection that was removed before the request came is refused, and nothing of it is contacted", async () => {
+  const { session, say, heard, exit } = begin();
+  say(KEY);
+  broken.connection("erp");
+  say(REQUEST);
+  const refusal = heard.at(-1);
+  assert.equal(refusal?.say === "refuse" && refusal.code, "policy.denied");
+  assert.deepEqual([lines.at(-1)?.decision, lines.at(-1)?.code, counted], ["deny", "policy.denied", []]);
+  exit(0);
+  await session.ended;
 });
 
 test("what a drain stops has the drain's time; its own last word counts before any kill", async () => {

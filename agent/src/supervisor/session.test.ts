@@ -188,6 +188,23 @@ for (const [what, messages, charged] of [
   });
 }
 
+for (const [what, announced, said, charged] of [
+  ["less than it had to send before it went further", 900, 0, 900 * MIB - 256 * MIB],
+  ["more than was reserved", 900, 4096 * MIB, 1024 * MIB - 1],
+  ["what can be", 900, 800 * MIB, 800 * MIB],
+  ["nothing of a first step", 0, 0, 0],
+] as const) {
+  test(`an executor's own count of its bytes is held against what it announced and may; of ${what}`, async () => {
+    const { session, say, exit } = begin();
+    say(KEY, { ...REQUEST, bytes: 1024 * MIB });
+    if (announced > 0) say({ say: "sending", bytes: announced * MIB });
+    say({ ...END, bytesOut: said });
+    exit(0);
+    await session.ended;
+    assert.deepEqual([lines.at(-1)?.bytesOut, counted.at(-1)], [charged, `released ${charged}`]);
+  });
+}
+
 test("an executor that is not believed is charged all that was reserved", async () => {
   const { session, say } = begin();
   say(

@@ -17,11 +17,11 @@ import type { Network } from "../origin.ts";
 import { type EndReport, type RequestReport, SENDING_STEP_BYTES, type ToSupervisor } from "../pipe/messages.ts";
 import type { Pinned } from "../state.ts";
 import { VERSION } from "../version.ts";
-import type { ConnectionBudgets, Place } from "./budgets.ts";
+import { type ConnectionBudgets, type Place, roomOf } from "./budgets.ts";
 import type { Executor, ExecutorExit } from "./executors.ts";
 import { ruleHashes } from "./masking.ts";
 import type { Outgrown } from "./outgrown.ts";
-import { dailyRowsOf, isPlausible, limitsOf } from "./plausible.ts";
+import { credibleBytes, dailyRowsOf, isPlausible, limitsOf } from "./plausible.ts";
 import type { PolicySnapshot } from "./policy-source.ts";
 import { codeOf, countedLogins, endFacts, idsOf, loginLine, requestLine } from "./session-lines.ts";
 import { createUnsealing, type UnsealFor } from "./unseal.ts";
@@ -56,6 +56,8 @@ export interface SessionDeps {
   readonly policy: PolicySnapshot;
   readonly network: Network;
   readonly maxSessions: number;
+  /** Whether the owner's policy of this moment has it: `policy` is the one that the session began with. */
+  readonly hasConnection: (name: string) => boolean;
   /** Resident bytes above which an executor is killed. */
   readonly memoryBytes: number;
   /** What a ping is answered with. */
@@ -193,6 +195,9 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
 
   const takePlace = (report: RequestReport): SallyportError | undefined => {
     if (report.connection === undefined) return undefined;
+    if (!deps.hasConnection(report.connection)) {
+      return new SallyportError("policy.denied", "The agent's owner took the connection out of the policy.");
+    }
     if (report.run !== undefined && deps.outgrown.has(report.run)) {
       return new SallyportError("limit.memory", "An earlier session of this run outgrew the memory of one.");
     }
@@ -264,7 +269,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       onRequest(message);
     } else if (message.say === "end") {
       expected = "nothing";
-      end = message;
+      end = { ...message, bytesOut: credibleBytes(message.bytesOut, announcedBytes, place?.bytes) };
       killAfter(EXIT_WITHIN_MS);
     }
   });
@@ -341,9 +346,3 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     },
   };
 }
-
-/** What was reserved for a session. */
-const roomOf = (place: Place | undefined): { bytes?: number; rows?: number } => ({
-  ...(place === undefined ? {} : { bytes: place.bytes }),
-  ...(place?.rows === undefined ? {} : { rows: place.rows }),
-});

@@ -69,6 +69,7 @@ export let lines: JournalFacts[];
 let budgetRefusal: Error | undefined;
 let journalBroken: boolean;
 let countsBroken: boolean;
+let removed: string | undefined;
 export let counted: string[];
 /** Sleeps that were begun; ending one that was given up changes nothing. */
 export let sleeping: { readonly ms: number; readonly go: () => void }[];
@@ -76,7 +77,7 @@ export let running: Set<string>;
 export let outgrown: Outgrown;
 export let opened: string[];
 beforeEach(() => {
-  [outgrown, opened] = [createOutgrown(), []];
+  [outgrown, opened, removed] = [createOutgrown(), [], undefined];
   running = new Set();
   sleeping = [];
   [lines, budgetRefusal, journalBroken, countsBroken, counted] = [[], undefined, false, false, []];
@@ -150,6 +151,7 @@ export function begin(offer: Offer = OFFER, text: string = TEXT) {
     policy: { ...openPolicy(text, new Date()), digest: "p".repeat(43), authorities: {} },
     network: {},
     maxSessions: 4,
+    hasConnection: (name) => name !== removed,
     memoryBytes: 2 ** 29,
     state: { version: "0.1.0", policy: "p".repeat(43), maxSessions: 4, running: 0, locked: false, draining: false },
     maskKey: MASK_KEY,
@@ -186,6 +188,10 @@ export const broken = {
   },
   counts: () => {
     countsBroken = true;
+  },
+  /** The owner takes it out of the policy. */
+  connection: (name: string) => {
+    removed = name;
   },
   budgets: (refusal: Error) => {
     budgetRefusal = refusal;
