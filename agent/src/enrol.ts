@@ -23,6 +23,7 @@ import { refuseOpenKeys } from "./key-files.ts";
 import { adoptNewKeys, findIdentity, loadIdentity, storeNewKeys } from "./keys.ts";
 import { type Network, postJson } from "./origin.ts";
 import { isListenUrl } from "./pinning.ts";
+import { asOwnerOf } from "./regular-file.ts";
 import { makeFolders, type Pinned, readTextIfAny, type StatePaths, writeFileDurably, writePinned } from "./state.ts";
 import { VERSION } from "./version.ts";
 
@@ -72,7 +73,7 @@ export async function enrol(
   const { status, body } = await postJson(origin, ENROL_PATH, JSON.stringify(request), {}, network, signal);
   const answer = openAnswer(status, body, code, request);
   // Only now: a refusal must not cost an agent that works its keys.
-  if (findIdentity(paths, publicXOf(request)) === "new") adoptNewKeys(paths);
+  if (findIdentity(paths, publicXOf(request)) === "new") asOwnerOf(paths.keys, () => adoptNewKeys(paths));
   const identity = await loadIdentity(paths);
   const pinned: Pinned = {
     v: 1,
@@ -136,8 +137,10 @@ async function newRequest(paths: StatePaths, code: EnrolmentCode, origin: string
     body: toBase64url(bytes),
     mac: toBase64url(requestMac(codeKey(code.secret), bytes)),
   };
-  storeNewKeys(paths, identity, unseal);
-  writeFileDurably(paths.enrolment, `${JSON.stringify({ origin, request })}\n`);
+  asOwnerOf(paths.keys, () => {
+    storeNewKeys(paths, identity, unseal);
+    writeFileDurably(paths.enrolment, `${JSON.stringify({ origin, request })}\n`);
+  });
   return request;
 }
 

@@ -3,15 +3,16 @@
  * another hash with each of them. Its id tells them apart and says nothing about the key.
  */
 import { randomBytes } from "node:crypto";
-import { statSync } from "node:fs";
+import { closeSync, fstatSync, readFileSync } from "node:fs";
 import { fromBase64url, sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
-import { readTextIfAny, type StatePaths, writeFileDurably } from "./state.ts";
+import { isOpenToOthers } from "./key-files.ts";
+import { openRegular } from "./regular-file.ts";
+import { type StatePaths, writeFileDurably } from "./state.ts";
 
 export const MASK_KEY_BYTES = 32;
-const FOR_OTHERS = 0o077;
 
 const file = z.strictObject({ v: z.literal(1), key: sha256Text });
 
@@ -30,14 +31,33 @@ export const maskKeyOf = (key: Uint8Array): MaskKey => ({
 
 /** Undefined where there is none. @throws ConfigError when it is not whole, or others may read it */
 export function readMaskKey(paths: Pick<StatePaths, "maskKey">): MaskKey | undefined {
-  const text = readTextIfAny(paths.maskKey);
+  const text = textOf(paths.maskKey);
   if (text === undefined) return undefined;
-  if (process.platform !== "win32" && (statSync(paths.maskKey).mode & FOR_OTHERS) !== 0) {
-    throw new ConfigError(`${paths.maskKey} can be read by others: chmod 600 it, and think of who has read it`);
-  }
   const key = fromBase64url(parse(text) ?? "");
   if (key?.byteLength === MASK_KEY_BYTES) return maskKeyOf(key);
   throw new ConfigError(`${paths.maskKey} holds no mask key: import it again with \`sallyport mask-key import\``);
+}
+
+function textOf(path: string): string | undefined {
+  let opened: number;
+  try {
+    opened = openRegular(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return undefined;
+    throw new ConfigError(`${path} cannot be read (${code ?? message})`);
+  }
+  try {
+    const stat = fstatSync(opened);
+    if (stat.nlink > 1)
+      throw new ConfigError(`${path} has another name somewhere, and may be another file: import it again`);
+    if (isOpenToOthers(stat)) {
+      throw new ConfigError(`${path} can be read by others: chmod 600 it, and think of who has read it`);
+    }
+    return readFileSync(opened, "utf8");
+  } finally {
+    closeSync(opened);
+  }
 }
 
 function parse(text: string): string | undefined {

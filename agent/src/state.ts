@@ -3,7 +3,18 @@
  * nothing else. Folders are 0700, files 0600; each write is to a new file beside it, synced and renamed, so that a reader sees
  * the old or the new content and never half of one.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { agentSettings } from "@sallyport/shared/schema/api.ts";
 import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
@@ -114,13 +125,20 @@ export function syncFolder(folder: string): void {
   }
 }
 
-/** The file's text, or undefined where there is none. */
+/** The file's text, or undefined where there is none. A pipe in its place is not waited for. */
 export function readTextIfAny(path: string): string | undefined {
+  let file: number;
   try {
-    return readFileSync(path, "utf8");
+    file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
+  }
+  try {
+    if (!fstatSync(file).isFile()) throw new Error(`${path} is no regular file`);
+    return readFileSync(file, "utf8");
+  } finally {
+    closeSync(file);
   }
 }
 

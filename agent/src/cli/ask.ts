@@ -1,7 +1,8 @@
 /** Asking a person at the terminal, with or without showing what is typed; and reading a piped or a file's secret. */
-import { readFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
 import { askUnseen, firstLine, type Refusals, readPiped } from "@sallyport/shared/terminal.ts";
+import { isOpenToOthers } from "../key-files.ts";
 import { UsageError } from "./exit.ts";
 
 /** One shown line. */
@@ -22,22 +23,32 @@ export const REFUSALS: Refusals = {
 /** One line that is not shown, or the first line of what is piped in. */
 export const askSecret = async (question: string): Promise<string> => (await askUnseen(question, REFUSALS)).trim();
 
-/** The first line of a file; `-` is the standard input. */
+/** The first line of a file that is its owner's only; `-` is the standard input. */
 export async function readSecretFile(file: string): Promise<string> {
   if (file === "-") return (await readPiped(REFUSALS)).trim();
-  try {
-    return firstLine(readFileSync(file, "utf8")).trim();
-  } catch {
-    throw new UsageError(`${file} cannot be read`);
-  }
+  return readClosed(file).trim();
 }
 
 /** A password from a file, `-` for the standard input: its first line as it is, spaces included. */
 export async function readPasswordFile(file: string): Promise<string> {
   if (file === "-") return await readPiped(REFUSALS);
+  return readClosed(file);
+}
+
+/** The first line of a file that nobody but its owner may read. */
+function readClosed(file: string): string {
   try {
-    return firstLine(readFileSync(file, "utf8"));
-  } catch {
+    const opened = openSync(file, "r");
+    try {
+      if (isOpenToOthers(fstatSync(opened))) {
+        throw new UsageError(`others may read ${file}: chmod 600 it, and think of who has read the secret in it`);
+      }
+      return firstLine(readFileSync(opened, "utf8"));
+    } finally {
+      closeSync(opened);
+    }
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
     throw new UsageError(`${file} cannot be read`);
   }
 }

@@ -13,6 +13,7 @@ import type { Enrolled } from "../enrol.ts";
 import { openJournal } from "../journal/journal.ts";
 import { loadNetwork } from "../origin.ts";
 import { DENY_ALL } from "../policy/first-policy.ts";
+import { asOwnerOf } from "../regular-file.ts";
 import { type StatePaths, statePaths, writeFileDurably } from "../state.ts";
 import { parseStrictYaml } from "../strict-yaml.ts";
 import { readStatus } from "../supervisor/status.ts";
@@ -130,9 +131,11 @@ function writeConfig(paths: StatePaths, origin: string, { answer }: Enrolled, op
 
 /** By the owner's own limits: opening a journal removes what is beyond them. */
 function noteInJournal(paths: StatePaths, config: AgentConfig, { answer }: Enrolled): void {
-  const journal = openJournal(paths.journal, config.journal);
-  journal.append({ event: "enrol", agent: answer.agent, site: answer.site, version: VERSION });
-  journal.close();
+  asOwnerOf(paths.journal, () => {
+    const journal = openJournal(paths.journal, config.journal);
+    journal.append({ event: "enrol", agent: answer.agent, site: answer.site, version: VERSION });
+    journal.close();
+  });
 }
 
 function report(

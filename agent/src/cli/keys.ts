@@ -5,6 +5,7 @@ import { readAgentKey, unsealKid } from "@sallyport/shared/crypto/agent-key.ts";
 import type { Command } from "commander";
 import { defaultStateDir } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
+import { asOwnerOf } from "../regular-file.ts";
 import { type StatePaths, statePaths, writeFileDurably } from "../state.ts";
 import { readStatus } from "../supervisor/status.ts";
 import { fail, type OutputOptions, print } from "./print.ts";
@@ -76,7 +77,7 @@ function rotate(options: KeysOptions, paths: StatePaths): void {
   const now = new Date();
   const found = readStatus(paths, now.getTime());
   if (found === undefined) throw new ConfigError(`no agent has run on ${paths.root}`);
-  writeFileDurably(paths.rotate, `${now.toISOString()}\n`, WISH_MODE);
+  asOwnerOf(paths.control, () => writeFileDurably(paths.rotate, `${now.toISOString()}\n`, WISH_MODE));
   const live = found.live;
   print(options, { requested: now.toISOString(), running: live, fingerprint: found.status.fingerprint }, [
     `Asked for     a new identity${live ? "" : ", which the agent makes when it is started"}`,

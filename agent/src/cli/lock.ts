@@ -4,11 +4,12 @@
  */
 import { lstatSync, rmSync } from "node:fs";
 import { userInfo } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Command } from "commander";
 import { defaultStateDir } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
+import { asOwnerOf } from "../regular-file.ts";
 import { type StatePaths, statePaths, writeFileDurably } from "../state.ts";
 import { type AgentStatus, readStatus } from "../supervisor/status.ts";
 import { counted, fail, type OutputOptions, print } from "./print.ts";
@@ -102,8 +103,11 @@ function requireFolder({ root, control }: StatePaths): void {
 
 function change(file: string, set: boolean): void {
   try {
-    if (set) writeFileDurably(file, `${new Date().toISOString()} ${userInfo().username}\n`, FLAG_MODE);
-    else rmSync(file, { force: true });
+    const who = userInfo().username;
+    asOwnerOf(dirname(file), () => {
+      if (set) writeFileDurably(file, `${new Date().toISOString()} ${who}\n`, FLAG_MODE);
+      else rmSync(file, { force: true });
+    });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "EACCES" && code !== "EPERM" && code !== "EROFS") throw error;

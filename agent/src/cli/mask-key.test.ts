@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -58,7 +58,11 @@ test("from one agent to another, under a passphrase that no command line sees", 
   assert.ok(!readFileSync(file, "utf8").includes(Buffer.from(key?.key ?? []).toString("base64url")));
 
   const passphraseFile = join(folder, "passphrase");
-  writeFileSync(passphraseFile, `${PASSPHRASE}\n`);
+  writeFileSync(passphraseFile, `${PASSPHRASE}\n`, { mode: 0o644 });
+  const open = maskKey(["import", file, "--state", other.root, "--passphrase-file", passphraseFile]);
+  assert.equal(open.status, 64);
+  assert.match(open.stderr, /others may read .*chmod 600/);
+  chmodSync(passphraseFile, 0o600);
   const imported = maskKey(["import", file, "--state", other.root, "--passphrase-file", passphraseFile, "--json"]);
   assert.deepEqual(JSON.parse(imported.stdout), { id: key?.id });
   assert.deepEqual(readMaskKey(other.paths), key);

@@ -1,11 +1,12 @@
 /** `sallyport mask-key show|export|import`: the key of the mask `hash`, from one agent of a site to the others. */
-import { chownSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { defaultStateDir } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import { ensureMaskKey, readMaskKey, writeMaskKey } from "../mask-key.ts";
 import { openMaskKey, PASSPHRASE_LENGTH_MIN, sealMaskKey } from "../mask-key-transfer.ts";
+import { asOwnerOf } from "../regular-file.ts";
 import { readPinned, type StatePaths, statePaths } from "../state.ts";
 import { askSecret, readSecretFile } from "./ask.ts";
 import { EXIT, UsageError } from "./exit.ts";
@@ -86,8 +87,7 @@ function show(options: MaskKeyOptions): void {
 async function exportKey(options: MaskKeyOptions): Promise<void> {
   const paths = enrolledPaths(options);
   const passphrase = await newPassphrase(options);
-  const key = ensureMaskKey(paths);
-  giveToAgent(paths);
+  const key = asOwnerOf(paths.pinned, () => ensureMaskKey(paths));
   const sealed = await sealMaskKey(key, passphrase);
   if (options.out === undefined) {
     process.stdout.write(sealed);
@@ -120,8 +120,7 @@ async function importKey(file: string, options: MaskKeyOptions): Promise<void> {
       `this agent has mask key ${there.id} already, and would give the values it hashed other hashes: --replace does it anyway`,
     );
   }
-  writeMaskKey(paths, key);
-  giveToAgent(paths);
+  asOwnerOf(paths.pinned, () => writeMaskKey(paths, key));
   print(options, { id: key.id }, [`mask key ${key.id} is in use from the next session on`]);
 }
 
@@ -130,13 +129,6 @@ function enrolledPaths({ state }: MaskKeyOptions): StatePaths {
   const paths = statePaths(resolve(state));
   if (readPinned(paths) !== undefined) return paths;
   throw new ConfigError(`${paths.root} is no agent's folder: enrol first, or name it with --state`);
-}
-
-/** Run by root, the file would be root's, and the agent could not read it. */
-function giveToAgent(paths: StatePaths): void {
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = statSync(paths.pinned);
-  chownSync(paths.maskKey, uid, gid);
 }
 
 async function newPassphrase(options: MaskKeyOptions): Promise<string> {

@@ -2,8 +2,9 @@
  * The journal's files, pieces of one chain: `journal.jsonl` is written; a full one is renamed to the number of its first
  * line, `0000000001.jsonl`.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync, readdirSync, readSync, renameSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, ftruncateSync, readdirSync, readSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { openRegular } from "../regular-file.ts";
 import { decodeLine, type JournalLine, MAX_LINE_BYTES } from "./line.ts";
 
 const CURRENT = "journal.jsonl";
@@ -42,7 +43,7 @@ function firstLine(path: string): JournalLine | undefined {
 
 /** When the file's last line was written; NaN where it cannot be read. Reads no more than that line can be long. */
 export function lastAtMs(path: string): number {
-  const file = openSync(path, "r");
+  const file = openRegular(path);
   try {
     const end = Buffer.alloc(MAX_LINE_BYTES);
     const start = Math.max(0, fstatSync(file).size - end.byteLength);
@@ -65,38 +66,42 @@ export function setAside(folder: string, firstSeq: number): void {
  * @param fromByte where a line begins
  */
 export function* readLines(path: string, fromByte = 0): Generator<Buffer> {
-  const file = openSync(path, "r");
+  const file = openRegular(path);
   try {
-    const chunk = Buffer.alloc(CHUNK_BYTES);
-    let rest: Buffer = Buffer.alloc(0);
-    let at = fromByte;
-    for (
-      let read = readSync(file, chunk, 0, CHUNK_BYTES, at);
-      read > 0;
-      read = readSync(file, chunk, 0, CHUNK_BYTES, at)
-    ) {
-      at += read;
-      let bytes = Buffer.concat([rest, chunk.subarray(0, read)]);
-      for (let end = bytes.indexOf(LF); end !== -1; end = bytes.indexOf(LF)) {
-        yield bytes.subarray(0, end + 1);
-        bytes = bytes.subarray(end + 1);
-      }
-      rest = Buffer.from(bytes);
-      // Not a line of ours any more; whoever reads it says so, and memory stays bounded.
-      if (rest.byteLength > CHUNK_BYTES) break;
-    }
-    if (rest.byteLength > 0) yield rest;
+    yield* linesIn(file, fromByte);
   } finally {
     closeSync(file);
   }
 }
 
+function* linesIn(file: number, fromByte: number): Generator<Buffer> {
+  const chunk = Buffer.alloc(CHUNK_BYTES);
+  let rest: Buffer = Buffer.alloc(0);
+  let at = fromByte;
+  for (
+    let read = readSync(file, chunk, 0, CHUNK_BYTES, at);
+    read > 0;
+    read = readSync(file, chunk, 0, CHUNK_BYTES, at)
+  ) {
+    at += read;
+    let bytes = Buffer.concat([rest, chunk.subarray(0, read)]);
+    for (let end = bytes.indexOf(LF); end !== -1; end = bytes.indexOf(LF)) {
+      yield bytes.subarray(0, end + 1);
+      bytes = bytes.subarray(end + 1);
+    }
+    rest = Buffer.from(bytes);
+    // Not a line of ours any more; whoever reads it says so, and memory stays bounded.
+    if (rest.byteLength > CHUNK_BYTES) break;
+  }
+  if (rest.byteLength > 0) yield rest;
+}
+
 /** Cuts a last line that a crash left without its LF: it was never acted on, because acting waits for the sync. */
 export function cutTornLine(path: string): void {
-  let whole = 0;
-  for (const line of readLines(path)) if (line.at(-1) === LF) whole += line.byteLength;
-  const file = openSync(path, "r+");
+  const file = openRegular(path, constants.O_RDWR);
   try {
+    let whole = 0;
+    for (const line of linesIn(file, 0)) if (line.at(-1) === LF) whole += line.byteLength;
     ftruncateSync(file, whole);
   } finally {
     closeSync(file);

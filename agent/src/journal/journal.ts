@@ -2,18 +2,9 @@
  * The journal: append-only, hash-chained, synced to the disk before anyone acts on a line. Written by the supervisor
  * alone, one line at a time.
  */
-import {
-  closeSync,
-  constants,
-  fdatasyncSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  rmSync,
-  statfsSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { openRegular } from "../regular-file.ts";
 import { syncFolder } from "../state.ts";
 import { currentPath, cutTornLine, lastAtMs, listFiles, readLines, setAside } from "./files.ts";
 import { decodeLine, encodeLine, hashLine, type JournalFacts, type JournalHead, type JournalLine } from "./line.ts";
@@ -59,7 +50,7 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
 
   const open = (): number => {
     const path = currentPath(folder);
-    const opened = openSync(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
+    const opened = openRegular(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
     written = fstatSync(opened).size;
     const first = written === 0 ? undefined : listFiles(folder).at(-1);
     firstSeq = first?.firstSeq ?? (head?.seq ?? 0) + 1;

@@ -1,0 +1,41 @@
+/**
+ * Files in the agent's folder, whose entries the agent's account chooses: a command that root runs there must find what it
+ * looks for, and not what a link, a pipe or another folder was put in its place for.
+ */
+import { closeSync, constants, fstatSync, lstatSync, openSync } from "node:fs";
+
+// Windows has neither, nor links that everybody may make.
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+
+/**
+ * A descriptor of the file itself: no link is followed, and no pipe waited for. What is then done to the descriptor is done to
+ * what was looked at. @throws when there is none, or it is no regular file
+ */
+export function openRegular(path: string, flags: number = constants.O_RDONLY, mode?: number): number {
+  const file = openSync(path, flags | O_NOFOLLOW | O_NONBLOCK, mode);
+  if (fstatSync(file).isFile()) return file;
+  closeSync(file);
+  throw new Error(`${path} is no regular file`);
+}
+
+/**
+ * Run by root, does it with the rights of whoever owns the entry (of a link, who made the link), so that it reaches nothing
+ * that its owner could not reach, and new files are its owner's. Anybody else does it as they are. @throws what `act` throws
+ */
+export function asOwnerOf<T>(path: string, act: () => T): T {
+  const { geteuid, seteuid, setegid, getegid, getgroups, setgroups } = process;
+  if (geteuid?.() !== 0 || !seteuid || !setegid || !getegid || !getgroups || !setgroups) return act();
+  const { uid, gid } = lstatSync(path);
+  if (uid === 0) return act();
+  const own = { gid: getegid(), groups: getgroups() };
+  setgroups([gid]);
+  setegid(gid);
+  seteuid(uid);
+  try {
+    return act();
+  } finally {
+    seteuid(0);
+    setegid(own.gid);
+    setgroups(own.groups);
+  }
+}
