@@ -53,9 +53,7 @@ export function allChecks(config: AgentConfig, paths: StatePaths, now: Date): re
 /** @throws ConfigError, or SallyportError `policy.invalid` */
 export function connectionChecks(paths: StatePaths, now: Date): readonly Check[] {
   const { policy } = readPolicy(paths.policy, now);
-  return Object.entries(policy.connections).flatMap(([name, connection]) => {
-    // Nothing is sent to a directory yet, so nothing of its way is to be checked.
-    if (connection.kind !== "mssql") return [];
+  return Object.entries(policy.connections).map(([name, connection]) => {
     const { ca } = connection.tls;
     const pem = ca === undefined ? undefined : read(isAbsolute(ca) ? ca : join(dirname(paths.policy), ca));
     return checkConnection(name, connection, pem);

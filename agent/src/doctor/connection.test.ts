@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { createServer as createTlsServer } from "node:tls";
 import { policy } from "@sallyport/shared/schema/policy.ts";
 import { startTds, type Tds } from "../../../test/emulators/tds/start.ts";
 import { makeAuthority } from "../../../test/emulators/tls/certificates.ts";
+import { statePaths } from "../state.ts";
 import { runChecks } from "./check.ts";
+import { connectionChecks } from "./checks.ts";
 import { checkConnection } from "./connection.ts";
 
 let server: Tds;
@@ -63,6 +69,67 @@ test("a certificate that names another server is not trusted, one that is taken 
   off();
   assert.match(found.details, /ERR_TLS_CERT_ALTNAME_INVALID/);
   assert.equal((await check("trustAnyCertificate")).status, "warn");
+});
+
+async function checkDirectory(port: number, mode: string, ca: string | undefined = caPem) {
+  const { corp } = policy.parse({
+    v: 1,
+    connections: {
+      corp: { kind: "activeDirectory", address: `localhost:${port}`, tls: { mode }, logins: ["svc"], rules: [] },
+    },
+  }).connections;
+  const [found] = await runChecks([checkConnection("corp", corp!, ca)], 60_000);
+  return found!;
+}
+
+test("every connection of the policy has its check, of whichever kind", (t) => {
+  const root = mkdtempSync(join(tmpdir(), "sallyport-doctor-"));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const paths = statePaths(root);
+  const every = "logins: [a], rules: [], tls: { mode: required }";
+  const corp = `{ kind: activeDirectory, address: "dc1.corp.example:636", ${every} }`;
+  const erp = `{ kind: mssql, address: "sql01:1433", database: E, ${every} }`;
+  writeFileSync(paths.policy, `v: 1\nconnections:\n  corp: ${corp}\n  erp: ${erp}\n`);
+  const checks = connectionChecks(paths, new Date());
+  assert.deepEqual(
+    checks.map(({ component }) => component),
+    ["corp", "erp"],
+  );
+});
+
+test("a directory: LDAPS is looked at with its certificate, and not a byte of a login is sent", async () => {
+  const authority = await makeAuthority();
+  const heard: Buffer[] = [];
+  const ldaps = createTlsServer(await authority.issue({ names: ["localhost"] }), (socket) => {
+    socket.on("data", (bytes) => heard.push(bytes)).on("error", () => undefined);
+  });
+  ldaps.listen(0, "127.0.0.1");
+  await once(ldaps, "listening");
+  const { port } = ldaps.address() as AddressInfo;
+  const trusted = await checkDirectory(port, "required", authority.caPem);
+  const strange = await checkDirectory(port, "required");
+  ldaps.close();
+  await once(ldaps, "close");
+  assert.deepEqual([trusted.check, trusted.status], ["connection", "ok"]);
+  assert.match(trusted.details, /^DNS \d+, TCP \d+, TLS \d+ ms; login not tested$/);
+  assert.equal(strange.status, "FAIL");
+  assert.match(strange.details, /^TLS (issued by ".*", )?not trusted: [A-Z_]+$/);
+  assert.deepEqual(heard, []);
+});
+
+test("a directory: what is no LDAPS fails at TLS, and where TLS comes later only the port is looked at", async () => {
+  await withServer(
+    (socket) => socket.once("data", () => socket.end()),
+    async (port) => {
+      const clear = await checkDirectory(port, "required");
+      assert.equal(clear.status, "FAIL");
+      assert.match(clear.details, /^TLS: /);
+      assert.match(clear.advice ?? "", /LDAPS/);
+      const later = await checkDirectory(port, "startTls");
+      assert.equal(later.status, "ok");
+      assert.match(later.details, /^DNS \d+, TCP \d+ ms; login and startTls not tested$/);
+    },
+  );
 });
 
 async function withServer<T>(answer: (socket: Socket) => void, work: (port: number) => Promise<T>): Promise<T> {

@@ -1,11 +1,11 @@
 /** Whose files the agent's are: nobody else reads its keys, and it cannot change its own policy or program. */
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { isOpenToOthers } from "../key-files.ts";
 import type { StatePaths } from "../state.ts";
+
 import { isChangeable, type Rights } from "../supervisor/files.ts";
 import type { Check, Verdict } from "./check.ts";
-
-const READ_BY_OTHERS = 0o077;
 
 /** @param program what the agent's account must not be able to change, beside policy.yaml */
 export function checkFiles(paths: StatePaths, program: readonly string[], isRunning: boolean): Check {
@@ -29,15 +29,28 @@ const secretsOf = (paths: StatePaths): readonly string[] => [
   paths.keys,
   ...(existsSync(paths.keys) ? readdirSync(paths.keys).map((name) => join(paths.keys, name)) : []),
   paths.usage,
+  paths.maskKey,
 ];
 
+/** It may hold the proxy's login: the agent's own group may read it, as the agent's account may not change it. */
+function isConfigOpen({ config, identity }: StatePaths): boolean {
+  if (!existsSync(config)) return false;
+  const { mode, gid } = statSync(config);
+  const isGroupOwn = existsSync(identity) && statSync(identity).gid === gid;
+  return isOpenToOthers({ mode: isGroupOwn ? mode & ~0o040 : mode });
+}
+
 function open(paths: StatePaths): Verdict | undefined {
-  const found = secretsOf(paths).filter((file) => existsSync(file) && (statSync(file).mode & READ_BY_OTHERS) !== 0);
+  const found = secretsOf(paths).filter((file) => existsSync(file) && isOpenToOthers(statSync(file)));
+  if (found.length === 0 && isConfigOpen(paths)) {
+    const advice = `chown it to root and the agent's group, chmod 640 ${paths.config}; it may hold the proxy's login.`;
+    return { status: "FAIL", details: `others can read or change ${paths.config}`, advice };
+  }
   if (found.length === 0) return undefined;
   return {
     status: "FAIL",
     details: `others can read ${found.join(", ")}`,
-    advice: `chmod go-rwx ${found.join(" ")}, and think about enrolling again: who read the key can be this agent.`,
+    advice: `chmod go-rwx ${found.join(" ")}, and think about enrolling again: who read an identity can be this agent; who read mask.key can guess what was hashed.`,
   };
 }
 

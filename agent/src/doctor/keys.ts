@@ -1,6 +1,6 @@
 /** The agent's long-lived keys: there, and not older than they should be. */
 import { existsSync } from "node:fs";
-import { loadIdentity } from "../keys.ts";
+import { loadIdentity, rotatesAtMs } from "../keys.ts";
 import type { StatePaths } from "../state.ts";
 import type { Check } from "./check.ts";
 
@@ -12,8 +12,8 @@ export async function identityDays(paths: StatePaths, nowMs: number): Promise<nu
   return Math.max(0, Math.floor((nowMs - createdMs) / DAY_MS));
 }
 
-/** At which age it goes over to a new one by itself (docs/keys.md). */
-export const rotatesAtDays = (lifeDays: number): number => Math.floor((lifeDays * 2) / 3);
+/** Whole days of age at which it goes over to a new one by itself. */
+export const rotatesAtDays = (lifeDays: number): number => Math.floor(rotatesAtMs(lifeDays) / DAY_MS);
 
 /** @param lifeDays of an identity, by agent.yaml */
 export function checkKeys(paths: StatePaths, lifeDays: number, nowMs: number): Check {

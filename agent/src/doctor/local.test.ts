@@ -89,6 +89,20 @@ describe("files", () => {
     assert.match(found.advice ?? "", /^chmod go-rwx /);
   });
 
+  test("so are a mask key, and an agent.yaml that more than its own group can read", async () => {
+    writeFileSync(paths.maskKey, "", { mode: 0o600 });
+    writeFileSync(paths.config, "", { mode: 0o640 });
+    assert.doesNotMatch((await check()).details, /others can/);
+    for (const mode of [0o644, 0o660]) {
+      chmodSync(paths.config, mode);
+      const found = await check();
+      assert.deepEqual([found.status, found.details], ["FAIL", `others can read or change ${paths.config}`]);
+      assert.match(found.advice ?? "", /chmod 640/);
+    }
+    chmodSync(paths.maskKey, 0o640);
+    assert.equal((await check()).details, `others can read ${paths.maskKey}`);
+  });
+
   test("files of the account that looks: root's are a warning; another's policy it could change, too, once it runs", async () => {
     const isRoot = process.getuid?.() === 0;
     const [stopped, running] = [await check(), await check(true)];
