@@ -24,6 +24,9 @@ export interface Identity extends KeyPair {
   readonly createdMs: number;
 }
 
+/** Age at which an identity goes over to a new one by itself (docs/keys.md). @param lifeDays of a whole life */
+export const rotatesAtMs = (lifeDays: number): number => (lifeDays * 86_400_000 * 2) / 3;
+
 /** The unseal key's 32-byte seed and its public key (X-Wing). */
 const seed = base64url.length(43);
 /** Without its seed where that is a credential of systemd's, so that the key does not lie on the disk in clear. */

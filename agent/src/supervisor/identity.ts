@@ -17,6 +17,7 @@ import {
   loadIdentity,
   loadNextIdentity,
   loadUnsealPublicKey,
+  rotatesAtMs,
   storeNextIdentity,
 } from "../keys.ts";
 import { acceptAnswer, keysByKid } from "../pinning.ts";
@@ -57,7 +58,7 @@ export async function createIdentityKeeper(deps: IdentityDeps): Promise<Identity
   const isOld = (): boolean => {
     const ageMs = clock.wallMs() - current.createdMs;
     // One from the future is of a clock that was wrong: it would never come to its age.
-    return ageMs >= (deps.lifeDays * DAY_MS * 2) / 3 || ageMs < -DAY_MS;
+    return ageMs >= rotatesAtMs(deps.lifeDays) || ageMs < -DAY_MS;
   };
   const isWished = (): boolean => (wishedMs(paths) ?? 0) > current.createdMs;
 
@@ -92,6 +93,11 @@ export async function createIdentityKeeper(deps: IdentityDeps): Promise<Identity
     if (!result.ok && (result.code === "agent.unknown" || result.code === "token.invalid")) {
       const byNew = await deps.request(to.signer, rotating, signal);
       if (byNew.ok) result = byNew;
+      else if (result.code === "token.invalid") {
+        // A rotation that is refused must not cost the token of a key that is still good.
+        log.warn({ kid: to.kid }, "the orchestrator refuses the rotation of the agent's identity: the old key stays");
+        return await askPlainly(report, signal);
+      }
     }
     if (!result.ok || result.answer.rotated === undefined) return result;
     // By the keys that this very answer brings: after months away they may all be others.
