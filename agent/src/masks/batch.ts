@@ -5,10 +5,10 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type BatchLimits, createBatch, type RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
-import type { Mask, Masks } from "@sallyport/shared/schema/mask.ts";
-import { sameName } from "../names.ts";
+import type { Masks } from "@sallyport/shared/schema/mask.ts";
 import { createMaskedWriter, maskedColumn } from "./column.ts";
 import { createHash, type HashValue } from "./hash.ts";
+import { maskOf } from "./mask-of.ts";
 
 export interface Masking {
   readonly masks: Masks;
@@ -71,9 +71,6 @@ export function createMaskedBatch(columns: readonly Column[], masking: Masking, 
   };
   return { columns: leaving, batch, drained };
 }
-
-const maskOf = (masks: Masks, column: string): Mask | undefined =>
-  Object.entries(masks).find(([name]) => sameName(name, column))?.[1];
 
 function hashOf(key: Uint8Array | undefined): HashValue {
   if (key !== undefined) return createHash(key);

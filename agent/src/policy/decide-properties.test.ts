@@ -4,7 +4,7 @@ import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import fc from "fast-check";
 import { decide, type Judged } from "./decide.ts";
-import { NOW, POLICY, verdict } from "./decisions/ask.ts";
+import { NOW, POLICY, verdict } from "./decisions/test-ask.ts";
 
 const schemaName = fc.constantFrom("a", "A", "b", "hr");
 const table = fc

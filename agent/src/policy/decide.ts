@@ -14,7 +14,7 @@ import { judgeDirectory } from "./directory/judge.ts";
 import { countedLimits, type StatedLimits, smallestLimits } from "./limits.ts";
 import { addDays, dayIn, isWithin, timeIn } from "./local-time.ts";
 import { type Denied, settle } from "./ruling.ts";
-import { describeSql, judgeSql, objectOf, type SqlOperation } from "./sql-judge.ts";
+import { describeSql, judgeSql, type SqlOperation } from "./sql-judge.ts";
 import { disagree } from "./table-rules.ts";
 
 export type { Denied } from "./ruling.ts";
@@ -39,8 +39,6 @@ interface EveryAllowed {
   /** The first rule, in file order, that allows the whole request. */
   readonly rule: string;
   readonly limits: Limits;
-  /** For the journal: the table, the statement's name, or the directory's object; a schema of all has none. */
-  readonly object: string | undefined;
 }
 
 /** What of a connector's target the policy decides; `tls.ca` is a path. */
@@ -118,7 +116,6 @@ function decideSql(
       grant,
       target: { ...splitAddress(address), database, tls, refuseOverPrivileged },
       limits: smallestLimits([policy.limits, connection.limits, stated], countedLimits(asked, isMasked)),
-      object: objectOf(operation),
     },
   };
 }
@@ -142,7 +139,6 @@ function decideDirectory(
       grant,
       target: { ...splitAddress(address), tls, refuseOverPrivileged },
       limits: smallestLimits([policy.limits, connection.limits, stated], asked),
-      object: placeOf(operation),
     },
   };
 }

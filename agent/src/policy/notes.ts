@@ -6,11 +6,11 @@ import type { Mask } from "@sallyport/shared/schema/mask.ts";
 import type { Connection, MssqlConnection, MssqlRule, Policy, TableRule } from "@sallyport/shared/schema/policy.ts";
 import { isReadRule, isWriteRule } from "@sallyport/shared/schema/policy.ts";
 import { type DirectoryRule, isDirectoryWriteRule } from "@sallyport/shared/schema/policy-directory.ts";
+import { maskOf } from "../masks/mask-of.ts";
 import { hasName, matchTable, patternsMeet } from "../names.ts";
 import type { Conflict } from "./conflicts.ts";
 import { isAccountControl, isNeverFilteredBy, isNeverRead, isNeverWritten } from "./directory/never.ts";
 import { dayIn } from "./local-time.ts";
-import { maskOf } from "./table-rules.ts";
 
 type At = { readonly rule: number; readonly key: string; readonly message: string };
 

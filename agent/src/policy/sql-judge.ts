@@ -48,10 +48,6 @@ export function nameOf(operation: SqlOperation): string | undefined {
   return operation.op === "sql.call" ? operation.procedure : operation.table;
 }
 
-/** For the journal: the table, or the statement's name; a schema of all has none. */
-export const objectOf = (operation: SqlOperation): string | undefined =>
-  operation.op === "sql.query" ? (operation.statement ?? "raw") : nameOf(operation);
-
 export function describeSql(operation: SqlOperation): string {
   if (operation.op === "sql.call") return `calling ${operation.procedure}`;
   if (operation.op === "sql.write") return `${operation.action} of these columns in ${operation.table}`;

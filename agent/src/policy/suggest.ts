@@ -1,7 +1,7 @@
 /** From a journal's denials to rules that would have allowed them: for reading, and for an owner to paste by hand. */
 import { DEFAULT_LIMITS, operation as operationSchema } from "@sallyport/shared/schema/operations.ts";
 import type { Connection, Policy } from "@sallyport/shared/schema/policy.ts";
-import { decide, type Judged } from "./decide.ts";
+import { decide, type Judged, TABLE_WORDS } from "./decide.ts";
 
 /** What a denial's line in the journal says of it. */
 export interface Denial {
@@ -32,7 +32,6 @@ export interface Suggestions {
   readonly left: readonly { readonly what: string; readonly times: number }[];
 }
 
-const READS = { "sql.table": "table", "sql.changes": "changes", "sql.schema": "schema" } as const;
 const DIRECTORY_READS = { "ad.search": "search", "ad.changes": "changes" } as const;
 
 /** In the order in which they were first asked for. Never raw SQL, a write, a call or a password. */
@@ -71,7 +70,7 @@ function whyNot(policy: Policy, denial: Denial, now: Date): string | undefined {
   if (op === "ad.write" && action === "setPassword") return "password set";
   if (op === "sql.write" || op === "ad.write") return "write (say which by hand, with an end)";
   if (op === "sql.call") return "procedure call (say by hand what it does)";
-  if (!(op in READS) && !(op in DIRECTORY_READS)) return "request of another kind";
+  if (!(op in TABLE_WORDS) && !(op in DIRECTORY_READS)) return "request of another kind";
   const of = Object.hasOwn(policy.connections, connection) ? policy.connections[connection] : undefined;
   if (of === undefined) return "connection that the policy does not have";
   if (rule !== undefined) return `what ${rule} denies or allows otherwise`;
@@ -127,7 +126,7 @@ function ruleLines(id: string, group: readonly Denial[]): string[] {
   }
   return [
     `- id: ${id}`,
-    `  allow: [${READS[op as keyof typeof READS]}]`,
+    `  allow: [${TABLE_WORDS[op as keyof typeof TABLE_WORDS]}]`,
     `  tables: [${quoted(object)}]`,
     ...(op === "sql.schema" ? [] : [`  columns: ${asked}`]),
   ];

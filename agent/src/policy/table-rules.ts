@@ -1,10 +1,11 @@
 /** What the owner's rules leave of a request that reads a database: tables, their changes, what there is, statements. */
-import type { Mask, Masks } from "@sallyport/shared/schema/mask.ts";
+import type { Masks } from "@sallyport/shared/schema/mask.ts";
 import type { SqlChanges, SqlQuery, SqlSchema, SqlTable } from "@sallyport/shared/schema/operations.ts";
 import { isReadRule, type MssqlRule, type TableRule } from "@sallyport/shared/schema/policy.ts";
 import type { RawRule, StatementRule } from "@sallyport/shared/schema/policy-rules.ts";
 import type { Grant } from "../connectors/connector.ts";
-import { hasName, matchTable, sameName } from "../names.ts";
+import { maskOf } from "../masks/mask-of.ts";
+import { hasName, matchTable } from "../names.ts";
 import { elsewhere, type Fit, type Misuse, nearly } from "./fit.ts";
 import { sameValue } from "./limits.ts";
 
@@ -59,9 +60,6 @@ export function disagree(grants: readonly Grant[], asked: "*" | readonly string[
     return new Set(words).size > 1;
   });
 }
-
-export const maskOf = (masks: Masks | undefined, column: string): Mask | undefined =>
-  Object.entries(masks ?? {}).find(([name]) => sameName(name, column))?.[1];
 
 const maskedBy = ({ mask }: TableRule): { readonly masked?: readonly string[] } =>
   mask === undefined ? {} : { masked: Object.keys(mask) };

@@ -5,24 +5,17 @@
 import { z } from "zod";
 import { mask } from "./mask.ts";
 import { columnName, parameterValue } from "./operation-words.ts";
+import { sessionLimits } from "./policy-connection.ts";
 import { byShape } from "./policy-shapes.ts";
-import { byteSize, caller, declaredType, ruleId, tablePattern, until } from "./policy-words.ts";
+import { caller, declaredType, ruleId, tablePattern, until } from "./policy-words.ts";
 import { type CallRule, callRule, WRITE_WORDS, type WriteRule, writeRule } from "./policy-write-rules.ts";
 
 const columnList = z.array(columnName).min(1).max(1024);
 const tables = z.array(tablePattern).min(1).max(1000);
 
-const ruleLimits = z.strictObject({
-  seconds: z.int().min(1).max(86_400).optional(),
-  rows: z.int().min(1).max(1e12).optional(),
-  bytes: byteSize.optional(),
-  cellBytes: byteSize.optional(),
-  rowBytes: byteSize.optional(),
-});
-
 const every = {
   id: ruleId,
-  limits: ruleLimits.optional(),
+  limits: z.strictObject(sessionLimits).optional(),
   until: until.optional(),
   /** Only these callers; who is not named is not served by this rule. */
   callers: z.array(caller).min(1).max(100).optional(),

@@ -1,5 +1,5 @@
 /** Requests that meet masks, filters, writes and calls, and what the policy beside this file says to each. */
-import { no, type Row } from "./ask.ts";
+import { no, type Row } from "./test-ask.ts";
 
 const people = { connection: "people", table: "dbo.People" } as const;
 const email = (is: string, more: object = { value: "a@b.example" }) => [{ column: "Email", is, ...more }];

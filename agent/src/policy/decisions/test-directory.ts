@@ -1,5 +1,5 @@
 /** Requests to a directory, and what the policy beside this file says to each. */
-import { no, type Row } from "./ask.ts";
+import { no, type Row } from "./test-ask.ts";
 
 const STAFF = "OU=Staff,DC=corp,DC=example";
 const OPEN = "OU=Open,DC=corp,DC=example";

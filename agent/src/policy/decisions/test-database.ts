@@ -1,5 +1,5 @@
 /** Requests to databases, and what the policy beside this file says to each. */
-import { no, type Row } from "./ask.ts";
+import { no, type Row } from "./test-ask.ts";
 
 const invoices = { before: "2026-01-01", country: "NO", level: 1 };
 
