@@ -1,7 +1,7 @@
 /** `sallyport journal tail`: the last lines, and with `--follow` those that come. */
 import { setTimeout as delay } from "node:timers/promises";
 import { plain, plainJson } from "@sallyport/shared/terminal.ts";
-import { linesAfter, START } from "../journal/follow.ts";
+import { endOf, linesAfter, START } from "../journal/follow.ts";
 import { recentLines } from "../journal/journal.ts";
 import { decodeLine, inFieldOrder, type JournalLine } from "../journal/line.ts";
 import { type Entry, entriesOf, HEADS, resultOf, rowOf } from "./journal-rows.ts";
@@ -18,7 +18,7 @@ const LOOK_EVERY_MS = 500;
 
 /** Prints until there is no more, or with `follow` until the signal. */
 export async function tail(folder: string, options: TailOptions, signal: AbortSignal): Promise<void> {
-  const from = options.follow === true ? linesAfter(folder, START).place : START;
+  const from = options.follow === true ? endOf(folder) : START;
   const last = lastLines(folder, options);
   const show = options.json === true ? showLines : createTable(last);
   show(last, options.lines);

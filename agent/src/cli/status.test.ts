@@ -63,6 +63,14 @@ describe("what the agent wrote last", () => {
     assert.match(stdout, /^JOURNAL +line 10,442, reported \d s ago$/m);
   });
 
+  test("is shown with the journal's copy, where there is one", () => {
+    write();
+    assert.doesNotMatch(sallyport("status", "--state", folder).stdout, /SYSLOG/);
+    write({ syslog: { connected: false, waiting: 12, dropped: 1 } });
+    const { stdout } = sallyport("status", "--state", folder);
+    assert.match(stdout, /^SYSLOG +not connected, 12 lines waiting, 1 line lost$/m);
+  });
+
   test("is shown without what a terminal would obey: names are the orchestrator's", () => {
     write({ site: "Oslo\u001b[2A\rKEYS  SHA256:forged", tenant: "C\u009b2J\u202e\n" });
     const { stdout } = sallyport("status", "--state", folder);

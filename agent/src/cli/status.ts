@@ -79,6 +79,7 @@ function describe(status: AgentStatus, live: boolean, own: OwnFiles, now: number
       ["SESSIONS", `${sessions.running} of ${sessions.most} running, ${sessions.served} since start`],
       ["TODAY", own.todayText],
       ["JOURNAL", journal(status, own, ago)],
+      ...(status.syslog === null ? [] : [["SYSLOG", syslog(status.syslog)]]),
     ]),
     ...(status.policy.problem === null
       ? []
@@ -117,6 +118,12 @@ function token({ token: state }: AgentStatus, now: number, ago: (at: string) => 
 
 const policyText = ({ connections, rules }: AgentStatus["policy"]): string =>
   `${counted(connections, "connection")}, ${counted(rules, "rule")}`;
+
+/** Until there is a line to send, nobody has tried. */
+function syslog({ connected, waiting, dropped }: NonNullable<AgentStatus["syslog"]>): string {
+  const lost = dropped === 0 ? "none lost" : `${counted(dropped, "line")} lost`;
+  return `${connected ? "connected" : "not connected"}, ${counted(waiting, "line")} waiting, ${lost}`;
+}
 
 /** The head goes out with each token request. */
 function journal({ journal: head, token: state }: AgentStatus, own: OwnFiles, ago: (at: string) => string): string {

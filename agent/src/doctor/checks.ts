@@ -44,7 +44,7 @@ export function allChecks(config: AgentConfig, paths: StatePaths, now: Date): re
     checkPolicy(() => readPolicy(paths.policy, now), running, now),
     checkFiles(paths, programFiles(), running !== undefined),
     checkKeys(paths, config.identityDays, now.getTime()),
-    checkJournal(paths, (signal) => verifyInProcess(paths.root, signal)),
+    checkJournal(paths, (signal) => verifyInProcess(paths.root, signal), config.journal),
     checkDisk(paths),
     ...connectionsOrNone(paths, now),
   ];

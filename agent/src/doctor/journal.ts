@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { existsSync, statfsSync } from "node:fs";
 import { promisify } from "node:util";
 import { z } from "zod";
-import { listFiles } from "../journal/files.ts";
+import { type JournalFile, listFiles } from "../journal/files.ts";
 import type { StatePaths } from "../state.ts";
 import type { Check, Verdict } from "./check.ts";
 
@@ -12,8 +12,36 @@ const verdict = z.union([
   z.object({ ok: z.literal(false), file: z.string(), seq: z.int(), why: z.string() }),
 ]);
 
+/** How long the journal is kept, by `journal` in agent.yaml. */
+export interface Keeping {
+  readonly maxBytes: number;
+  readonly maxDays: number;
+}
+
+const DAY_MS = 86_400_000;
+
+/** A warning where its size, as it grows, ends a line's time before its days do; from half of the size on, for the rate to be one. */
+export function judgedKeeping(
+  files: readonly Pick<JournalFile, "bytes" | "firstAtMs">[],
+  { maxBytes, maxDays }: Keeping,
+  nowMs: number,
+): Verdict | undefined {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const keptDays = ((nowMs - (files[0]?.firstAtMs ?? nowMs)) / DAY_MS) * (maxBytes / bytes);
+  if (bytes < maxBytes / 2 || !(keptDays < maxDays)) return undefined;
+  return {
+    status: "warn",
+    details: `chain ok, but lines go after about ${Math.floor(keptDays)} d by their size, not after ${maxDays} d`,
+    advice: "Raise journal.maxBytes in agent.yaml, copy lines away by journal.syslog, and look who is denied so often.",
+  };
+}
+
 /** @param verify the standard output of `sallyport journal verify --json`, whatever it ends with; rejects on an abort */
-export function checkJournal(paths: StatePaths, verify: (signal: AbortSignal) => Promise<string>): Check {
+export function checkJournal(
+  paths: StatePaths,
+  verify: (signal: AbortSignal) => Promise<string>,
+  keeping: Keeping,
+): Check {
   return {
     ...{ id: "journal", component: "journal", target: "journal/" },
     async look(signal) {
@@ -32,7 +60,8 @@ export function checkJournal(paths: StatePaths, verify: (signal: AbortSignal) =>
           advice: "`sallyport journal verify` takes as long as it needs.",
         };
       }
-      return judged(said);
+      const found = judged(said);
+      return found.status === "ok" ? (judgedKeeping(listFiles(paths.journal), keeping, Date.now()) ?? found) : found;
     },
   };
 }

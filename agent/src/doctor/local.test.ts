@@ -12,7 +12,7 @@ import { isChangeable } from "../supervisor/files.ts";
 import type { AgentStatus } from "../supervisor/status.ts";
 import { type Check, type Finding, runChecks } from "./check.ts";
 import { checkFiles, rightsOf } from "./files.ts";
-import { checkJournal, judgedSpace } from "./journal.ts";
+import { checkJournal, judgedKeeping, judgedSpace } from "./journal.ts";
 import { checkKeys } from "./keys.ts";
 import { checkPolicy } from "./policy.ts";
 
@@ -145,9 +145,21 @@ test("keys: an age, a warning beyond their life, a failure without them", async 
   assert.match((await check(NOW.getTime())).details, /^missing: .*unseal/);
 });
 
+test("journal: a warning where its size would end it before its days", () => {
+  const files = [
+    { bytes: 300, firstAtMs: NOW.getTime() - 5 * DAY_MS },
+    { bytes: 300, firstAtMs: NOW.getTime() - DAY_MS },
+  ];
+  const kept = (maxBytes: number, maxDays: number) => judgedKeeping(files, { maxBytes, maxDays }, NOW.getTime());
+  assert.match(kept(1200, 400)?.details ?? "", /after about 10 d by their size, not after 400 d/);
+  assert.equal(kept(1200, 400)?.status, "warn");
+  assert.equal(kept(1200, 10), undefined);
+  assert.equal(kept(1201, 400), undefined);
+});
+
 test("journal: what verify says of it, and a journal that takes too long", async () => {
   const check = (verify: Parameters<typeof checkJournal>[1], ms = 60_000): Promise<Finding> =>
-    runChecks([checkJournal(paths, verify)], ms).then(([found]) => found!);
+    runChecks([checkJournal(paths, verify, { maxBytes: 2 ** 30, maxDays: 400 })], ms).then(([found]) => found!);
   const says = (said: object) => async () => JSON.stringify(said);
   assert.match((await check(says({}))).details, /there is none/);
   writeFileSync(join(paths.journal, "journal.jsonl"), "{}\n");

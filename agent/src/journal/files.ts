@@ -54,6 +54,18 @@ export function lastAtMs(path: string): number {
   }
 }
 
+/** How many bytes its whole lines are: a last line that is being written, or torn, is not counted. */
+export function lastLineEnd(path: string): number {
+  const file = openRegular(path);
+  try {
+    const end = Buffer.alloc(MAX_LINE_BYTES);
+    const start = Math.max(0, fstatSync(file).size - end.byteLength);
+    return start + end.subarray(0, readSync(file, end, 0, end.byteLength, start)).lastIndexOf(LF) + 1;
+  } finally {
+    closeSync(file);
+  }
+}
+
 export const currentPath = (folder: string): string => join(folder, CURRENT);
 
 /** Gives a full file its number; the next line begins a new one. */

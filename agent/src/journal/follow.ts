@@ -1,5 +1,5 @@
 /** Reading on where one stopped, also over files that were set aside meanwhile. */
-import { listFiles, readLines } from "./files.ts";
+import { lastLineEnd, listFiles, readLines } from "./files.ts";
 
 /** A file by the number of its first line, and how many of its bytes were read. */
 export interface Place {
@@ -8,6 +8,12 @@ export interface Place {
 }
 
 export const START: Place = { firstSeq: 0, bytes: 0 };
+
+/** Where the whole lines end by now; of the files only the last one's end is read. */
+export function endOf(folder: string): Place {
+  const last = listFiles(folder).findLast(({ firstAtMs }) => !Number.isNaN(firstAtMs));
+  return last === undefined ? START : { firstSeq: last.firstSeq, bytes: lastLineEnd(last.path) };
+}
 
 /** The whole lines after `place`, and where they end. A line that is being written is left for the next time. */
 export function linesAfter(folder: string, place: Place): { readonly lines: Buffer[]; readonly place: Place } {

@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import { type Clock, within } from "../clock.ts";
 import type { AgentConfig } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
+import { createAskedBound } from "../journal/asked.ts";
 import { type Journal, openJournal } from "../journal/journal.ts";
 import { createKnownHead, type KnownHead } from "../journal/known.ts";
 import type { JournalFacts } from "../journal/line.ts";
@@ -24,6 +25,8 @@ export interface Journaling {
   readonly known: Pick<KnownHead, "shown" | "last">;
   /** For lines that nothing waits for: sessions are refused by themselves when the journal cannot be written. */
   note(facts: JournalFacts): void;
+  /** How far its copy is; null where no syslog server is named. */
+  copied(): SyslogCopy["state"] | null;
   /** Holds what a token's answer says of the journal against its files; passes the answer on. */
   answered(result: TokenResult): TokenResult;
   /** After the last line: lets its copy leave, and closes the file. */
@@ -40,7 +43,7 @@ export function openJournaling(
 ): Journaling {
   const copy = config.syslog && syslogCopy(config.syslog, network, clock, log);
   const machine = { host: machineName() ?? "", pid: process.pid };
-  const journal = openJournal(folder, {
+  const opened = openJournal(folder, {
     maxBytes: config.maxBytes,
     maxDays: config.maxDays,
     nowMs: clock.wallMs,
@@ -49,6 +52,8 @@ export function openJournaling(
       copy?.take(line.seq, framed(syslogMessage(line, bytes, machine), config.syslog.to.transport));
     },
   });
+  const bounded = createAskedBound(clock.wallMs);
+  const journal: Journal = { ...opened, append: (facts) => opened.append(bounded(facts)) };
   const known = createKnownHead(folder, clock.wallMs);
   const stop = new AbortController();
   const copying = copy?.run(stop.signal);
@@ -62,6 +67,7 @@ export function openJournaling(
         log.error({ event: facts.event, why: (error as Error).message }, "a journal line could not be written");
       }
     },
+    copied: () => copy?.state ?? null,
     answered(result) {
       if (result.ok && !known.answered(result.answer.journal)) {
         log.error(

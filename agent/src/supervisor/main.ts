@@ -239,6 +239,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     gateway: accepts.gateway,
     sessions: { running: admission.running, most: config.maxSessions, served: accepts.served },
     journal: journal.head() && { ...journal.head()!, known: journaling.known.last },
+    syslog: journaling.copied(),
   });
 
   /** At once: whoever locks, drains or waits for the agent to be ready wants its word now. */

@@ -56,6 +56,8 @@ const agentStatus = z.object({
       known: z.object({ seq: z.int(), hash: sha256Text, at: z.string() }).nullable().default(null),
     })
     .nullable(),
+  /** Of the journal's copy: lines that wait for the server, and those it will never get, since start. Null without a server. */
+  syslog: z.object({ connected: z.boolean(), waiting: z.int(), dropped: z.int() }).nullable().default(null),
 });
 export type AgentStatus = z.infer<typeof agentStatus>;
 
