@@ -1,4 +1,4 @@
-/** Each verb of `sallyport` on a machine with a running agent: in a terminal and piped, compared with what is stored here. */
+/** The verbs of `sallyport` that read, on a machine with a running agent: in a terminal and piped, compared with what is stored here. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
@@ -25,7 +25,10 @@ connections:
 `;
 const REQUEST = 'connection: erp\nuser: svc\noperation: { op: sql.table, table: dbo.TABLE, columns: "*" }\n';
 
-/** Every verb that answers and ends; what follows is appended to `--state FOLDER`, where there is one. */
+/**
+ * Verbs that read, answer and end; others, such as `enroll`, `policy init` and `credential seal`, have tests of their own. What
+ * follows is appended to `--state FOLDER`, where there is one.
+ */
 const READING: readonly (readonly string[])[] = [
   ["version"],
   ["ready"],
