@@ -7,6 +7,7 @@ import { recentLines } from "../journal/journal.ts";
 import { type Today, todayOf } from "../journal/today.ts";
 import { verifyJournal } from "../journal/verify.ts";
 import { parsePolicy } from "../policy/file.ts";
+import { findConnection } from "../policy/find-connection.ts";
 import { type Grant, grantsOf, summaryOf } from "../policy/summary.ts";
 import { readTextIfAny, type StatePaths } from "../state.ts";
 
@@ -66,7 +67,8 @@ function chainOf(folder: string): string | undefined {
 
 function todayText({ connections, denied }: Today, policy: Policy | undefined): string {
   const each = Object.entries(connections).map(([name, { sessions, bytes }]) => {
-    const perDay = policy?.connections[name]?.limits?.bytesPerDay ?? POLICY_DEFAULTS.bytesPerDay;
+    const stated = policy === undefined ? undefined : findConnection(policy, name);
+    const perDay = stated?.limits?.bytesPerDay ?? POLICY_DEFAULTS.bytesPerDay;
     return `${name} ${sessions} session${sessions === 1 ? "" : "s"}, ${of(bytes, perDay)}`;
   });
   return [...(each.length === 0 ? ["no session"] : each), `denied ${denied}`].join(" · ");

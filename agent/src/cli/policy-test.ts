@@ -4,6 +4,7 @@ import { DEFAULT_LIMITS, limits, operation, sqlTable } from "@sallyport/shared/s
 import { z } from "zod";
 import { decide, type Judged } from "../policy/decide.ts";
 import { parsePolicy } from "../policy/file.ts";
+import { findConnection } from "../policy/find-connection.ts";
 import { parseStrictYaml } from "../strict-yaml.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { type PolicyOptions, readPolicyFile } from "./policy-file.ts";
@@ -37,9 +38,7 @@ const question = z.strictObject({
 export function test(file: string | undefined, options: TestOptions): void {
   const policy = parsePolicy(readPolicyFile(file, options).text, new Date());
   const { signIn, limits: stated, ...asked } = readQuestion(options.request);
-  const connection = Object.hasOwn(policy.connections, asked.connection)
-    ? policy.connections[asked.connection]
-    : undefined;
+  const connection = findConnection(policy, asked.connection);
   const wanted = Object.fromEntries(Object.entries(stated).filter(([, value]) => value !== undefined));
   const request = {
     ...asked,

@@ -8,6 +8,7 @@ import { type PlainCredential, plainCredential } from "@sallyport/shared/protoco
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import { hashLogin } from "../journal/login.ts";
 import { type Allowed, decide } from "../policy/decide.ts";
+import { findConnection } from "../policy/find-connection.ts";
 import type { Work } from "./judge.ts";
 import type { Supervisor } from "./supervisor-link.ts";
 
@@ -39,7 +40,7 @@ export async function openWork(work: Work, deps: UnsealDeps): Promise<OpenedWork
   if (text === undefined || opened === undefined) {
     throw new SallyportError("credential.refused", "The sealed credential does not open for this connection.");
   }
-  refuseOtherTarget(text, allowed, deps.policy.connections[connection]?.kind);
+  refuseOtherTarget(text, allowed, findConnection(deps.policy, connection)?.kind);
   const { user, signIn } = opened;
   const asked = { ...work.asked, user, signIn, sealed: "opened" as const };
   const decision = decide(deps.policy, asked, deps.now);

@@ -11,6 +11,7 @@ import type { DirectoryGrant } from "../connectors/directory-grant.ts";
 import { limitsOfRule } from "./change.ts";
 import { RAW_DAYS_AT_MOST } from "./conflicts.ts";
 import { judgeDirectory } from "./directory/judge.ts";
+import { findConnection } from "./find-connection.ts";
 import { countedLimits, type StatedLimits, smallestLimits } from "./limits.ts";
 import { addDays, dayIn, isWithin, timeIn } from "./local-time.ts";
 import { type Denied, settle } from "./ruling.ts";
@@ -75,9 +76,7 @@ export function decide(
 export function decide(policy: Policy, request: PolicyRequest, now: Date): Decision;
 export function decide(policy: Policy, request: PolicyRequest, now: Date): Decision {
   const { operation } = request;
-  const connection = Object.hasOwn(policy.connections, request.connection)
-    ? policy.connections[request.connection]
-    : undefined;
+  const connection = findConnection(policy, request.connection);
   if (connection === undefined) {
     return denied(`The policy has no connection ${request.connection}.`, "connection.unknown");
   }

@@ -2,6 +2,7 @@
 import { DEFAULT_LIMITS, operation as operationSchema } from "@sallyport/shared/schema/operations.ts";
 import type { Connection, Policy } from "@sallyport/shared/schema/policy.ts";
 import { decide, type Judged, TABLE_WORDS } from "./decide.ts";
+import { findConnection } from "./find-connection.ts";
 
 /** What a denial's line in the journal says of it. */
 export interface Denial {
@@ -71,7 +72,7 @@ function whyNot(policy: Policy, denial: Denial, now: Date): string | undefined {
   if (op === "sql.write" || op === "ad.write") return "write (say which by hand, with an end)";
   if (op === "sql.call") return "procedure call (say by hand what it does)";
   if (!(op in TABLE_WORDS) && !(op in DIRECTORY_READS)) return "request of another kind";
-  const of = Object.hasOwn(policy.connections, connection) ? policy.connections[connection] : undefined;
+  const of = findConnection(policy, connection);
   if (of === undefined) return "connection that the policy does not have";
   if (rule !== undefined) return `what ${rule} denies or allows otherwise`;
   if (object === undefined) return "list of everything there is";

@@ -4,6 +4,7 @@ import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import type { Logger } from "pino";
 import type { JournalFacts } from "../journal/line.ts";
 import { ensureMaskKey, type MaskKey, readMaskKey } from "../mask-key.ts";
+import { findConnection } from "../policy/find-connection.ts";
 import type { StatePaths } from "../state.ts";
 import type { Usage } from "./login-breaker.ts";
 
@@ -16,7 +17,7 @@ export const needsMaskKey = (policy: Policy): boolean =>
 
 /** Whether this rule of a connection does. */
 export const ruleHashes = (policy: Policy, connection: string | undefined, ruleId: string | undefined): boolean => {
-  const rules = connection === undefined ? undefined : policy.connections[connection]?.rules;
+  const rules = connection === undefined ? undefined : findConnection(policy, connection)?.rules;
   const rule = rules?.find(({ id }) => id === ruleId);
   return rule !== undefined && hashes(rule);
 };

@@ -11,6 +11,7 @@ import { matchTable } from "../names.ts";
 import { type RequestReport, SENDING_STEP_BYTES } from "../pipe/messages.ts";
 import { limitsOfRule } from "../policy/change.ts";
 import { TABLE_WORDS } from "../policy/decide.ts";
+import { findConnection } from "../policy/find-connection.ts";
 import { smallestLimits } from "../policy/limits.ts";
 import type { ConnectionLimits } from "./budgets.ts";
 
@@ -28,9 +29,7 @@ export function isPlausible(report: RequestReport, ping: boolean, policy: Policy
   if (ping || report.connection === undefined || report.bytes === undefined) return false;
   // A login that is sealed is named once it was opened, and then only.
   if ((report.login === undefined) !== (report.sealed === true)) return false;
-  const connection = Object.hasOwn(policy.connections, report.connection)
-    ? policy.connections[report.connection]
-    : undefined;
+  const connection = findConnection(policy, report.connection);
   // No connector serves a directory yet, so nothing there is ever allowed.
   if (connection?.kind !== "mssql") return false;
   const rule = connection.rules.find(({ id }) => id === report.rule);
@@ -83,14 +82,14 @@ export const credibleBytes = (said: number, announced: number, reserved = 0): nu
 
 /** How many rows may be written under a rule in a day; undefined where it does not say. */
 export function dailyRowsOf(policy: Policy, connection: string, ruleId: string | undefined): number | undefined {
-  const of = policy.connections[connection];
+  const of = findConnection(policy, connection);
   const rule = of?.kind === "mssql" ? of.rules.find(({ id }) => id === ruleId) : undefined;
   return rule !== undefined && isWriteRule(rule) ? rule.limits?.rowsPerDay : undefined;
 }
 
 /** The owner's limits of one connection, with the defaults where nothing is said. */
 export function limitsOf(policy: Policy, connection: string): ConnectionLimits {
-  const of = policy.connections[connection];
+  const of = findConnection(policy, connection);
   const stated = of?.limits;
   const failedLogins = stated?.failedLogins ?? POLICY_DEFAULTS.failedLogins[of?.kind ?? "mssql"];
   return {

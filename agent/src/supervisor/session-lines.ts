@@ -3,6 +3,7 @@ import type { ErrorCode, SallyportError } from "@sallyport/shared/protocol/error
 import type { JournalFacts } from "../journal/line.ts";
 import { hashLogins, loginName } from "../journal/login.ts";
 import type { EndReport, RequestReport } from "../pipe/messages.ts";
+import { findConnection } from "../policy/find-connection.ts";
 import type { Place } from "./budgets.ts";
 import type { ExecutorExit } from "./executors.ts";
 import type { PolicySnapshot } from "./policy-source.ts";
@@ -104,22 +105,16 @@ export function idsOf({ request, run, pull, connection }: RequestReport) {
   };
 }
 
-const hasRule = (connection = "", rule: string, { policy }: Owner): boolean => {
-  const { connections } = policy.policy;
-  return (
-    Object.hasOwn(connections, connection) && connections[connection]?.rules.some(({ id }) => id === rule) === true
-  );
-};
+const hasRule = (connection = "", rule: string, { policy }: Owner): boolean =>
+  findConnection(policy.policy, connection)?.rules.some(({ id }) => id === rule) === true;
 
 function loginOf(connection = "", login: string | undefined, owner: Owner): { login?: string } {
   if (login === undefined) return {};
   return { login: loginName(owner.loginKey, connection, login, listedLogins(connection, owner)) };
 }
 
-function listedLogins(connection: string, { policy }: Owner): readonly string[] {
-  const { connections } = policy.policy;
-  return Object.hasOwn(connections, connection) ? (connections[connection]?.logins ?? []) : [];
-}
+const listedLogins = (connection: string, { policy }: Owner): readonly string[] =>
+  findConnection(policy.policy, connection)?.logins ?? [];
 
 /** All logins that the policy lists for a connection, as they are counted. */
 export const countedLogins = (connection: string, owner: Owner): readonly string[] =>
