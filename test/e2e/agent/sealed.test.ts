@@ -24,7 +24,7 @@ let fingerprint = "";
 
 /** The owner's policy, with another entry where a test says so. */
 function setPolicy(
-  over: { host?: string; database?: string; tls?: string; credential?: string; logins?: string } = {},
+  over: { host?: string; database?: string; tls?: string; credential?: string; logins?: string; failed?: string } = {},
 ) {
   const {
     host = `localhost:${tds.port}`,
@@ -32,6 +32,7 @@ function setPolicy(
     tls = "required",
     credential = "sealed",
     logins = "svc",
+    failed = "2/1h",
   } = over;
   const entry = `
     kind: mssql
@@ -40,7 +41,7 @@ function setPolicy(
     tls: { mode: ${tls}, ca: sql-ca.pem }
     logins: [${logins}]
     credential: ${credential}
-    limits: { failedLogins: 2/1h }
+    limits: { failedLogins: ${failed} }
     rules:
       - { id: orders, allow: [table], tables: [dbo.Orders], columns: "*" }`;
   site.setPolicy(`v: 1\nlimits: { sessionsPerMinute: 600 }\nconnections:\n  erp:${entry}\n  crm:${entry}\n`);
@@ -191,17 +192,18 @@ test("a password on the command line is refused, and one that the policy could n
   assert.equal(given.code, 64);
   assert.doesNotMatch(given.stdout + given.stderr, /hunter2/);
   for (const options of [
-    ["--user", "sa"],
+    ["--login", "sa"],
     ["--sign-in", "windowsNtlm"],
     ["--connection", "nowhere"],
   ]) {
     const { code, file } = await seal(["--agent", fingerprint, ...options]);
-    assert.deepEqual([code, file], [78, undefined], options.join(" "));
+    assert.deepEqual([code, file], [64, undefined], options.join(" "));
   }
   assert.equal((await seal(["--agent", fingerprint], "")).code, 64);
 });
 
 test("P6.2 sealed for another host, port, database or TLS than the policy now says, it is refused", async () => {
+  const failed = "9/1h";
   const part = await sealed();
   for (const [what, change] of [
     ["host", { host: `127.0.0.1:${tds.port}` }],
@@ -209,16 +211,19 @@ test("P6.2 sealed for another host, port, database or TLS than the policy now sa
     ["database", { database: "Payroll" }],
     ["tls", { tls: "strict" }],
   ] as const) {
-    await policyTaken(change);
+    await policyTaken({ failed, ...change });
     const { last, code, events } = await serve(part);
     assert.equal(code, "credential.target", what);
     assert.deepEqual(last.kind === "error" && last.body.detail.fields, [what]);
-    assert.deepEqual(events, ["request", "unseal", "end"]);
+    assert.deepEqual(events, ["request", "unseal", "login", "end"], "a key went out, so a try is counted");
   }
   await policyTaken({ logins: "other" });
   assert.equal((await serve(part)).code, "policy.denied");
   await policyTaken({});
+  assert.equal((await serve(part)).code, "limit.logins");
+  await policyTaken({ failed });
   assert.equal((await serve(part)).last.kind, "end");
+  await policyTaken({});
 });
 
 test("P6.3 P6.5 for another connection, or to another agent, it does not open", async () => {
