@@ -57,6 +57,18 @@ describe("the agent's two processes share folders of their own", () => {
     assert.deepEqual(found("agent/src/executor/a.ts"), []);
     assert.deepEqual(found("cloud/src/supervisor/a.ts"), []);
   });
+  it("each folder knows what it may not", () => {
+    for (const [path, name] of [
+      ["syslog/a.ts", "../supervisor/listener.ts"],
+      ["masks/a.ts", "../connectors/connector.ts"],
+      ["seal/a.ts", "../policy/file.ts"],
+      ["executor/a.ts", "../seal/keys.ts"],
+      ["supervisor/a.ts", "../cli/print.ts"],
+      ["doctor/a.ts", "../cli/print.ts"],
+    ]) {
+      assert.equal(mixedProcesses([{ path: `agent/src/${path}`, text: `import "${name}";` }]).length, 1, path);
+    }
+  });
 });
 
 describe("packages that one file contains", () => {

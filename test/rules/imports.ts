@@ -31,16 +31,24 @@ export function wrongDirections(sources: readonly Source[]): string[] {
   });
 }
 
+/** What only people start: neither process knows of it. */
+const PEOPLE = ["doctor", "cli"];
+
 /**
  * Folders of the agent, and those that none of their files may import. What both processes need has a folder of its own,
  * and a connector knows neither process.
  */
 const APART: Readonly<Record<string, readonly string[]>> = {
-  supervisor: ["executor", "connectors"],
-  executor: ["supervisor"],
-  connectors: ["supervisor", "executor", "policy", "journal", "pipe"],
-  policy: ["supervisor", "executor", "journal", "pipe"],
-  journal: ["supervisor", "executor", "policy", "pipe"],
+  supervisor: ["executor", "connectors", "seal", ...PEOPLE],
+  executor: ["supervisor", "seal", "syslog", ...PEOPLE],
+  connectors: ["supervisor", "executor", "policy", "journal", "pipe", "seal", "syslog", ...PEOPLE],
+  policy: ["supervisor", "executor", "journal", "pipe", "seal", "syslog", ...PEOPLE],
+  journal: ["supervisor", "executor", "policy", "pipe", "seal", "syslog", ...PEOPLE],
+  pipe: ["supervisor", "executor", "connectors", "seal", "syslog", ...PEOPLE],
+  masks: ["supervisor", "executor", "connectors", "policy", "journal", "pipe", "seal", "syslog", ...PEOPLE],
+  seal: ["supervisor", "executor", "connectors", "policy", "journal", "pipe", "masks", "syslog", ...PEOPLE],
+  syslog: ["supervisor", "executor", "connectors", "policy", "pipe", "masks", "seal", ...PEOPLE],
+  doctor: ["cli"],
 };
 
 const AGENT = "agent/src/";

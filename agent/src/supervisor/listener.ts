@@ -2,7 +2,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import type { Network } from "../origin.ts";
-import { createBackoff } from "./backoff.ts";
+import { createBackoff } from "../backoff.ts";
 import { type ControlChannel, type Down, type OpenSocket, openChannel } from "./channel.ts";
 import { type ControlAction, onControlMessage, renewTokenFrame } from "./control-message.ts";
 import type { TokenKeeper } from "./token-keeper.ts";

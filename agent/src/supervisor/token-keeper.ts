@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
 import { acceptAnswer } from "../pinning.ts";
 import type { Pinned } from "../state.ts";
-import { createBackoff } from "./backoff.ts";
+import { createBackoff } from "../backoff.ts";
 import { renewInMs, type TokenResult } from "./tokens.ts";
 
 export interface ListenToken {

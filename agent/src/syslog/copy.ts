@@ -4,7 +4,7 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../clock.ts";
-import { createBackoff } from "../supervisor/backoff.ts";
+import { createBackoff } from "../backoff.ts";
 import type { Channel } from "./channel.ts";
 
 /** About a thousand sessions. */
