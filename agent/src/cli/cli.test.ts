@@ -138,7 +138,12 @@ test("grant-script prints T-SQL for a login of the policy, and for no other", ()
   assert.match(stdout, /^GRANT SELECT ON OBJECT::\[dbo\]\.\[Orders\] TO \[svc\];$/m);
   assert.match(ask("--connection", "erp", "--revoke").stdout, /^REVOKE SELECT .* FROM \[svc\];$/m);
   assert.match(ask("--connection", "erp", "--sessions", "--json").stdout, /^\{"sql":".*sallyport\/erp/);
-  for (const wrong of [["erp", "--login", "sa"], ["toString"], ["erp", "--revoke", "--sessions"]]) {
+  for (const wrong of [
+    ["erp", "--login", "sa"],
+    ["erp", "--login", "SVC"],
+    ["toString"],
+    ["erp", "--revoke", "--sessions"],
+  ]) {
     assert.equal(ask("--connection", ...wrong).status, 64, wrong.join(" "));
   }
 });

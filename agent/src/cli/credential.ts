@@ -12,12 +12,13 @@ import { statePaths } from "../state.ts";
 import { REFUSALS, readPasswordFile } from "./ask.ts";
 import { UsageError } from "./exit.ts";
 import { counted, fail, type OutputOptions, print } from "./print.ts";
+import { connectionOf, loginOf } from "./which-login.ts";
 
 interface SealOptions extends OutputOptions {
   readonly connection: string;
   readonly agent: readonly string[];
   readonly keys?: readonly string[];
-  readonly user?: string;
+  readonly login?: string;
   readonly signIn?: string;
   readonly passwordFile?: string;
   readonly policy?: string;
@@ -37,7 +38,7 @@ export function addCredential(program: Command): void {
       "SHA256:… as `sallyport status` shows it on the agent, or its key file",
     )
     .option("--keys <file...>", "where keys are looked up by fingerprint, beside this machine's own")
-    .option("--user <login>", "one of the policy's logins; not needed where there is one")
+    .option("--login <name>", "one of the policy's logins; not needed where there is one")
     .option("--sign-in <word>", "one of the policy's `signIn`; the first one when left out")
     .option(
       "--password-file <file>",
@@ -56,7 +57,7 @@ address, database or TLS mode for the connection changes. Send the file to the p
 
 Example:
   sallyport credential seal --connection erp --agent SHA256:9fLw…2Zc
-  sallyport credential seal --connection erp --agent SHA256:9fLw…2Zc SHA256:q3V0…kY8 --keys oslo-keys.json --user svc_sallyport`,
+  sallyport credential seal --connection erp --agent SHA256:9fLw…2Zc SHA256:q3V0…kY8 --keys oslo-keys.json --login svc_sallyport`,
     )
     .action(async (options: SealOptions) => {
       try {
@@ -83,7 +84,11 @@ async function seal(options: SealOptions): Promise<void> {
   ];
   const keys = await trustedKeys(options.agent, offered);
   const policy = parsePolicy(readPolicy(options.policy ?? paths.policy), new Date());
-  const target = targetOf(policy, connection.data, options.user, options.signIn);
+  const entry = connectionOf(policy, connection.data);
+  const target = targetOf(entry, loginOf(connection.data, entry.logins, options.login), options.signIn);
+  if (target === undefined) {
+    throw new UsageError(`the policy does not allow sign-in by ${options.signIn} for ${connection.data}`);
+  }
   const password =
     options.passwordFile === undefined
       ? await askUnseen(`Password of ${target.user} (not shown): `, REFUSALS)

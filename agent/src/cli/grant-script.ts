@@ -4,12 +4,12 @@ import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { defaultStateDir } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
-import { hasName } from "../names.ts";
 import { parsePolicy } from "../policy/file.ts";
 import { grantScript, revokeScript, sessionsScript } from "../policy/grant-script.ts";
 import { statePaths } from "../state.ts";
 import { UsageError } from "./exit.ts";
 import { fail, type OutputOptions, print } from "./print.ts";
+import { connectionOf, loginOf } from "./which-login.ts";
 
 interface GrantOptions extends OutputOptions {
   readonly state: string;
@@ -61,14 +61,9 @@ function scriptOf(options: GrantOptions): string {
   } catch {
     throw new ConfigError(`${path} cannot be read`);
   }
-  const { connections } = parsePolicy(text, new Date());
-  const connection = Object.hasOwn(connections, name) ? connections[name] : undefined;
-  if (connection === undefined) throw new UsageError(`the policy has no connection ${name}`);
+  const connection = connectionOf(parsePolicy(text, new Date()), name);
   if (connection.kind !== "mssql") throw new UsageError(`${name} is no SQL Server: there is nothing to grant by T-SQL`);
   if (options.sessions) return sessionsScript(name);
-  const { logins } = connection;
-  const login = wanted ?? (logins.length === 1 ? logins[0] : undefined);
-  if (login === undefined) throw new UsageError(`${name} has several logins: say --login`);
-  if (!hasName(logins, login)) throw new UsageError(`the policy does not allow the login ${login} for ${name}`);
+  const login = loginOf(name, connection.logins, wanted);
   return options.revoke ? revokeScript(name, connection, login) : grantScript(name, connection, login);
 }

@@ -12,6 +12,7 @@ import { askSecret } from "./ask.ts";
 import { UsageError } from "./exit.ts";
 import { type PolicyOptions, readPolicyFile } from "./policy-file.ts";
 import { counted, print } from "./print.ts";
+import { connectionOf, loginOf } from "./which-login.ts";
 
 interface CheckOptions extends PolicyOptions {
   readonly online?: true;
@@ -59,9 +60,7 @@ async function readersOf(policy: Policy, path: string, options: CheckOptions): P
       ? [{ name, connection }]
       : [],
   );
-  if (options.connection !== undefined && !Object.hasOwn(policy.connections, options.connection)) {
-    throw new UsageError(`the policy has no connection ${options.connection}`);
-  }
+  if (options.connection !== undefined) connectionOf(policy, options.connection);
   // One password is asked for, or piped in.
   if (masked.length > 1) throw new UsageError("several connections mask: say which with --connection");
   const [only] = masked;
@@ -75,9 +74,7 @@ async function readersThere(
   { login }: CheckOptions,
 ): Promise<Readers> {
   const { logins, database, tls, address } = connection;
-  const user = login ?? (logins.length === 1 ? logins[0] : undefined);
-  if (user === undefined) throw new UsageError(`${name} has several logins: say --login`);
-  if (!logins.includes(user)) throw new UsageError(`the policy does not list the login ${user} for ${name}`);
+  const user = loginOf(name, logins, login);
   const password = await askSecret(`Password of ${user} at ${address} (not shown): `);
   if (password === "") throw new UsageError("no password was given");
   const { readersOfTables } = await (await loadScript()).loadReaders();
