@@ -1,8 +1,8 @@
 /** Keeps the control channel up: reconnects with backoff, takes renewed tokens, replaces the channel before its daily end. */
 import type { Logger } from "pino";
+import { createBackoff } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Network } from "../origin.ts";
-import { createBackoff } from "../backoff.ts";
 import { type ControlChannel, type Down, type OpenSocket, openChannel } from "./channel.ts";
 import { type ControlAction, onControlMessage, renewTokenFrame } from "./control-message.ts";
 import type { TokenKeeper } from "./token-keeper.ts";

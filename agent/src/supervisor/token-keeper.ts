@@ -1,10 +1,10 @@
 /** Keeps one valid listen token: asks, pins what the answer says, renews after half of its life, backs off on refusals. */
 import type { ErrorCode } from "@sallyport/shared/protocol/errors.ts";
 import type { Logger } from "pino";
+import { createBackoff } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { acceptAnswer } from "../pinning.ts";
 import type { Pinned } from "../state.ts";
-import { createBackoff } from "../backoff.ts";
 import { renewInMs, type TokenResult } from "./tokens.ts";
 
 export interface ListenToken {

@@ -3,8 +3,8 @@
  * while the server is away, the oldest make room, and how many were lost is told when it is back.
  */
 import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
 import { createBackoff } from "../backoff.ts";
+import type { Clock } from "../clock.ts";
 import type { Channel } from "./channel.ts";
 
 /** About a thousand sessions. */
