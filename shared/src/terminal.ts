@@ -21,6 +21,9 @@ export const painted = (
   noColor: string | undefined,
 ): string => (colour !== undefined && out.isTTY && !noColor ? `\u001b[${COLOURS[colour]}m${text}\u001b[0m` : text);
 
+/** `1 rule`, `2 rules`. */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+
 /** `41 s`, `12 m`, `3 h 12 m`, `6 d 02 h`; nothing is shorter than 0 s. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
@@ -44,9 +47,10 @@ export interface Refusals {
 export async function askUnseen(question: string, refusals: Refusals): Promise<string> {
   const { stdin } = process;
   if (!stdin.isTTY) return await readPiped(refusals);
-  process.stderr.write(question);
+  // Before the question is seen: what is typed at once would be shown otherwise.
   stdin.setRawMode(true);
   try {
+    process.stderr.write(question);
     return await readTyped(refusals);
   } finally {
     stdin.setRawMode(false);
