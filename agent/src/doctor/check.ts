@@ -1,5 +1,8 @@
 /** What a check of `sallyport doctor` says, and how checks run: all at once, each with its own few seconds. */
 
+/** A certificate that ends within so many days is a warning. */
+export const EXPIRES_SOON_DAYS = 14;
+
 /** Every check, with what it looks at. `docs/checks/<id>.md` says what to do about each. */
 export const CHECKS = {
   orchestrator: "the orchestrator's origin answers over HTTPS",

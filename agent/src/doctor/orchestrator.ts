@@ -1,9 +1,8 @@
 /** The orchestrator as this machine sees it: whether it answers, by whose certificate, and what time it has. */
 import type { Network } from "../origin.ts";
-import type { Check, Verdict } from "./check.ts";
+import { type Check, EXPIRES_SOON_DAYS, type Verdict } from "./check.ts";
 import { probe, type Seen, unreached, untrusted } from "./probe.ts";
 
-const EXPIRES_SOON_DAYS = 14;
 /** The orchestrator takes signatures that are off by less (docs/protocol.md, "Listen token"). */
 const SKEW_AT_MOST_MS = 300_000;
 const SKEW_NOTED_MS = 30_000;

@@ -4,10 +4,10 @@ import { duration } from "@sallyport/shared/terminal.ts";
 import { z } from "zod";
 import { askSigned, type SignedDeps } from "../supervisor/signed.ts";
 import type { AgentStatus } from "../supervisor/status.ts";
+import { HEALTH_PATH } from "../supervisor/tokens.ts";
 import type { Check, Verdict } from "./check.ts";
 import { unreached } from "./probe.ts";
 
-const HEALTH_PATH = "/api/agent/health";
 const problem = z.object({ code: z.string() });
 
 /**

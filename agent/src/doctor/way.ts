@@ -4,9 +4,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import type { TLSSocket } from "node:tls";
-import type { Verdict } from "./check.ts";
-
-const EXPIRES_SOON_DAYS = 14;
+import { EXPIRES_SOON_DAYS, type Verdict } from "./check.ts";
 
 /** A step that failed: what was found, and what helps. */
 export class Failed extends Error {

@@ -7,7 +7,7 @@ import type { Answer } from "../origin.ts";
 import { askSigned, type SignedDeps } from "./signed.ts";
 
 const TOKEN_PATH = "/api/agent/token";
-const HEALTH_PATH = "/api/agent/health";
+export const HEALTH_PATH = "/api/agent/health";
 /** A listen token lives an hour at most (docs/protocol.md, "Listen token"). */
 const LONGEST_LIFE_MS = 3600_000;
 /**
