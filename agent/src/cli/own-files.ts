@@ -1,5 +1,6 @@
 /** What `sallyport status` reads beside the agent's own word. Each part is left out where this account may not read it. */
 import { POLICY_DEFAULTS, type Policy } from "@sallyport/shared/schema/policy.ts";
+import { counted } from "@sallyport/shared/terminal.ts";
 import { loadConfig } from "../config.ts";
 import { identityDays, rotatesAtDays } from "../doctor/keys.ts";
 import { listFiles } from "../journal/files.ts";
@@ -69,7 +70,7 @@ function todayText({ connections, denied }: Today, policy: Policy | undefined): 
   const each = Object.entries(connections).map(([name, { sessions, bytes }]) => {
     const stated = policy === undefined ? undefined : findConnection(policy, name);
     const perDay = stated?.limits?.bytesPerDay ?? POLICY_DEFAULTS.bytesPerDay;
-    return `${name} ${sessions} session${sessions === 1 ? "" : "s"}, ${of(bytes, perDay)}`;
+    return `${name} ${counted(sessions, "session")}, ${of(bytes, perDay)}`;
   });
   return [...(each.length === 0 ? ["no session"] : each), `denied ${denied}`].join(" · ");
 }

@@ -1,8 +1,11 @@
 /** How verbs answer: text for people, or with `--json` one object for programs; errors with their code and advice. */
 import { ERRORS, SallyportError } from "@sallyport/shared/protocol/errors.ts";
+
 import { type Colour, painted, plain, plainJson } from "@sallyport/shared/terminal.ts";
 import { noColour } from "../config.ts";
 import { exitCodeOf } from "./exit.ts";
+
+export { counted } from "@sallyport/shared/terminal.ts";
 
 export interface OutputOptions {
   readonly json?: boolean;
@@ -38,9 +41,6 @@ export function fail(error: unknown, options: OutputOptions): void {
     process.stderr.write(`sallyport: ${text}${code === undefined ? "" : `\n  ${code}: ${advice}`}\n`);
   }
 }
-
-/** `1 rule`, `2 rules`. */
-export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 /** Columns padded to their widest cell, two spaces between. */
 export function table(rows: readonly (readonly string[])[]): string[] {

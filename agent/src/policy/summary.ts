@@ -1,5 +1,6 @@
 /** A policy in one line, and its grants that end. Pure. */
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
+import { counted } from "@sallyport/shared/terminal.ts";
 import { dayIn } from "./local-time.ts";
 
 export interface Grant {
@@ -41,5 +42,3 @@ export function summaryOf(policy: Policy, now: Date): string {
     ...(next === undefined ? [] : [`${counted(ending, "grant")} ${ending === 1 ? "ends" : "end"} ${ends}`]),
   ].join(", ");
 }
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
