@@ -30,6 +30,8 @@ const SHORT_MINUTES = 1;
 /** Without a new trouble at the end. */
 const LAST_MS = 5_000;
 const LOOK_EVERY_MS = 100;
+/** How long it is left alone between two faults that take it away; its pause before the next attempt grows to a minute. */
+const UP_MS = 10_000;
 
 export const soak: Suite = {
   name: "soak",
@@ -101,8 +103,9 @@ async function soakFor(world: World, durationMs: number): Promise<Soaked> {
     const eachMs = Math.max(1_000, (durationMs - LAST_MS) / troubles.length);
     while (!stop.signal.aborted) {
       for (const trouble of troubles) {
-        // One outage at a time: what comes while the agent is away, it does not meet.
+        // One outage at a time: what comes while the agent is away, it does not meet; and sessions have a chance in between.
         while (!online() && !stop.signal.aborted) await pause(LOOK_EVERY_MS);
+        if (long) await pause(UP_MS, undefined, { signal: stop.signal }).catch(() => {});
         if (stop.signal.aborted) return;
         last = trouble;
         brought.add(trouble);
@@ -127,7 +130,8 @@ async function soakFor(world: World, durationMs: number): Promise<Soaked> {
     ...{ seconds: Math.round(seconds), pulls, attempts: attemptsOf(world), before, after, earlyBytes },
     endBytes: residentBytes(pid),
     alive: world.agent().process.exitCode === null && residentBytes(pid) > 0,
-    leastPulls: Math.floor(durationMs / PULL_EVERY_MS),
+    // The last one may be late.
+    leastPulls: Math.floor(durationMs / PULL_EVERY_MS) - 1,
   };
 }
 
