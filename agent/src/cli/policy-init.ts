@@ -16,7 +16,7 @@ interface InitOptions extends PolicyOptions {
   readonly name: string;
 }
 
-const ADDRESS = /^(?<address>.+:[0-9]+)\/(?<database>[^/]+)$/u;
+const ADDRESS = /^(?<address>.+)\/(?<database>[^/]+)$/u;
 
 export function init(file: string | undefined, options: InitOptions): void {
   const path = file === undefined ? statePaths(resolve(options.state)).policy : resolve(file);
@@ -47,7 +47,7 @@ function textOf({ mssql, tables, login, name }: InitOptions): string {
     return DENY_ALL;
   }
   const found = ADDRESS.exec(mssql)?.groups;
-  if (found === undefined) throw new UsageError("--mssql takes HOST:PORT/DATABASE");
+  if (found === undefined) throw new UsageError("--mssql takes HOST:PORT/DATABASE, or HOST\\INSTANCE/DATABASE");
   if (tables === undefined) throw new UsageError("--mssql needs --tables: schema.name, `*` only after the dot");
   return firstPolicy({ name, address: found.address ?? "", database: found.database ?? "", login, tables });
 }

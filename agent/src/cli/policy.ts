@@ -29,7 +29,7 @@ export function addPolicy(program: Command): void {
       )
       .option("--json", "one JSON object on the standard output");
   add("init [file]", "write a policy that denies everything, or a first connection")
-    .option("--mssql <address>", "HOST:PORT/DATABASE of a SQL Server")
+    .option("--mssql <address>", "HOST:PORT/DATABASE of a SQL Server, or HOST\\INSTANCE/DATABASE")
     .option("--tables <patterns...>", "tables that may be read: schema.name, `*` after the dot")
     .option("--login <name>", "the login that may be used there", "svc_sallyport")
     .option("--name <name>", "what the orchestrator calls the connection", "erp")

@@ -1,8 +1,8 @@
-/** The verbs of `sallyport` that read, on a machine with a running agent: in a terminal and piped, compared with what is stored here. */
+/** The verbs of `sallyport`, on a machine with a running agent: in a terminal and piped, compared with what is stored here. */
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { agentEntry } from "../agent/entry.ts";
 import { type RunningAgent, type Site, startSite } from "../agent/site.ts";
@@ -25,10 +25,10 @@ connections:
 `;
 const REQUEST = 'connection: erp\nuser: svc\noperation: { op: sql.table, table: dbo.TABLE, columns: "*" }\n';
 
-/**
- * Verbs that read, answer and end; others, such as `enroll`, `policy init` and `credential seal`, have tests of their own. What
- * follows is appended to `--state FOLDER`, where there is one.
- */
+/** Words of a command that are files beside the agent's folder. */
+const FILE = /\.(yaml|json|txt|sealed)$/;
+
+/** Verbs that read, answer and end. What follows is appended to `--state FOLDER`, where there is one. */
 const READING: readonly (readonly string[])[] = [
   ["version"],
   ["ready"],
@@ -63,12 +63,13 @@ describe("sallyport", () => {
 
   const command = (args: readonly string[]): string[] => [
     ...[process.execPath, "--disable-warning=ExperimentalWarning", agentEntry()],
-    ...args.map((arg) => (arg.endsWith(".yaml") ? join(site.state, "..", arg) : arg)),
+    ...args.map((arg) => (FILE.test(arg) ? join(site.state, "..", arg) : arg)),
     ...(args[0] === "version" ? [] : ["--state", site.state]),
   ];
   const named = (text: string): string =>
     text
       .replaceAll(site.state, "/STATE")
+      .replaceAll(dirname(site.state), "/FOLDER")
       .replaceAll(site.caFile, "/ca.pem")
       .replaceAll(site.orchestrator.origin, "https://ORIGIN")
       .replaceAll(new URL(site.orchestrator.origin).host, "ORIGIN:443")
@@ -137,5 +138,25 @@ describe("sallyport", () => {
   it("lock, ready, unlock, drain", async () => {
     const steps = [["lock"], ["ready"], ["unlock"], ["drain"], ["drain", "--off"]];
     compare("lock", await session((args) => piped(command(args), {}), steps));
+  });
+
+  it("what writes: a first policy, suggestions, keys, the mask key, a sealed login whose password is typed", async () => {
+    writeFileSync(join(site.state, "..", "passphrase.txt"), "correct horse battery staple\n", { mode: 0o600 });
+    const passphrase = ["--passphrase-file", "passphrase.txt"];
+    const steps = [
+      ["policy", "init", "first.yaml", "--mssql", "sql01.corp.example:1433/ERP", "--tables", "dbo.Orders"],
+      ["policy", "check", "first.yaml"],
+      ["policy", "suggest"],
+      ["keys", "show", "--out", "keys.json"],
+      ["keys", "rotate"],
+      ["mask-key", "export", "--out", "oslo.sealed", ...passphrase],
+      ["mask-key", "import", "oslo.sealed", ...passphrase],
+    ];
+    compare("writing", await session((args) => piped(command(args), {}), steps));
+    const seal = ["credential", "seal", "--connection", "erp", "--agent", "keys.json", "--out", "erp.json"];
+    const typed = { after: "(not shown): ", text: "Reader-1-of-this-test\r" };
+    const sealed = await session((args) => inTerminal(command(args), {}, typed), [seal]);
+    assert.doesNotMatch(sealed + readFileSync(join(site.state, "..", "erp.json"), "utf8"), /Reader-1/);
+    compare("seal", sealed);
   });
 });
