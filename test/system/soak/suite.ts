@@ -101,11 +101,13 @@ async function soakFor(world: World, durationMs: number): Promise<Soaked> {
   const online = (): boolean => world.site.relay.stats().listeners > 0;
   // One outage at a time: what comes while the agent is away, it does not meet; and sessions have a chance in between.
   const back = async (): Promise<void> => {
+    if (online()) return;
     while (!online() && !stop.signal.aborted) await pause(LOOK_EVERY_MS);
     if (long) await pause(UP_MS, undefined, { signal: stop.signal }).catch(() => {});
   };
   const bring = async (): Promise<void> => {
-    const eachMs = Math.max(1_000, (durationMs - LAST_MS) / troubles.length);
+    // The longer part of a long soak is the agent's way back.
+    const eachMs = Math.max(1_000, (durationMs - LAST_MS) / troubles.length / (long ? 3 : 1));
     while (!stop.signal.aborted) {
       for (const trouble of troubles) {
         await back();
