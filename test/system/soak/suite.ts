@@ -23,7 +23,7 @@ const ROWS = 2_000;
 const SAY_EVERY_MS = 10_000;
 const RETRY_AFTER_MS = 1_000;
 /** A pull that has not come through by then has failed for good; the longest trouble takes 65 s. */
-const PULL_WITHIN_MS = 300_000;
+const PULL_WITHIN_MS = 900_000;
 /** The next pull finds a system at rest after so long. */
 const REST_WITHIN_MS = 60_000;
 const SHORT_MINUTES = 1;
