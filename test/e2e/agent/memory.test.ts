@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import { startTds, type Tds } from "../../emulators/tds/start.ts";
 import { makeAuthority } from "../../emulators/tls/certificates.ts";
 import { dial, type Sender } from "./sender.ts";
@@ -11,7 +12,8 @@ import { type RunningAgent, type Site, startSite } from "./site.ts";
 
 const PASSWORD = "Reader-1-of-this-test";
 /** Within the limit of a value, and several times that in the driver's and our buffers. */
-const CELL_BYTES = 12 * 2 ** 20;
+const CELL_BYTES = 15 * 2 ** 20;
+const ROWS = 2;
 
 let site: Site;
 let agent: RunningAgent;
@@ -23,9 +25,13 @@ before(async () => {
     logins: [{ name: "svc", password: PASSWORD, rights: "read" }],
     databases: ["ERP"],
   });
-  await tds.sql("CREATE TABLE dbo.Scans (Id int NOT NULL PRIMARY KEY, Image varbinary(max) NULL)");
+  const columns = ["Front varbinary(max) NULL", "Back varbinary(max) NULL", "Side varbinary(max) NULL"];
+  await tds.sql(`CREATE TABLE dbo.Scans (Id int NOT NULL PRIMARY KEY, ${columns.join(", ")})`);
   const image = randomBytes(CELL_BYTES).toString("hex");
-  for (let row = 1; row <= 2; row++) await tds.sql(`INSERT INTO dbo.Scans (Id, Image) VALUES (${row}, 0x${image})`);
+  for (let row = 1; row <= ROWS; row++) {
+    await tds.sql(`INSERT INTO dbo.Scans (Id, Front) VALUES (${row}, 0x${image})`);
+    await tds.sql(`UPDATE dbo.Scans SET Back = Front, Side = Front WHERE Id = ${row}`);
+  }
   site = await startSite();
   assert.equal((await site.enroll(site.orchestrator.code())).code, 0);
   writeFileSync(join(site.state, "sql-ca.pem"), authority.caPem);
@@ -37,6 +43,7 @@ connections:
     database: ERP
     tls: { mode: required, ca: sql-ca.pem }
     logins: [svc]
+    limits: { rowBytes: 64MiB }
     rules:
       - { id: scans, allow: [table], tables: [dbo.Scans], columns: "*" }
 `);
@@ -69,6 +76,7 @@ test("the session says so, or the next one of its run does; the journal has it, 
       connection: "erp",
       operation: { op: "sql.table", table: "dbo.Scans", columns: "*", watermark: "none" },
       credential: { form: "plain", user: "svc", password: PASSWORD, signIn: "sql" },
+      limits: { ...DEFAULT_LIMITS, rowBytes: 64 * 2 ** 20 },
     });
     const last = (await sender.messages()).at(-1);
     if (last?.kind === "error") code = last.body.code;
