@@ -3,12 +3,13 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { FRAME_ATTACKS } from "./malicious-orchestrator/frames.ts";
 import { REQUEST_ATTACKS } from "./malicious-orchestrator/requests.ts";
 import { RULE_ATTACKS } from "./malicious-orchestrator/rules.ts";
-import { startWorld, type World } from "./malicious-relay/world.ts";
+import { startAttacked } from "./malicious-relay/bundle.ts";
+import type { World } from "./malicious-relay/world.ts";
 
 describe("a malicious orchestrator", { timeout: 900_000 }, () => {
   let world: World;
   before(async () => {
-    world = await startWorld();
+    world = await startAttacked();
   });
   after(() => world.close());
   afterEach(() => world.stillServes());

@@ -13,7 +13,7 @@ import { makeAuthority } from "../../emulators/tls/certificates.ts";
 import { childrenOf, residentBytes } from "../../system/processes.ts";
 import { pathOf } from "../agent/orchestrator.ts";
 import { dial } from "../agent/sender.ts";
-import { type RunningAgent, type Site, startSite } from "../agent/site.ts";
+import { LOCAL, type RunningAgent, type Site, startSite } from "../agent/site.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { policyOf } from "./policy.ts";
 
@@ -57,6 +57,8 @@ export interface WorldOptions {
   readonly tokenSeconds?: number;
   /** Rows of about a kilobyte, in thousands. */
   readonly rows?: number;
+  /** The command line that is attacked; otherwise as `startSite` chooses. */
+  readonly sallyport?: string;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -72,7 +74,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     const row = (index: number) => `(${start + index}, N'${randomBytes(500).toString("hex")}')`;
     await tds.sql(`INSERT INTO dbo.Orders VALUES ${Array.from({ length: 1000 }, (_, index) => row(index)).join(", ")}`);
   }
-  const site = await startSite();
+  const site = await startSite(LOCAL, options.sallyport);
   const gateway = await startGateway(await site.authority.issue({ names: ["localhost"], addresses: ["127.0.0.1"] }));
   const enrolled = await site.enroll(site.orchestrator.code(), ["--rendezvous-host", `localhost:${gateway.port}`]);
   assert.equal(enrolled.code, 0, enrolled.stderr);
