@@ -5,6 +5,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from "node:crypto";
 import { promisify } from "node:util";
 import { fromBase64url, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { base64url, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
@@ -69,12 +70,7 @@ export async function openMaskKey(text: string, passphrase: string): Promise<Mas
 const boundOf = (id: string): Uint8Array => utf8(`sallyport/1 mask key export\0${id}`);
 
 function parse(text: string): z.infer<typeof sealedFile> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
+  const value = parseJson(text);
   const parsed = sealedFile.safeParse(value);
   if (parsed.success && fromBase64url(parsed.data.sealed)?.byteLength === MASK_KEY_BYTES + TAG_BYTES)
     return parsed.data;

@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, readFileSync } from "node:fs";
 import { fromBase64url, sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
@@ -60,13 +61,7 @@ function textOf(path: string): string | undefined {
   }
 }
 
-function parse(text: string): string | undefined {
-  try {
-    return file.safeParse(JSON.parse(text)).data?.key;
-  } catch {
-    return undefined;
-  }
-}
+const parse = (text: string): string | undefined => file.safeParse(parseJson(text)).data?.key;
 
 export function writeMaskKey(paths: Pick<StatePaths, "maskKey">, { key }: MaskKey): void {
   writeFileDurably(paths.maskKey, `${JSON.stringify({ v: 1, key: toBase64url(key) })}\n`);

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import https from "node:https";
 import type { Socket } from "node:net";
 import { createSecureContext, getCACertificates, rootCertificates, type SecureContext } from "node:tls";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { ConfigError } from "./config-error.ts";
 import { networkFault } from "./network-fault.ts";
@@ -158,7 +159,7 @@ export function callJson(origin: string, call: Call, network: Network, signal: A
       else chunks.push(chunk);
     });
     response.on("error", reject);
-    response.on("end", () => resolve({ status: response.statusCode ?? 0, body: jsonOrNothing(Buffer.concat(chunks)) }));
+    response.on("end", () => resolve({ status: response.statusCode ?? 0, body: parseJson(Buffer.concat(chunks)) }));
   });
   request.on("error", reject);
   request.end(body);
@@ -168,12 +169,4 @@ export function callJson(origin: string, call: Call, network: Network, signal: A
       throw new SallyportError(code, `${url.origin} did not answer: ${why}.`);
     })
     .finally(() => agent.destroy());
-}
-
-function jsonOrNothing(bytes: Buffer): unknown {
-  try {
-    return JSON.parse(bytes.toString("utf8"));
-  } catch {
-    return undefined;
-  }
 }

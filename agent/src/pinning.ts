@@ -2,9 +2,8 @@
 import type { KeyObject } from "node:crypto";
 import { p256Jwk, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import { type JWK, publicKeyOf, verifyJws } from "@sallyport/shared/crypto/jws.ts";
-import { parseJson } from "@sallyport/shared/protocol/hello.ts";
+import { parseJson } from "@sallyport/shared/json.ts";
 import type { TokenAnswer } from "@sallyport/shared/schema/api.ts";
-
 import { z } from "zod";
 import type { Pinned } from "./state.ts";
 

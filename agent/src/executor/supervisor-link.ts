@@ -1,7 +1,8 @@
 /** The executor's end of its channel to the supervisor. */
 import { Socket } from "node:net";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { encodeLine, PIPE_FD, parseLine, readLines } from "../pipe/lines.ts";
+import { encodeLine, PIPE_FD, readLines } from "../pipe/lines.ts";
 import {
   EXECUTOR_EXIT,
   MAX_LINE_BYTES,
@@ -62,7 +63,7 @@ export function talkToSupervisor(): Supervisor {
   pipe.on("error", fail);
   pipe.on("close", fail);
   const onLine = (text: string) => {
-    const parsed = toExecutor.safeParse(parseLine(text));
+    const parsed = toExecutor.safeParse(parseJson(text));
     if (!parsed.success) return fail();
     const message = parsed.data;
     switch (message.say) {

@@ -1,5 +1,6 @@
 /** One line of the journal: its closed list of fields, and the rule for every string in it (docs/journal.md). */
 import { sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { type ErrorCode, isErrorCode } from "@sallyport/shared/protocol/errors.ts";
 import { directoryAction } from "@sallyport/shared/schema/directory-words.ts";
 import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
@@ -157,12 +158,6 @@ export const hashLine = (bytes: Uint8Array): string => toBase64url(sha256(bytes)
 /** Parses one line's bytes (LF included); undefined for what is not a line of ours. */
 export function decodeLine(bytes: Uint8Array): JournalLine | undefined {
   if (bytes.byteLength > MAX_LINE_BYTES || bytes.at(-1) !== 0x0a) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(bytes).toString("utf8"));
-  } catch {
-    return undefined;
-  }
-  const parsed = journalLine.safeParse(value);
+  const parsed = journalLine.safeParse(parseJson(bytes));
   return parsed.success ? parsed.data : undefined;
 }

@@ -36,13 +36,4 @@ export function readLines(pipe: Readable, maxBytes: number, onLine: (text: strin
   });
 }
 
-/** The value of a JSON text; undefined for anything else. */
-export function parseLine(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 export const encodeLine = (message: object): string => `${JSON.stringify(message)}\n`;

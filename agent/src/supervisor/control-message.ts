@@ -1,4 +1,5 @@
 /** What a text frame on the relay's control channel asks for. Pure: text in, action out; the channel obeys. */
+import { parseJson } from "@sallyport/shared/json.ts";
 import { z } from "zod";
 
 /** Larger control frames are not parsed: the relay's own limit is 64 kB. */
@@ -31,12 +32,8 @@ export type ControlAction =
 /** Source: azure-docs `relay-hybrid-connections-protocol.md`, "Listener protocol". Never throws. */
 export function onControlMessage(text: string): ControlAction {
   if (Buffer.byteLength(text) > MAX_CONTROL_BYTES) return { do: "ignore", why: "larger than 128 kB" };
-  let message: unknown;
-  try {
-    message = JSON.parse(text);
-  } catch {
-    return { do: "ignore", why: "not JSON" };
-  }
+  const message = parseJson(text);
+  if (message === undefined) return { do: "ignore", why: "not JSON" };
   const accepted = accept.safeParse(message);
   if (accepted.success) {
     const { address, id, connectHeaders } = accepted.data.accept;

@@ -1,8 +1,9 @@
 /** Executor processes: one for each session, forked ahead of need, watched from outside, never used twice. */
 import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
+import { parseJson } from "@sallyport/shared/json.ts";
 import type { Logger } from "pino";
-import { encodeLine, PIPE_FD, parseLine, readLines } from "../pipe/lines.ts";
+import { encodeLine, PIPE_FD, readLines } from "../pipe/lines.ts";
 import { MAX_LINE_BYTES, type ToExecutor, type ToSupervisor, toSupervisor } from "../pipe/messages.ts";
 import { canDumpCore, residentBytes } from "./confinement.ts";
 import { type ExecutorCommand, executorCommand } from "./executor-command.ts";
@@ -155,7 +156,7 @@ function startExecutor(command: ExecutorCommand, options: PoolOptions): Executor
   };
   let readied = false;
   const onLine = (text: string) => {
-    const parsed = toSupervisor.safeParse(parseLine(text));
+    const parsed = toSupervisor.safeParse(parseJson(text));
     if (!executor.alive || killed !== undefined) return;
     if (!parsed.success) return kill("protocol");
     if (parsed.data.say !== "ready") return listener === undefined ? kill("protocol") : listener(parsed.data);

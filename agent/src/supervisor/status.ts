@@ -1,5 +1,6 @@
 /** `run/status.json`: what `sallyport status` reads. Written every 5 s; older than 20 s means that nobody writes it. */
 import { userInfo } from "node:os";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { sha256Text } from "@sallyport/shared/schema/ids.ts";
 import type { Logger } from "pino";
 import { z } from "zod";
@@ -95,19 +96,10 @@ export function writeStatus(paths: StatePaths, status: AgentStatus): void {
 export function readStatus(paths: StatePaths, nowMs: number): { status: AgentStatus; live: boolean } | undefined {
   const text = readTextIfAny(paths.status);
   if (text === undefined) return undefined;
-  const parsed = agentStatus.safeParse(jsonOrNothing(text));
+  const parsed = agentStatus.safeParse(parseJson(text));
   if (!parsed.success) return undefined;
   const fresh = nowMs - Date.parse(parsed.data.at) < STATUS_STALE_MS;
   return { status: parsed.data, live: fresh && isRunning(parsed.data.pid) };
-}
-
-/** Ours is always whole; another's may be anything. */
-function jsonOrNothing(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function isRunning(pid: number): boolean {

@@ -8,8 +8,8 @@ import { answerMac, codeKey, drawCode, formatCode, requestMac, sameMac } from "@
 import { ed25519Jwk, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import { type JWK, publicKeyOf, verifyJws } from "@sallyport/shared/crypto/jws.ts";
 import { PUBLIC_KEY_BYTES } from "@sallyport/shared/crypto/kem.ts";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { parseJson } from "@sallyport/shared/protocol/hello.ts";
 import { type EnrolAnswer, enrolBody, type enrolRequest, type sealedAnswer } from "@sallyport/shared/schema/api.ts";
 import type { z } from "zod";
 import { listenUrl } from "../relay.ts";

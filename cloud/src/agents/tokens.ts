@@ -2,8 +2,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { sha256, toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { type JWK, publicKeyOf, verifyJws } from "@sallyport/shared/crypto/jws.ts";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { parseJson } from "@sallyport/shared/protocol/hello.ts";
 import { type TokenAnswer, tokenBody } from "@sallyport/shared/schema/api.ts";
 import { randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import type { AgentHealth, SentCanary } from "@sallyport/shared/schema/liveness.ts";

@@ -1,6 +1,7 @@
 /** Calls to the orchestrator's API: HTTPS only, bounded answers, every answer checked before anything else reads it. */
 import https from "node:https";
 import { getCACertificates } from "node:tls";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { problem } from "@sallyport/shared/schema/api.ts";
 import type { z } from "zod";
 import { ApiProblem, CliError, EXIT } from "./exit.ts";
@@ -36,7 +37,7 @@ export function connectApi({ origin, key, caPem }: Settings): Api {
     answer: T,
   ): Promise<z.infer<T>> {
     const { status, text } = await send(agent, `${origin}/api/v1${path}`, method, key, body);
-    const json = parsed(text);
+    const json = parseJson(text);
     if (status < 200 || status > 299) {
       const told = problem.safeParse(json);
       if (told.success) throw new ApiProblem(told.data);
@@ -110,12 +111,4 @@ function unreachable(origin: string, thrown: Error): CliError {
     ? "Its certificate is of an authority unknown here: name its file with --ca, or in NODE_EXTRA_CA_CERTS."
     : "Check SALLYPORT_URL, the network, and that the function app runs.";
   return new CliError(EXIT.unreachable, `${origin} did not answer: ${why}`, next);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

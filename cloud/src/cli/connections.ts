@@ -1,5 +1,6 @@
 /** `sallyportctl connections list|create|credential`. */
 import { readFileSync } from "node:fs";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { newConnection, type SealedFile, sealedCredential } from "@sallyport/shared/schema/api.ts";
 import { type Command, createOption } from "commander";
 import { z } from "zod";
@@ -33,14 +34,6 @@ function readSealed(file: string): SealedFile {
   if (parsed.success) return parsed.data;
   const next = "Ask for the file that `sallyport credential seal` wrote, as it is.";
   throw new CliError(EXIT.configuration, `${file} holds no sealed credential.`, next);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 export function addConnections(program: Command): void {

@@ -1,6 +1,7 @@
 /** `sallyportctl signing-key announce|adopt`: rotates the orchestrator's signing key, where that is a file (`SALLYPORT_SIGNING_KEY`). */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { fingerprint } from "@sallyport/shared/crypto/identity.ts";
+import { parseJson } from "@sallyport/shared/json.ts";
 import type { Command } from "commander";
 import { parseRing } from "../agents/signing-key.ts";
 import { adoptKey, announceKey, publicKeysOf, type SigningRing } from "../agents/signing-ring.ts";
@@ -58,7 +59,7 @@ function step(
             "Give it as agents have it in agent.yaml.",
           );
         }
-        const ring = parseRing(jsonOf(readWholeSecret(file, "the signing key")));
+        const ring = parseRing(parseJson(readWholeSecret(file, "the signing key")));
         if (ring === undefined)
           throw new CliError(EXIT.configuration, `${file} holds no signing key.`, "Nothing was changed.");
         if ((ring.next === null) !== (name === "announce")) throw outOfTurn(name);
@@ -80,14 +81,6 @@ const outOfTurn = (name: string): CliError =>
   name === "announce"
     ? new CliError(EXIT.no, "A new key is announced already.", "Finish with: sallyportctl signing-key adopt")
     : new CliError(EXIT.no, "No new key was announced.", "Begin with: sallyportctl signing-key announce");
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 /** The old content or the new one, never half: without it no agent hears this orchestrator any more. */
 function replace(file: string, text: string): void {

@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import type { Signer } from "@sallyport/shared/crypto/jws.ts";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { parseJson } from "@sallyport/shared/protocol/hello.ts";
 import { DEFAULT_WINDOW_BYTES } from "@sallyport/shared/protocol/request.ts";
 import { type AgentState, agentState } from "@sallyport/shared/schema/liveness.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";

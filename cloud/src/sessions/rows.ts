@@ -1,6 +1,6 @@
 /** What an agent's schema and batches must be before anything else of ours reads them. */
+import { parseJson } from "@sallyport/shared/json.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { parseJson } from "@sallyport/shared/protocol/hello.ts";
 import { type CheckedBatch, checkBatch } from "@sallyport/shared/rows/check.ts";
 import { decodeSchema } from "@sallyport/shared/rows/schema.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";

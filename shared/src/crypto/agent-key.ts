@@ -3,6 +3,7 @@
  * by the agent's identity (docs/protocol.md, "Credentials that the customer seals").
  */
 import { z } from "zod";
+import { parseJson } from "../json.ts";
 import { base64url, nameId, randomId } from "../schema/ids.ts";
 import { sha256, toBase64url, utf8 } from "./bytes.ts";
 import { ed25519Jwk, thumbprint } from "./identity.ts";
@@ -42,11 +43,7 @@ export async function verifyUnsealKey(compact: string, identity: unknown): Promi
     claimed === kid ? publicKeyOf(jwk.data) : undefined,
   );
   if (!verified.ok) return undefined;
-  try {
-    return statement.safeParse(JSON.parse(verified.payload.toString("utf8"))).data;
-  } catch {
-    return undefined;
-  }
+  return statement.safeParse(parseJson(verified.payload)).data;
 }
 
 /** What `sallyport keys show` writes, and the platform team can list: public, and worth nothing without a fingerprint. */

@@ -4,6 +4,7 @@
  */
 import type { KeyObject } from "node:crypto";
 import { z } from "zod";
+import { parseJson } from "../json.ts";
 import { randomId, sha256Text } from "../schema/ids.ts";
 import { ed25519Jwk, thumbprint } from "./identity.ts";
 import { publicKeyOf, type Signer, signJws, verifyJws } from "./jws.ts";
@@ -57,13 +58,7 @@ export async function verifyRotation(
   return { said: claimed, kid };
 }
 
-function payloadOf(compact: string): unknown {
-  try {
-    return JSON.parse(Buffer.from(compact.split(".")[1] ?? "", "base64url").toString("utf8"));
-  } catch {
-    return undefined;
-  }
-}
+const payloadOf = (compact: string): unknown => parseJson(Buffer.from(compact.split(".")[1] ?? "", "base64url"));
 
 const confirmed = z.object({ agent: randomId, aud: z.url(), identity: sha256Text });
 export type Confirmed = z.infer<typeof confirmed>;

@@ -6,9 +6,9 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
 import { z } from "zod";
 import { utf8 } from "../crypto/bytes.ts";
+import { parseJson } from "../json.ts";
 import { position } from "../schema/ids.ts";
 import { isErrorCode, SallyportError } from "./errors.ts";
-import { parseJson } from "./hello.ts";
 import { FRAME_OVERHEAD, KIND, MAX_FRAME_BODY } from "./records.ts";
 import { MAX_WARNINGS, warning } from "./warnings.ts";
 

@@ -3,8 +3,8 @@ import type { KeyObject } from "node:crypto";
 import { z } from "zod";
 import { sha256, toBase64url } from "../crypto/bytes.ts";
 import { type Signer, signJws, verifyJws } from "../crypto/jws.ts";
+import { parseJson } from "../json.ts";
 import { nameId, sha256Text } from "../schema/ids.ts";
-import { parseJson } from "./hello.ts";
 
 /** `hello` and `enc` are SHA-256: of the hello's record and of the encapsulated secret's bytes. */
 const grant = z.object({ hello: sha256Text, connection: nameId, kid: sha256Text, enc: sha256Text });

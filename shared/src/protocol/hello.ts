@@ -4,6 +4,7 @@ import { z } from "zod";
 import { fromBase64url, sha256, utf8 } from "../crypto/bytes.ts";
 import { publicKeyOf, type Signer, signJws, verifyJws } from "../crypto/jws.ts";
 import { PUBLIC_KEY_BYTES } from "../crypto/kem.ts";
+import { parseJson } from "../json.ts";
 import { base64url, nameId, randomId, sha256Text } from "../schema/ids.ts";
 import { SallyportError } from "./errors.ts";
 import { encodeRecord, expectRecord, KIND } from "./records.ts";
@@ -86,12 +87,3 @@ const notTheirs = (reason: string) =>
   });
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
-
-/** JSON or undefined; only ever called on bytes whose signature was checked. */
-export function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString("utf8"));
-  } catch {
-    return undefined;
-  }
-}

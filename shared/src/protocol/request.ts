@@ -6,10 +6,11 @@ import { open, type SessionKey, type StreamKeys, seal } from "../crypto/envelope
 import { type Signer, signJws, verifyJws } from "../crypto/jws.ts";
 import { ENC_BYTES } from "../crypto/kem.ts";
 import { sealedPart } from "../crypto/sealed-part.ts";
+import { parseJson } from "../json.ts";
 import { nameId, randomId, sha256Text } from "../schema/ids.ts";
 import { limits, operation } from "../schema/operations.ts";
 import { SallyportError } from "./errors.ts";
-import { type HelloRecord, PROTOCOL_VERSION, parseJson } from "./hello.ts";
+import { type HelloRecord, PROTOCOL_VERSION } from "./hello.ts";
 import { encodeRecord, expectRecord, KIND } from "./records.ts";
 
 /** Seconds between hello and request, on the agent's monotonic clock. */

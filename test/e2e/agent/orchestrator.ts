@@ -19,8 +19,8 @@ import {
 import { generateKeyPair, type KeyPair, signerOf, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import { type JWK, publicKeyOf, type Signer, signJws, verifyJws } from "@sallyport/shared/crypto/jws.ts";
 import { confirmRotation, type Rotation, verifyRotation } from "@sallyport/shared/crypto/rotation.ts";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { ERRORS, SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { parseJson } from "@sallyport/shared/protocol/hello.ts";
 import {
   type EnrolAnswer,
   enrolBody,

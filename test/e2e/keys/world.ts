@@ -21,8 +21,8 @@ import { authenticateAgent, issueToken, type TokenDeps } from "@sallyport/cloud/
 import { generateKeyPair } from "@sallyport/shared/crypto/identity.ts";
 import type { Signer } from "@sallyport/shared/crypto/jws.ts";
 import { confirmRotation } from "@sallyport/shared/crypto/rotation.ts";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { ERRORS, SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { parseJson } from "@sallyport/shared/protocol/hello.ts";
 import { enrolRequest, type TokenAnswer } from "@sallyport/shared/schema/api.ts";
 import { makeAuthority } from "../../emulators/tls/certificates.ts";
 import { openCloudStore } from "../cloud-store.ts";

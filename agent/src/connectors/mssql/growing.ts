@@ -5,6 +5,7 @@
  * Guarantee: each row whose value in (from, to] was committed when the run began comes once. Not seen: what is committed
  * later with an older value, updates that leave the column alone, and deletes.
  */
+import { parseJson } from "@sallyport/shared/json.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type SqlServerDeclaration, sqlServerTypeText } from "@sallyport/shared/rows/types.ts";
 import type { SqlTable } from "@sallyport/shared/schema/operations.ts";
@@ -78,12 +79,7 @@ export const boundText = (value: string): string => JSON.stringify([value]);
 
 function boundOf(text: string | undefined, field: string): string | undefined {
   if (text === undefined) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
+  const value = parseJson(text);
   if (Array.isArray(value) && value.length === 1 && typeof value[0] === "string") return value[0];
   throw invalid("The watermark is not one of this connector's.", field);
 }

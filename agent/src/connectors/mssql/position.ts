@@ -1,4 +1,5 @@
 /** How far a read has got, as text that only this connector understands. */
+import { parseJson } from "@sallyport/shared/json.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { createBatch, type KeyValue } from "@sallyport/shared/rows/columns.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
@@ -26,12 +27,7 @@ export function positionText(position: Position): string {
 export function parsePosition(text: string): Position {
   if (/^[0-9a-f]{16}$/.test(text)) return { rowversion: text };
   if (/^[0-9a-f]{20}$/.test(text)) return { lsn: text };
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
+  const value = parseJson(text);
   if (Array.isArray(value) && value.every((part) => typeof part === "string" || typeof part === "boolean")) {
     return { key: value };
   }
