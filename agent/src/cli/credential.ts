@@ -5,13 +5,13 @@ import type { AgentKey } from "@sallyport/shared/crypto/agent-key.ts";
 import { nameId } from "@sallyport/shared/schema/ids.ts";
 import { askUnseen } from "@sallyport/shared/terminal.ts";
 import type { Command } from "commander";
-import { defaultStateDir } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import { parsePolicy } from "../policy/file.ts";
 import { statePaths } from "../state.ts";
 import { REFUSALS, readPasswordFile } from "./ask.ts";
 import { UsageError } from "./exit.ts";
-import { counted, fail, type OutputOptions, print } from "./print.ts";
+import { counted, type OutputOptions, print } from "./print.ts";
+import { guarded, JSON_OPTION, STATE_OPTION } from "./verb.ts";
 import { connectionOf, loginOf } from "./which-login.ts";
 
 interface SealOptions extends OutputOptions {
@@ -46,8 +46,8 @@ export function addCredential(program: Command): void {
     )
     .option("--policy <file>", "instead of the policy.yaml of the agent's folder")
     .option("--out <file>", "what is written; CONNECTION.sealed.json when left out")
-    .option("--state <dir>", "the agent's folder", defaultStateDir())
-    .option("--json", "one JSON object on the standard output")
+    .option(...STATE_OPTION)
+    .option(...JSON_OPTION)
     .addHelpText(
       "after",
       `
@@ -59,13 +59,7 @@ Example:
   sallyport credential seal --connection erp --agent SHA256:9fLw…2Zc
   sallyport credential seal --connection erp --agent SHA256:9fLw…2Zc SHA256:q3V0…kY8 --keys oslo-keys.json --login svc_sallyport`,
     )
-    .action(async (options: SealOptions) => {
-      try {
-        await seal(options);
-      } catch (error) {
-        fail(error, options);
-      }
-    });
+    .action((options: SealOptions) => guarded(options, () => seal(options)));
 }
 
 async function seal(options: SealOptions): Promise<void> {

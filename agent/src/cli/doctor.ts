@@ -1,12 +1,13 @@
 /** `sallyport doctor`: all that the agent depends on, checked at once, and what to do where something is wrong. */
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { defaultStateDir, loadConfig } from "../config.ts";
+import { loadConfig } from "../config.ts";
 import { type Check, type Finding, runChecks } from "../doctor/check.ts";
 import { allChecks, connectionChecks } from "../doctor/checks.ts";
 import { statePaths } from "../state.ts";
 import { UsageError } from "./exit.ts";
 import { coloured, counted, fail, type OutputOptions, print, table } from "./print.ts";
+import { JSON_OPTION, STATE_OPTION } from "./verb.ts";
 
 /** The doctor's own, so that a watch can tell them from a command that could not run. */
 const EXIT_FAILED = 2;
@@ -24,8 +25,8 @@ export function addDoctor(program: Command): void {
       "checks the ways out, the agent's files, keys, journal and policy, and each connection; sends no login",
     )
     .option("--connection <name>", "only this one of the policy; nothing needs to be enrolled for it")
-    .option("--state <dir>", "the agent's folder", defaultStateDir())
-    .option("--json", "one JSON object on the standard output")
+    .option(...STATE_OPTION)
+    .option(...JSON_OPTION)
     .addHelpText(
       "after",
       `

@@ -23,6 +23,7 @@ import { tally } from "./doctor.ts";
 import { UsageError } from "./exit.ts";
 import { counted, fail, type OutputOptions, print } from "./print.ts";
 import { codeOnCommandLine } from "./refuse-secrets.ts";
+import { JSON_OPTION, STATE_OPTION } from "./verb.ts";
 
 interface EnrollOptions extends OutputOptions {
   readonly origin?: string;
@@ -39,11 +40,11 @@ export function addEnroll(program: Command): void {
     .description("make this machine an agent of a site, with an enrolment code")
     .option("--origin <url>", "the orchestrator's address, https://…; asked for when it is missing")
     .option("--code-file <file>", "file with the code, - for the standard input; asked for, unseen, when it is missing")
-    .option("--state <dir>", "the agent's folder", defaultStateDir())
+    .option(...STATE_OPTION)
     .option("--ca <file>", "PEM file of authorities to trust beside the usual ones")
     .option("--proxy <url>", "http://host:port; with a password it belongs into agent.yaml")
     .option("--rendezvous-host <host:port...>", "further relay hosts, for a relay that is not Azure's")
-    .option("--json", "one JSON object on the standard output")
+    .option(...JSON_OPTION)
     .addHelpText(
       "after",
       `

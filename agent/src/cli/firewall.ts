@@ -8,7 +8,8 @@ import { type Opening, openingsOf, type Ways } from "../doctor/openings.ts";
 import { parsePolicy } from "../policy/file.ts";
 import { readPinned, type StatePaths, statePaths } from "../state.ts";
 import { UsageError } from "./exit.ts";
-import { fail, type OutputOptions, print, table } from "./print.ts";
+import { type OutputOptions, print, table } from "./print.ts";
+import { guarded, JSON_OPTION } from "./verb.ts";
 
 interface FirewallOptions extends OutputOptions {
   readonly state: string;
@@ -23,7 +24,7 @@ export function addFirewall(program: Command): void {
     .option("--origin <url>", "before enrolment: the orchestrator's address, https://…")
     .option("--proxy <url>", "before enrolment: http://host:port, where everything goes through a proxy")
     .option("--state <dir>", "the agent's folder, whose agent.yaml and policy.yaml are read", defaultStateDir())
-    .option("--json", "one JSON object on the standard output")
+    .option(...JSON_OPTION)
     .addHelpText(
       "after",
       `
@@ -33,13 +34,7 @@ Example:
   sallyport firewall --origin https://sallyport-contoso.azurewebsites.net
   sallyport firewall > ticket.txt`,
     )
-    .action((options: FirewallOptions) => {
-      try {
-        show(options);
-      } catch (error) {
-        fail(error, options);
-      }
-    });
+    .action((options: FirewallOptions) => guarded(options, () => show(options)));
 }
 
 /** @throws UsageError, ConfigError, or SallyportError `policy.invalid` */

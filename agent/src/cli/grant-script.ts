@@ -9,6 +9,7 @@ import { grantScript, revokeScript, sessionsScript } from "../policy/grant-scrip
 import { statePaths } from "../state.ts";
 import { UsageError } from "./exit.ts";
 import { fail, type OutputOptions, print } from "./print.ts";
+import { JSON_OPTION } from "./verb.ts";
 import { connectionOf, loginOf } from "./which-login.ts";
 
 interface GrantOptions extends OutputOptions {
@@ -30,7 +31,7 @@ export function addGrantScript(program: Command): void {
     .option("--sessions", "what finds the agent's sessions in the server, and ends those of one request")
     .option("--policy <file>", "another policy file")
     .option("--state <dir>", "the agent's folder, whose policy.yaml is read", defaultStateDir())
-    .option("--json", "one JSON object on the standard output")
+    .option(...JSON_OPTION)
     .addHelpText(
       "after",
       `

@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
-import { defaultStateDir } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import type { JournalHead } from "../journal/line.ts";
 import { type Verdict, verifyJournal } from "../journal/verify.ts";
@@ -10,7 +9,8 @@ import { statePaths } from "../state.ts";
 import { readStatus } from "../supervisor/status.ts";
 import { EXIT } from "./exit.ts";
 import { tail } from "./journal-tail.ts";
-import { coloured, counted, fail, type OutputOptions, print } from "./print.ts";
+import { coloured, counted, type OutputOptions, print } from "./print.ts";
+import { guarded, JSON_OPTION, STATE_OPTION, spanMs } from "./verb.ts";
 
 interface StateOptions extends OutputOptions {
   readonly state: string;
@@ -34,7 +34,7 @@ export function addJournal(program: Command): void {
     .option("-n, --lines <count>", `how many rows (default: ${USUAL_LINES}, with --since all)`, positive)
     .option("--since <time>", "only what came after: 90m, 24h, 7d, or a time as 2026-11-22T08:00Z", since)
     .option("-f, --follow", "go on with what comes, until Ctrl-C; a session's row comes with its end")
-    .option("--state <dir>", "the agent's folder", defaultStateDir())
+    .option(...STATE_OPTION)
     .option("--json", "the journal's own lines")
     .addHelpText(
       "after",
@@ -51,8 +51,8 @@ Example:
     .command("verify")
     .description("check the chain of all lines that are kept; exit 1 at the first one that is not in order")
     .option("--head <seq:hash>", "a line that somebody else keeps, as the platform team does: it must be there", head)
-    .option("--state <dir>", "the agent's folder", defaultStateDir())
-    .option("--json", "one JSON object on the standard output")
+    .option(...STATE_OPTION)
+    .option(...JSON_OPTION)
     .addHelpText(
       "after",
       `
@@ -67,14 +67,6 @@ Example:
     .action((options: VerifyOptions) => guarded(options, () => verify(options)));
 }
 
-async function guarded(options: OutputOptions, act: () => void | Promise<void>): Promise<void> {
-  try {
-    await act();
-  } catch (error) {
-    fail(error, options);
-  }
-}
-
 function positive(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1 || value > 100_000)
@@ -82,12 +74,10 @@ function positive(text: string): number {
   return value;
 }
 
-const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
 /** Milliseconds since 1970. */
 function since(text: string): number {
-  const [, count, unit] = /^([1-9][0-9]{0,4})([mhd])$/.exec(text) ?? [];
-  if (count !== undefined) return Date.now() - Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  const span = spanMs(text);
+  if (span !== undefined) return Date.now() - span;
   const ms = /^[0-9]{4}-[0-9]{2}-[0-9]{2}/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms)) throw new InvalidArgumentError("give 90m, 24h, 7d, or a time as 2026-11-22T08:00Z");
   return ms;

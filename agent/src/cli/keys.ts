@@ -3,12 +3,12 @@ import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { readAgentKey, unsealKid } from "@sallyport/shared/crypto/agent-key.ts";
 import type { Command } from "commander";
-import { defaultStateDir } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import { asOwnerOf } from "../regular-file.ts";
-import { type StatePaths, statePaths, writeFileDurably } from "../state.ts";
+import { statePaths, writeFileDurably } from "../state.ts";
 import { readStatus } from "../supervisor/status.ts";
-import { fail, type OutputOptions, print } from "./print.ts";
+import { type OutputOptions, print } from "./print.ts";
+import { guarded, JSON_OPTION, STATE_OPTION } from "./verb.ts";
 
 interface KeysOptions extends OutputOptions {
   readonly state: string;
@@ -24,18 +24,18 @@ export function addKeys(program: Command): void {
     .command("show")
     .description("the fingerprint of this agent, and its public keys as a file for `sallyport credential seal`")
     .option("--out <file>", "write the public keys there")
-    .option("--state <dir>", "the agent's folder", defaultStateDir())
+    .option(...STATE_OPTION)
     .option("--json", "the public keys on the standard output")
     .addHelpText(
       "after",
       "\nNothing secret is shown or written.\n\nExample:\n  sallyport keys show --out erp-host-1.key.json",
     )
-    .action((options: KeysOptions) => guarded(options, show));
+    .action((options: KeysOptions) => guarded(options, () => show(options)));
   keys
     .command("rotate")
     .description("give the agent a new identity now, instead of at two thirds of its life")
-    .option("--state <dir>", "the agent's folder", defaultStateDir())
-    .option("--json", "one JSON object on the standard output")
+    .option(...STATE_OPTION)
+    .option(...JSON_OPTION)
     .addHelpText(
       "after",
       `
@@ -46,18 +46,11 @@ enough: have the agent revoked, then \`sallyport enroll\` (docs/keys.md).
 Example:
   sallyport keys rotate && sallyport status`,
     )
-    .action((options: KeysOptions) => guarded(options, rotate));
+    .action((options: KeysOptions) => guarded(options, () => rotate(options)));
 }
 
-async function guarded(options: KeysOptions, act: (options: KeysOptions, paths: StatePaths) => unknown): Promise<void> {
-  try {
-    await act(options, statePaths(resolve(options.state)));
-  } catch (error) {
-    fail(error, options);
-  }
-}
-
-async function show(options: KeysOptions, paths: StatePaths): Promise<void> {
+async function show(options: KeysOptions): Promise<void> {
+  const paths = statePaths(resolve(options.state));
   const { ownKey } = await import("../seal/keys.ts");
   const key = await ownKey(paths, Date.now());
   const read = key && (await readAgentKey(key));
@@ -73,7 +66,8 @@ async function show(options: KeysOptions, paths: StatePaths): Promise<void> {
   ]);
 }
 
-function rotate(options: KeysOptions, paths: StatePaths): void {
+function rotate(options: KeysOptions): void {
+  const paths = statePaths(resolve(options.state));
   const now = new Date();
   const found = readStatus(paths, now.getTime());
   if (found === undefined) throw new ConfigError(`no agent has run on ${paths.root}`);

@@ -7,12 +7,12 @@ import { userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Command } from "commander";
-import { defaultStateDir } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import { asOwnerOf } from "../regular-file.ts";
 import { type StatePaths, statePaths, writeFileDurably } from "../state.ts";
 import { type AgentStatus, readStatus } from "../supervisor/status.ts";
 import { counted, fail, type OutputOptions, print } from "./print.ts";
+import { JSON_OPTION, STATE_OPTION } from "./verb.ts";
 
 interface FlagOptions extends OutputOptions {
   readonly state: string;
@@ -28,14 +28,11 @@ const LOOK_EVERY_MS = 200;
 /** The agent's account has to see it; only who may write the folder can take it away. */
 const FLAG_MODE = 0o644;
 
-const STATE = ["--state <dir>", "the agent's folder"] as const;
-const JSON_OPTION = ["--json", "one JSON object on the standard output"] as const;
-
 export function addLock(program: Command): void {
   program
     .command("lock")
     .description("end the running sessions now, and take none until `sallyport unlock`")
-    .option(...STATE, defaultStateDir())
+    .option(...STATE_OPTION)
     .option(...JSON_OPTION)
     .addHelpText(
       "after",
@@ -53,7 +50,7 @@ export function addUnlock(program: Command): void {
   program
     .command("unlock")
     .description("take sessions again after `sallyport lock`")
-    .option(...STATE, defaultStateDir())
+    .option(...STATE_OPTION)
     .option(...JSON_OPTION)
     .addHelpText("after", "\nExample:\n  sallyport unlock")
     .action((options: FlagOptions) => act(options, "lock", false));
@@ -64,7 +61,7 @@ export function addDrain(program: Command): void {
     .command("drain")
     .description("let the running sessions finish, and take no new ones until `sallyport drain --off`")
     .option("--off", "take sessions again")
-    .option(...STATE, defaultStateDir())
+    .option(...STATE_OPTION)
     .option(...JSON_OPTION)
     .addHelpText(
       "after",

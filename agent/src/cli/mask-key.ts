@@ -2,7 +2,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { defaultStateDir } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import { ensureMaskKey, readMaskKey, writeMaskKey } from "../mask-key.ts";
 import { openMaskKey, PASSPHRASE_LENGTH_MIN, sealMaskKey } from "../mask-key-transfer.ts";
@@ -10,7 +9,8 @@ import { asOwnerOf } from "../regular-file.ts";
 import { readPinned, type StatePaths, statePaths } from "../state.ts";
 import { askSecret, readSecretFile } from "./ask.ts";
 import { EXIT, UsageError } from "./exit.ts";
-import { fail, type OutputOptions, print } from "./print.ts";
+import { type OutputOptions, print } from "./print.ts";
+import { guarded, JSON_OPTION, STATE_OPTION } from "./verb.ts";
 
 interface MaskKeyOptions extends OutputOptions {
   readonly state: string;
@@ -23,8 +23,6 @@ const PASSPHRASE_FILE = [
   "--passphrase-file <file>",
   "its first line, `-` for the standard input; else it is asked for",
 ] as const;
-const STATE = ["--state <dir>", "the agent's folder"] as const;
-const JSON_OPTION = ["--json", "one JSON object on the standard output"] as const;
 
 export function addMaskKey(program: Command): void {
   const maskKey = program
@@ -33,7 +31,7 @@ export function addMaskKey(program: Command): void {
   maskKey
     .command("show")
     .description("the key's id, which may be told to anybody; exit 1 when there is none")
-    .option(...STATE, defaultStateDir())
+    .option(...STATE_OPTION)
     .option(...JSON_OPTION)
     .addHelpText("after", "\nTwo agents of a site must show the same.\n\nExample:\n  sallyport mask-key show")
     .action((options: MaskKeyOptions) => guarded(options, () => show(options)));
@@ -42,7 +40,7 @@ export function addMaskKey(program: Command): void {
     .description("a file with the key, sealed under a passphrase")
     .option("--out <file>", "where it is written; else to the standard output")
     .option(...PASSPHRASE_FILE)
-    .option(...STATE, defaultStateDir())
+    .option(...STATE_OPTION)
     .option(...JSON_OPTION)
     .addHelpText(
       "after",
@@ -59,21 +57,13 @@ Example:
     .description("take over the key of another agent of the site")
     .option("--replace", "give up the key that this agent has: what it hashed until now has other hashes from now on")
     .option(...PASSPHRASE_FILE)
-    .option(...STATE, defaultStateDir())
+    .option(...STATE_OPTION)
     .option(...JSON_OPTION)
     .addHelpText(
       "after",
       "\nA running agent uses it from its next session on.\n\nExample:\n  sallyport mask-key import oslo.mask-key",
     )
     .action((file: string, options: MaskKeyOptions) => guarded(options, () => importKey(file, options)));
-}
-
-async function guarded(options: OutputOptions, act: () => void | Promise<void>): Promise<void> {
-  try {
-    await act();
-  } catch (error) {
-    fail(error, options);
-  }
 }
 
 function show(options: MaskKeyOptions): void {

@@ -9,12 +9,11 @@ import { statePaths } from "../state.ts";
 import { UsageError } from "./exit.ts";
 import { type PolicyOptions, readPolicyFile } from "./policy-file.ts";
 import { counted, print } from "./print.ts";
+import { spanMs } from "./verb.ts";
 
 interface SuggestOptions extends PolicyOptions {
   readonly since: string;
 }
-
-const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 export function printSuggestions(file: string | undefined, options: SuggestOptions): void {
   const sinceMs = Date.now() - durationMs(options.since);
@@ -47,7 +46,7 @@ function linesOf({ connection, times, last, lines }: Suggestion): string[] {
 }
 
 function durationMs(text: string): number {
-  const [, count, unit] = /^([1-9][0-9]{0,4})([mhd])$/.exec(text) ?? [];
-  if (count === undefined) throw new UsageError("--since takes a number and m, h or d: 24h");
-  return Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  const span = spanMs(text);
+  if (span === undefined) throw new UsageError("--since takes a number and m, h or d: 24h");
+  return span;
 }

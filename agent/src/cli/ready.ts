@@ -1,11 +1,11 @@
 /** `sallyport ready`: one word for whatever watches the agent. It reads one file and asks nobody. */
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { defaultStateDir } from "../config.ts";
 import { statePaths } from "../state.ts";
 import { readStatus, STATUS_STALE_MS } from "../supervisor/status.ts";
 import { EXIT } from "./exit.ts";
 import { type OutputOptions, print } from "./print.ts";
+import { JSON_OPTION, STATE_OPTION } from "./verb.ts";
 
 interface ReadyOptions extends OutputOptions {
   readonly state: string;
@@ -15,8 +15,8 @@ export function addReady(program: Command): void {
   program
     .command("ready")
     .description("exit 0 when the agent takes sessions now, 1 and the reason when it does not")
-    .option("--state <dir>", "the agent's folder", defaultStateDir())
-    .option("--json", "one JSON object on the standard output")
+    .option(...STATE_OPTION)
+    .option(...JSON_OPTION)
     .addHelpText(
       "after",
       `

@@ -5,12 +5,12 @@
 import { resolve } from "node:path";
 import { duration } from "@sallyport/shared/terminal.ts";
 import type { Command } from "commander";
-import { defaultStateDir } from "../config.ts";
 import { statePaths } from "../state.ts";
 import { type AgentStatus, readStatus } from "../supervisor/status.ts";
 import { EXIT } from "./exit.ts";
 import { type OwnFiles, readOwnFiles } from "./own-files.ts";
-import { coloured, counted, fail, type OutputOptions, print, table } from "./print.ts";
+import { coloured, counted, type OutputOptions, print, table } from "./print.ts";
+import { guarded, JSON_OPTION, STATE_OPTION } from "./verb.ts";
 
 interface StatusOptions extends OutputOptions {
   readonly state: string;
@@ -20,8 +20,8 @@ export function addStatus(program: Command): void {
   program
     .command("status")
     .description("what the running agent says of itself; exit 1 when none is running")
-    .option("--state <dir>", "the agent's folder", defaultStateDir())
-    .option("--json", "one JSON object on the standard output")
+    .option(...STATE_OPTION)
+    .option(...JSON_OPTION)
     .addHelpText(
       "after",
       `
@@ -32,13 +32,7 @@ Example:
   sallyport status
   sallyport status --json | jq .canary`,
     )
-    .action(async (options: StatusOptions) => {
-      try {
-        await show(options);
-      } catch (error) {
-        fail(error, options);
-      }
-    });
+    .action((options: StatusOptions) => guarded(options, () => show(options)));
 }
 
 async function show(options: StatusOptions): Promise<void> {
