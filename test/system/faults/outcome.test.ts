@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { journalFacts } from "@sallyport/agent/src/journal/line.ts";
 import { ERRORS, type ErrorCode } from "@sallyport/shared/protocol/errors.ts";
 import type { RunView } from "@sallyport/shared/schema/api.ts";
-import { type Expected, type Outcome, outcomeFaults } from "./outcome.ts";
+import { type Expected, FIELDS, type Outcome, outcomeFaults } from "./outcome.ts";
 
 const run = (state: RunView["state"], code?: ErrorCode): RunView => ({
   ...({ id: "p.1-a", pull: "p", kind: "manual" } as RunView),
@@ -117,4 +118,10 @@ describe("a wrong outcome is found", () => {
         String(outcomeFaults(seen, expected)),
       ),
     );
+});
+
+it("knows each field of the journal: a read's, or one of something else", () => {
+  const others = "host key kid action asked bytesAtMost rowsReserved effect firstKept".split(" ");
+  const all = ["seq", "at", "prev", ...Object.keys(journalFacts.shape)];
+  assert.deepEqual([...FIELDS, ...others].sort(), all.sort());
 });

@@ -79,11 +79,11 @@ export function rowFaults(ids: readonly number[], rows: number): string[] {
   ];
 }
 
-/** Names of the journal's fields, docs/journal.md; a session's line has no others. */
-const FIELDS: ReadonlySet<string> = new Set(
+/** Names of the journal's fields, docs/journal.md, that a line of a read's session may have. */
+export const FIELDS: ReadonlySet<string> = new Set(
   (
-    "seq at prev event agent site version policy request run pull caller connection op object rule decision code " +
-    "rowsOut bytesOut rowsIn bytesReserved startedMs durationMs source reported"
+    "seq at prev event agent site version policy request run pull caller connection op object login rule decision " +
+    "code rowsOut bytesOut rowsIn bytesReserved startedMs durationMs source reported"
   ).split(" "),
 );
 
