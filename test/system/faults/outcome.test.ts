@@ -93,6 +93,11 @@ describe("a wrong outcome is found", () => {
       /^the lines of session b are request$/,
     ],
     "no line at all": [{ ...published, journal: [] }, retried, /^the sessions ended with no line/],
+    "a refused login without its line": [
+      { ...failed, journal: session("a", "connection.login_failed") },
+      { ...failing, sessions: ["connection.login_failed"] },
+      /^the lines of session a are request, end$/,
+    ],
     "another code in the journal": [
       { ...failed, journal: session("a", "sql.timeout") },
       failing,
