@@ -13,9 +13,9 @@ import { fillNarrow, NARROW, numbers } from "./rows.ts";
 import { definePull, onSite, type Site } from "./site.ts";
 import { watch } from "./watch.ts";
 
-/** About a hundred thousand rows of `pull`'s table pass in this time. */
-const SLICE_SECONDS = 0.3;
-/** Of a slice's bytes, where it is cut; a whole one has some two million. */
+/** About two hundred thousand rows of `pull`'s table pass in this time. */
+const SLICE_SECONDS = 0.6;
+/** Of a slice's bytes, where it is cut; a whole one has some four million. */
 const CUT_BYTES = { least: 50_000, most: 1_000_000 };
 const LOOK_MS = 5;
 /** How often the run's state is asked for: a slice whose beginning is seen too late loses no session. */

@@ -14,6 +14,7 @@ const SMALL = [
   "--no-sparkplug",
   "--no-maglev",
   "--no-opt",
+  "--regexp-interpret-all",
   "--single-threaded",
   "--expose-gc",
 ];

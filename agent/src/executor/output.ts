@@ -10,6 +10,7 @@ import { createMaskedBatch, type Masking } from "../masks/batch.ts";
 import { SENDING_STEP_BYTES } from "../pipe/messages.ts";
 import { createMeter } from "./limits.ts";
 import type { SealedStream } from "./stream.ts";
+import { createSweep } from "./sweep.ts";
 
 /** A batch of more would cost latency and memory, and would gain little compression. */
 const BATCH_BYTES = 1024 * 1024;
@@ -27,6 +28,7 @@ export function createOutput(
   masking?: Masking,
 ): Output {
   const meter = createMeter(limits);
+  const sweep = createSweep();
   let batch: RowBatch | undefined;
   let drained: RowBatch | undefined;
   let announcedBytes = SENDING_STEP_BYTES;
@@ -58,6 +60,7 @@ export function createOutput(
         await stream.sendPieces(FRAME.batch, message);
         stream.totals.rows += rows;
         stream.totals.batches += 1;
+        sweep(message.byteLength);
       }
     },
     async checkpoint(position) {

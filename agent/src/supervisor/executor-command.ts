@@ -41,6 +41,8 @@ export function executorCommand(
     "--disable-sigusr1",
     `--max-old-space-size=${heapMegabytes}`,
     `--max-semi-space-size=${YOUNG_MIB}`,
+    // For sweep.ts.
+    "--expose-gc",
   ];
   if (platform !== "linux") {
     return {

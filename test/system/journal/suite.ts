@@ -170,7 +170,7 @@ async function confinement(check: Check, world: World, agent: InstalledAgent): P
       const READ = "--allow-fs-read=";
       const reads = args.filter((arg) => arg.startsWith(READ)).map((arg) => `${arg.slice(READ.length)}/`);
       assert.ok(reads.length > 0 && reads.every((folder) => folder.startsWith(ROOT)), reads.join());
-      // The sizes of the heap are no rights; they bound memory.
+      // The sizes of the heap, and when it is swept, are no rights; they bound memory.
       const others = args.filter((arg) => !arg.startsWith(READ)).map((arg) => arg.replace(/(?<=-size=)[0-9]+$/, "N"));
       assert.deepEqual(others, [
         "--permission",
@@ -178,6 +178,7 @@ async function confinement(check: Check, world: World, agent: InstalledAgent): P
         "--disable-sigusr1",
         "--max-old-space-size=N",
         "--max-semi-space-size=N",
+        "--expose-gc",
         EXECUTOR,
       ]);
       const names = environment(executor!).map((entry) => entry.split("=")[0]);
