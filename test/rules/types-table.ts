@@ -65,6 +65,8 @@ function arrowText(type: ColumnType): string {
       return `Timestamp(${UNITS[type.unit]}), without a zone`;
     case "timestampOffset":
       return `Struct { instant: Timestamp(${UNITS[type.unit]}) in UTC, offset_minutes: Int16 }`;
+    case "list":
+      return `List(${arrowText(type.of)})`;
     default:
       return type satisfies never;
   }

@@ -17,7 +17,7 @@ export const ERRORS = {
   "api.unauthenticated": {
     http: 401,
     retry: "never",
-    advice: "Send an API key as `Authorization: Bearer …`.",
+    advice: "Send an API key, or a token of the identity provider, as `Authorization: Bearer …`.",
   },
   "api.forbidden": {
     http: 403,
@@ -38,8 +38,71 @@ export const ERRORS = {
   },
   "api.too_large": { http: 413, retry: "never", advice: "Send a smaller body; the limit is in the facts." },
   "api.changed": { http: 412, retry: "later", advice: "Somebody changed it meanwhile: read it again and repeat." },
+  "api.restricted": {
+    http: 403,
+    retry: "never",
+    advice: "This key is restricted (`only`): use one that may use what the call is about.",
+  },
+  "api.too_many_calls": {
+    http: 429,
+    retry: "later",
+    advice: "Wait as long as Retry-After says; a key has its own rate in each instance of the function app.",
+  },
+  "api.repeat_differs": {
+    http: 422,
+    retry: "never",
+    advice: "Use a new Idempotency-Key for each call that is not the same as the one before.",
+  },
+  "api.repeat_running": {
+    http: 409,
+    retry: "later",
+    advice: "Wait for the first call with this Idempotency-Key, or repeat it in some minutes if it died.",
+  },
+  "api.repeat_secret": {
+    http: 409,
+    retry: "never",
+    advice: "The first call succeeded. A secret is shown once and a large answer is not kept: read or make it anew.",
+  },
+  "api.quota": {
+    http: 409,
+    retry: "never",
+    advice: "The tenant has as many as its quota allows: remove some, or raise it by `PUT /tenants/{t}`.",
+  },
+  "api.closed": { http: 409, retry: "never", advice: "The tenant was offboarded: nothing new is made for it." },
+  "api.identity_provider": {
+    http: 503,
+    retry: "later",
+    advice: "The identity provider does not answer or is set wrongly: check SALLYPORT_ENTRA_ISSUER, then repeat.",
+  },
   "api.internal": { http: 500, retry: "later", advice: "Look for this instance id in the function app's log." },
   "settings.invalid": { http: 500, retry: "never", advice: "Set what the message names, then start again." },
+
+  // Webhooks and their receivers.
+  "webhook.address_refused": {
+    http: 400,
+    retry: "never",
+    advice: "Name a host on the Internet; a private one needs the deployment's setting SALLYPORT_WEBHOOK_NETWORKS.",
+  },
+  "webhook.unreachable": {
+    http: 502,
+    retry: "later",
+    advice: "Check the webhook's URL, its DNS and its certificate; the event is sent again.",
+  },
+  "webhook.timeout": {
+    http: 504,
+    retry: "later",
+    advice: "Answer within 10 seconds, and work on the event afterwards; it is sent again.",
+  },
+  "webhook.redirected": {
+    http: 502,
+    retry: "later",
+    advice: "Name the URL that the receiver answers at: redirects are not followed.",
+  },
+  "webhook.status": {
+    http: 502,
+    retry: "later",
+    advice: "Look at the receiver's log: only an answer from 200 to 299 says that it has the event.",
+  },
 
   // Enrolment and tokens.
   "enrolment.refused": {
@@ -287,6 +350,123 @@ export const ERRORS = {
       "Give it a login with the rights that `sallyport grant-script` prints, or set `refuseOverPrivileged: false` in the policy.",
   },
   "connection.lost": { http: 502, retry: "later", advice: "The server closed the connection: look at its log." },
+  "directory.login_form": {
+    http: 400,
+    retry: "never",
+    advice: "Store a login of the form user@domain, DOMAIN\\user or a distinguished name, with its password.",
+  },
+  "directory.clear_text": {
+    http: 400,
+    retry: "never",
+    advice: "Use LDAPS or StartTLS in the policy, or a sign-in that seals: no password goes out in clear text.",
+  },
+  "directory.signing_required": {
+    http: 502,
+    retry: "never",
+    advice:
+      "The domain controller wants LDAPS, or a signed and sealed connection: change `tls` or `signIn` in the policy.",
+  },
+  "directory.channel_binding": {
+    http: 502,
+    retry: "never",
+    advice:
+      "Something between ends the TLS connection and opens another: let the agent reach the domain controller directly.",
+  },
+  "directory.clock_skew": {
+    http: 502,
+    retry: "later",
+    advice:
+      "The clocks of the agent's machine and the domain controller are more than 5 minutes apart: set the wrong one.",
+  },
+  "directory.logon_hours": {
+    http: 401,
+    retry: "later",
+    advice: "The account has logon hours: run the pull within them, or widen them.",
+  },
+  "directory.workstation": {
+    http: 401,
+    retry: "never",
+    advice:
+      "The account may sign in only from machines that it names, or is restricted otherwise: see its properties in the directory.",
+  },
+  "directory.password_expired": {
+    http: 401,
+    retry: "never",
+    advice: "Set a new password for the account, then store it before the next run.",
+  },
+  "directory.account_disabled": {
+    http: 401,
+    retry: "never",
+    advice: "Enable the account in the directory, or store another login.",
+  },
+  "directory.account_expired": {
+    http: 401,
+    retry: "never",
+    advice: "Move the account's end date in the directory, or store another login.",
+  },
+  "directory.permission": {
+    http: 403,
+    retry: "never",
+    advice: "Give the login the right that the message names; docs/connectors/active-directory.md has the commands.",
+  },
+  "directory.not_found": {
+    http: 404,
+    retry: "never",
+    advice: "Check the name, and that the login may read the object.",
+  },
+  "directory.referral": {
+    http: 502,
+    retry: "never",
+    advice:
+      "The object is on the server that the facts name: give it a connection of its own. Referrals are never followed.",
+  },
+  "directory.truncated": {
+    http: 502,
+    retry: "never",
+    advice: "The directory cut the result short: narrow the base or the filter, or raise its limits.",
+  },
+  "directory.limit": {
+    http: 502,
+    retry: "never",
+    advice: "Make the filter simpler or the base narrower; the limit is the directory's own (its LDAP policies).",
+  },
+  "directory.changed": {
+    http: 409,
+    retry: "later",
+    advice: "An object changed while its values were read: repeat.",
+  },
+  "directory.unsupported": {
+    http: 502,
+    retry: "never",
+    advice: "The directory, or this agent, does not serve a part of this: see docs/connectors/active-directory.md.",
+  },
+  "directory.busy": { http: 503, retry: "later", advice: "The domain controller is busy: try again later." },
+  "directory.timeout": {
+    http: 504,
+    retry: "later",
+    advice: "The domain controller did not answer in time: look at its load, and narrow base and filter.",
+  },
+  "directory.protocol": {
+    http: 502,
+    retry: "never",
+    advice: "What answers there does not speak LDAP as a domain controller does: check address and port.",
+  },
+  "directory.integrity": {
+    http: 502,
+    retry: "later",
+    advice:
+      "A message of the domain controller's was altered on its way, or was not its own: look at what lies between.",
+  },
+  "directory.cursor_lost": {
+    http: 502,
+    retry: "later",
+    advice: "The domain controller forgot how far it had read: the run begins anew.",
+  },
+  "directory.failed": {
+    http: 502,
+    retry: "never",
+    advice: "The number in the facts is LDAP's result code, the state Windows' error number.",
+  },
   "sql.syntax": { http: 400, retry: "never", advice: "Mend the statement; the number in the facts is SQL Server's." },
   "sql.not_found": {
     http: 404,

@@ -5,6 +5,10 @@
 import { z } from "zod";
 
 export const WARNINGS = {
+  "directory.elsewhere":
+    "Part of what was asked for is on other servers, which the facts name. It was left out: referrals are never followed.",
+  "directory.unknown_attribute":
+    "The directory's schema has none of the attributes that the facts name: their columns are empty.",
   "sql.open_transaction":
     "An open transaction holds the run's upper bound back: what was written since comes when it ends. Find its session by the number in the facts.",
   "sql.retention":

@@ -32,6 +32,8 @@ const NOTHING = new Uint8Array(0);
 /** The Arrow buffers of a column in the format's order; an empty one stands for "no row is NULL". */
 function buffersOf(view: ColumnView): Uint8Array[] {
   const validity = view.nullCount === 0 || view.validity === undefined ? NOTHING : view.validity;
+  // A list has only its offsets; its child has no NULLs, and its own buffers.
+  if (view.items !== undefined) return [validity, bytesOf(view.offsets!), ...buffersOf(view.items)];
   if (view.offsets !== undefined) return [validity, bytesOf(view.offsets), view.data];
   // A struct has no data of its own; its two children have a validity and a data buffer each.
   if (view.offsetMinutes !== undefined) return [validity, NOTHING, view.data, NOTHING, bytesOf(view.offsetMinutes)];
@@ -41,6 +43,7 @@ function buffersOf(view: ColumnView): Uint8Array[] {
 /** Node lengths and null counts of a column, children included. */
 function nodesOf(view: ColumnView): (readonly [length: number, nulls: number])[] {
   const own = [view.length, view.nullCount] as const;
+  if (view.items !== undefined) return [own, [view.items.length, 0]];
   return view.offsetMinutes === undefined ? [own] : [own, [view.length, 0], [view.length, 0]];
 }
 

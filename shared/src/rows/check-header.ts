@@ -35,7 +35,9 @@ export interface DeclaredBuffer {
 export interface DeclaredColumn {
   readonly column: Column;
   readonly nullCount: number;
-  /** In Arrow's order: validity, then data, or offsets and data, or a struct's four. */
+  /** Of a list: how many items all of its rows have. */
+  readonly items: number;
+  /** In Arrow's order: validity, then data, or offsets and data, or a struct's four; of a list offsets and its items' own. */
   readonly buffers: readonly DeclaredBuffer[];
 }
 
@@ -52,9 +54,13 @@ const NODES_OF_STRUCT = 3;
 const METADATA_BYTES_MAX = COLUMNS_MAX * (NODES_OF_STRUCT + BUFFERS_OF_STRUCT) * STRUCT_BYTES + 4096;
 const ROWS_MAX = BATCH_BYTES_MAX * 8;
 
-const bufferCount = (type: ColumnType): number =>
-  type.kind === "timestampOffset" ? BUFFERS_OF_STRUCT : isVariable(type) ? 3 : 2;
-const nodeCount = (type: ColumnType): number => (type.kind === "timestampOffset" ? NODES_OF_STRUCT : 1);
+function bufferCount(type: ColumnType): number {
+  if (type.kind === "list") return 2 + bufferCount(type.of);
+  if (type.kind === "timestampOffset") return BUFFERS_OF_STRUCT;
+  return isVariable(type) ? 3 : 2;
+}
+const nodeCount = ({ kind }: ColumnType): number =>
+  kind === "timestampOffset" ? NODES_OF_STRUCT : kind === "list" ? 2 : 1;
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
 /** Throws `protocol.batch` for a header that does not describe exactly these columns within these limits. */
@@ -64,14 +70,16 @@ export function checkHeader(message: Uint8Array, columns: readonly Column[], lim
   if (rows === 0 || rows > ROWS_MAX) throw badBatch("A batch states no rows, or too many.");
   checkCompression(header);
   const types = columns.map(({ type }) => type);
-  const nullCounts = checkNodes(header, columns, rows);
+  const nodes = checkNodes(header, columns, rows);
   const buffers = declaredBuffers(header, body, sum(types.map(bufferCount)));
   let next = 0;
   const declared = columns.map((column, index): DeclaredColumn => {
     const own = buffers.slice(next, next + bufferCount(column.type));
     next += own.length;
-    checkSizes(column, rows, nullCounts[index]!, own);
-    return { column, nullCount: nullCounts[index]!, buffers: own };
+    const { nulls, items } = nodes[index]!;
+    checkSizes(column, column.type, rows, nulls, own);
+    if (column.type.kind === "list") checkSizes(column, column.type.of, items, 0, own.slice(2));
+    return { column, nullCount: nulls, items, buffers: own };
   });
   const decompressedBytes = sum(buffers.map(({ bytes }) => bytes));
   const most = rows === 1 ? Math.max(BATCH_BYTES_MAX, limits.rowBytes + ROW_ALLOWANCE_BYTES) : BATCH_BYTES_MAX;
@@ -89,23 +97,37 @@ function checkCompression(header: FlatTable): void {
   readVector(header, 4, 8, 8, 0);
 }
 
-/** The columns' null counts; each node must have the batch's rows, and a struct's children no NULLs of their own. */
-function checkNodes(header: FlatTable, columns: readonly Column[], rows: number): number[] {
+/**
+ * The columns' null counts, and how many items a list's rows have. Any other node must have the batch's rows; children have no
+ * NULLs of their own.
+ */
+function checkNodes(header: FlatTable, columns: readonly Column[], rows: number): { nulls: number; items: number }[] {
   const expected = sum(columns.map(({ type }) => nodeCount(type)));
   const nodes = structs(header, 1, expected, "nodes");
-  const nodeAt = (index: number, nullable: boolean): number => {
-    const position = nodes.position + index * STRUCT_BYTES;
-    if (countAt(header.buffer, position) !== rows) throw badBatch("A column has another length than its batch.");
-    const nulls = countAt(header.buffer, position + 8);
-    if (nulls > (nullable ? rows : 0)) throw badBatch("A column states more NULLs than it may have.");
+  const lengthAt = (index: number): number => countAt(header.buffer, nodes.position + index * STRUCT_BYTES);
+  const nullsAt = (index: number, most: number): number => {
+    const nulls = countAt(header.buffer, nodes.position + index * STRUCT_BYTES + 8);
+    if (nulls > most) throw badBatch("A column states more NULLs than it may have.");
     return nulls;
+  };
+  const nodeAt = (index: number, nullable: boolean): number => {
+    if (lengthAt(index) !== rows) throw badBatch("A column has another length than its batch.");
+    return nullsAt(index, nullable ? rows : 0);
+  };
+  const itemsAt = (index: number): number => {
+    const items = lengthAt(index);
+    if (items > ROWS_MAX) throw badBatch("A list states too many items.");
+    nullsAt(index, 0);
+    return items;
   };
   let next = 0;
   return columns.map(({ type, nullable }) => {
-    const nulls = nodeAt(next, nullable);
-    for (let child = 1; child < nodeCount(type); child++) nodeAt(next + child, false);
+    const first = next;
     next += nodeCount(type);
-    return nulls;
+    const nulls = nodeAt(first, nullable);
+    if (type.kind === "list") return { nulls, items: itemsAt(first + 1) };
+    for (let child = first + 1; child < next; child++) nodeAt(child, false);
+    return { nulls, items: 0 };
   });
 }
 
@@ -149,8 +171,14 @@ function declaredBuffer(buffer: Uint8Array, prefix: bigint): DeclaredBuffer {
   return { content, stored: prefix === 0n, bytes: Number(prefix) };
 }
 
-/** All sizes but those of text and binary data follow from the rows. */
-function checkSizes({ name, type }: Column, rows: number, nullCount: number, buffers: readonly DeclaredBuffer[]): void {
+/** All sizes but those of text and binary data follow from the rows, or a list's items. */
+function checkSizes(
+  { name }: Column,
+  type: ColumnType,
+  rows: number,
+  nullCount: number,
+  buffers: readonly DeclaredBuffer[],
+): void {
   const validity = buffers[0]!.bytes;
   if (validity !== bitmapBytes(rows) && (validity !== 0 || nullCount > 0)) {
     throw badBatch(`Column ${name} has a validity bitmap of the wrong size.`);

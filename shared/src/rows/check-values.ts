@@ -2,7 +2,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { badBatch } from "./flatbuffer.ts";
-import type { ColumnView } from "./layout.ts";
+import { type ColumnView, cellBytes } from "./layout.ts";
 import type { Column } from "./types.ts";
 import { decimalLimit, isBelow } from "./words.ts";
 
@@ -14,8 +14,9 @@ const BITS = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).repl
 export function checkValues(column: Column, view: ColumnView, maxCellBytes: number): void {
   if (countNulls(view) !== view.nullCount)
     throw badBatch(`Column ${column.name} has another count of NULLs than it states.`);
-  if (view.offsets !== undefined) checkOffsets(column, view, view.offsets, maxCellBytes);
   const { type } = column;
+  if (type.kind === "list") checkValues({ ...column, type: type.of, nullable: false }, view.items!, maxCellBytes);
+  if (view.offsets !== undefined) checkOffsets(column, view, view.offsets, maxCellBytes);
   if (type.kind === "utf8") checkText(column, view, view.offsets!);
   if (type.kind === "decimal") checkDecimals(column, view, type.precision);
   if (type.kind === "time") checkTimes(column, view);
@@ -33,13 +34,13 @@ function countNulls({ validity, length }: ColumnView): number {
 }
 
 function checkOffsets({ name }: Column, view: ColumnView, offsets: Int32Array, maxCellBytes: number): void {
-  if (offsets[0] !== 0 || offsets[view.length] !== view.data.length) {
+  if (offsets[0] !== 0 || offsets[view.length] !== (view.items?.length ?? view.data.length)) {
     throw badBatch(`Column ${name} has positions that do not span its data.`);
   }
   for (let row = 0; row < view.length; row++) {
-    const bytes = offsets[row + 1]! - offsets[row]!;
-    if (bytes < 0) throw badBatch(`Column ${name} has positions that go backwards.`);
-    if (bytes > maxCellBytes) throw badBatch(`Column ${name} has a cell of more than ${maxCellBytes} bytes.`);
+    if (offsets[row + 1]! < offsets[row]!) throw badBatch(`Column ${name} has positions that go backwards.`);
+    if (cellBytes(view, row, row + 1) > maxCellBytes)
+      throw badBatch(`Column ${name} has a cell of more than ${maxCellBytes} bytes.`);
   }
 }
 

@@ -11,8 +11,8 @@ import { constants, zstdDecompressSync } from "node:zlib";
 import { type CheckLimits, checkHeader, type DeclaredBuffer, type DeclaredColumn } from "./check-header.ts";
 import { checkValues } from "./check-values.ts";
 import { badBatch } from "./flatbuffer.ts";
-import { type ColumnView, fixedRowBytes } from "./layout.ts";
-import type { Column } from "./types.ts";
+import { type ColumnView, cellBytes, fixedRowBytes } from "./layout.ts";
+import type { Column, ColumnType } from "./types.ts";
 
 export type { CheckLimits } from "./check-header.ts";
 
@@ -37,17 +37,28 @@ export function checkBatch(message: Uint8Array, columns: readonly Column[], limi
   return { rows: declared.rows, bytes: message.length, decompressedBytes: declared.decompressedBytes, columns: views };
 }
 
-function openColumn({ column, nullCount, buffers }: DeclaredColumn, rows: number): ColumnView {
-  const [validity, second, third, , fifth] = buffers.map((buffer) => inflate(buffer, column.name));
+function openColumn({ column, nullCount, items, buffers }: DeclaredColumn, rows: number): ColumnView {
+  const opened = buffers.map((buffer) => inflate(buffer, column.name));
+  const { type } = column;
+  if (type.kind !== "list") return viewOf(type, rows, nullCount, opened);
+  const [validity, offsets, ...own] = opened;
+  const list = viewOf(type, rows, nullCount, [validity!, offsets!, NOTHING]);
+  return { ...list, items: viewOf(type.of, items, 0, own) };
+}
+
+const NOTHING = new Uint8Array(0);
+
+function viewOf(type: ColumnType, rows: number, nullCount: number, buffers: readonly Uint8Array[]): ColumnView {
+  const [validity, second, third, , fifth] = buffers;
   const view = {
-    type: column.type,
+    type,
     length: rows,
     nullCount,
     validity: validity!.length === 0 ? undefined : validity,
     offsets: undefined,
     offsetMinutes: undefined,
   };
-  if (column.type.kind === "timestampOffset") {
+  if (type.kind === "timestampOffset") {
     return { ...view, data: third!, offsetMinutes: new Int16Array(fifth!.buffer, fifth!.byteOffset, rows) };
   }
   if (third === undefined) return { ...view, data: second! };
@@ -86,12 +97,12 @@ function inflate({ content, stored, bytes }: DeclaredBuffer, name: string): Uint
 /** No row above `rowBytes`. A batch whose data fit one row altogether needs no look at each. */
 function checkRows(views: readonly ColumnView[], rows: number, maxRowBytes: number): void {
   const fixedBytes = views.reduce((sum, { type }) => sum + fixedRowBytes(type), 0);
-  const variable = views.flatMap(({ offsets }) => offsets ?? []);
-  const dataTotal = variable.reduce((sum, offsets) => sum + offsets[rows]!, 0);
+  const variable = views.filter(({ offsets }) => offsets !== undefined);
+  const dataTotal = variable.reduce((sum, view) => sum + cellBytes(view, 0, rows), 0);
   if (fixedBytes + dataTotal <= maxRowBytes) return;
   for (let row = 0; row < rows; row++) {
     let bytes = fixedBytes;
-    for (const offsets of variable) bytes += offsets[row + 1]! - offsets[row]!;
+    for (const view of variable) bytes += cellBytes(view, row, row + 1);
     if (bytes > maxRowBytes) throw badBatch(`A row has more than ${maxRowBytes} bytes.`);
   }
 }

@@ -1,19 +1,21 @@
 /** One column of a batch being filled: growable buffers, laid out as Arrow wants them. */
 
-import { isUtf8 } from "node:buffer";
+import { bitAt, grown, moveBits } from "./bits.ts";
 import { isoDateTime, isoOffset } from "./iso.ts";
-import { bitmapBytes, type ColumnView, dataBytes, isVariable, safeRange, valueWidth } from "./layout.ts";
+import {
+  bitmapBytes,
+  type ColumnView,
+  dataBytes,
+  fixedRowBytes,
+  isVariable,
+  type RowMeter,
+  safeRange,
+  valueWidth,
+} from "./layout.ts";
 import { notExact, tooLarge, wrongKind } from "./refusals.ts";
-import { utf8LengthOfUtf16le, utf16leToUtf8 } from "./transcode.ts";
+import { copyUtf8, utf8LengthOfUtf16le, utf16leToUtf8 } from "./transcode.ts";
 import type { Column, ColumnKind } from "./types.ts";
-import { decimalLimit, isBelow, storeInstant, storeInt64, storeInt128 } from "./words.ts";
-
-/** What the columns of one batch share: the current row's bytes so far, and the limits for it. */
-export interface RowMeter {
-  rowBytes: number;
-  readonly maxCellBytes: number;
-  readonly maxRowBytes: number;
-}
+import { decimalLimit, isBelow, storeInstant, storeInt64, storeInt128, storeUuid } from "./words.ts";
 
 // Small at first: a result may have 4,096 columns.
 const FIRST_ROWS = 256;
@@ -23,14 +25,7 @@ const KEPT_DATA_BYTES = 4 * 1024 * 1024;
 /** Texts above this are measured before room is made for them: 3 bytes a unit would be wasteful. */
 const MEASURED_TEXT_BYTES = 64 * 1024;
 const TICKS_PER_DAY = 864_000_000_000;
-/** SQL Server's mixed-endian order of a UUID's 16 bytes. */
-const UUID_ORDER = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15] as const;
 const utf8Encoder = new TextEncoder();
-
-function grown<T extends Uint8Array | Int16Array | Int32Array>(old: T, larger: T): T {
-  larger.set(old);
-  return larger;
-}
 
 /**
  * For each row exactly one append. It throws SallyportError `value.not_exact` (does not fit the column's type) or
@@ -38,11 +33,18 @@ function grown<T extends Uint8Array | Int16Array | Int32Array>(old: T, larger: T
  */
 export class ColumnBuffer {
   readonly column: Column;
-  /** Values so far. */
   length = 0;
   nullCount = 0;
-  /** Bytes of text or binary so far. */
+  /** Bytes of text or binary so far, or items of a list. */
   dataLength = 0;
+  /** Of a list: where the items of the row that comes next go, before `appendList`. */
+  readonly items: ColumnBuffer | undefined = undefined;
+
+  /** Bytes that its rows add to what their fixed width takes. */
+  get variableBytes(): number {
+    const { items, dataLength } = this;
+    return items === undefined ? dataLength : items.dataLength + items.length * fixedRowBytes(items.column.type);
+  }
 
   private readonly kind: ColumnKind;
   private readonly meter: RowMeter;
@@ -52,6 +54,8 @@ export class ColumnBuffer {
   private readonly max: number;
   private readonly decimalLimit: readonly [number, number, number, number];
   private rowCapacity = 0;
+  /** Of a list: bytes of text and binary in the rows that are closed. */
+  private closedBytes = 0;
   private validity = new Uint8Array(0);
   private offsets = new Int32Array(0);
   private offsetMinutes = new Int16Array(0);
@@ -62,14 +66,16 @@ export class ColumnBuffer {
   private doubles = new Float64Array(0);
 
   constructor(column: Column, meter: RowMeter) {
+    const { type } = column;
     this.column = column;
-    this.kind = column.type.kind;
+    this.kind = type.kind;
     this.meter = meter;
-    this.width = valueWidth(column.type);
-    this.variable = isVariable(column.type);
-    [this.min, this.max] = safeRange(column.type);
-    this.decimalLimit = decimalLimit(column.type.kind === "decimal" ? column.type.precision : 0);
-    if (this.variable) this.resizeData(FIRST_DATA_BYTES);
+    this.width = valueWidth(type);
+    this.variable = isVariable(type);
+    [this.min, this.max] = safeRange(type);
+    this.decimalLimit = decimalLimit(type.kind === "decimal" ? type.precision : 0);
+    if (type.kind === "list") this.items = new ColumnBuffer({ ...column, type: type.of, nullable: false }, meter);
+    else if (this.variable) this.resizeData(FIRST_DATA_BYTES);
     this.growRows();
   }
 
@@ -96,15 +102,12 @@ export class ColumnBuffer {
       throw notExact(this.column, "is outside the range of its integer type");
     }
     const row = this.nextValid();
-    if (this.width === 4) {
-      this.words[row] = value;
-    } else if (this.width === 8) {
-      storeInt64(this.words, row, value);
-    } else if (this.width === 2) {
+    if (this.width === 4) this.words[row] = value;
+    else if (this.width === 8) storeInt64(this.words, row, value);
+    else if (this.width === 1) this.data[row] = value;
+    else {
       this.data[row * 2] = value;
       this.data[row * 2 + 1] = value >> 8;
-    } else {
-      this.data[row] = value;
     }
   }
 
@@ -159,13 +162,7 @@ export class ColumnBuffer {
       return;
     }
     this.reserve(bytes);
-    let high = 0;
-    for (let at = start, to = from; at < end; at++, to++) {
-      const byte = source[at]!;
-      high |= byte;
-      this.data[to] = byte;
-    }
-    if (high >= 0x80 && !isUtf8(source.subarray(start, end))) throw notExact(this.column, "is not valid UTF-8");
+    if (!copyUtf8(source, start, end, this.data, from)) throw notExact(this.column, "is not valid UTF-8");
     this.finishCell(from + bytes);
   }
 
@@ -197,12 +194,11 @@ export class ColumnBuffer {
     this.finishCell(this.dataLength + bytes);
   }
 
-  /** 16 bytes in SQL Server's mixed-endian order, stored in RFC 9562 order. */
+  /** 16 bytes in Windows' mixed-endian order, stored in RFC 9562 order. */
   appendUuid(source: Uint8Array, start: number): void {
     this.expect("fixedBinary");
     if (this.width !== 16) throw wrongKind(this.column, "uuid");
-    const to = this.nextValid() * 16;
-    for (let index = 0; index < 16; index++) this.data[to + index] = source[start + UUID_ORDER[index]!]!;
+    storeUuid(this.data, this.nextValid() * 16, source, start);
   }
 
   appendDate(daysSinceEpoch: number): void {
@@ -235,16 +231,30 @@ export class ColumnBuffer {
     this.offsetMinutes[this.length - 1] = offsetMinutes;
   }
 
+  /** Closes a row of a list, with every item that was appended since the row before. */
+  appendList(): void {
+    this.expect("list");
+    const items = this.items!;
+    const fixedBytes = (items.length - this.dataLength) * fixedRowBytes(items.column.type);
+    const bytes = items.dataLength - this.closedBytes + fixedBytes;
+    if (bytes > this.meter.maxCellBytes) throw tooLarge(this.column, "cell", this.meter.maxCellBytes);
+    this.meter.rowBytes += fixedBytes;
+    this.closedBytes = items.dataLength;
+    this.dataLength = items.length;
+    this.offsets[this.nextValid() + 1] = this.dataLength;
+  }
+
   /** The first `rows` values as Arrow buffers. They are views: encode them before the next append. */
   view(rows: number): ColumnView {
-    const data = this.variable ? this.offsets[rows]! : dataBytes(this.column.type, rows);
+    const end = this.variable ? this.offsets[rows]! : dataBytes(this.column.type, rows);
     return {
       type: this.column.type,
       length: rows,
-      nullCount: rows === this.length || this.nullCount === 0 ? this.nullCount : this.nullsBefore(rows),
+      nullCount: this.nullCount === 0 ? 0 : this.nullCount - this.nullsIn(rows, this.length),
       validity: this.nullCount === 0 ? undefined : this.validity.subarray(0, bitmapBytes(rows)),
       offsets: this.variable ? this.offsets.subarray(0, rows + 1) : undefined,
-      data: this.data.subarray(0, data),
+      data: this.data.subarray(0, end),
+      items: this.items?.view(end),
       offsetMinutes: this.kind === "timestampOffset" ? this.offsetMinutes.subarray(0, rows) : undefined,
     };
   }
@@ -252,20 +262,18 @@ export class ColumnBuffer {
   /** Forgets the first `rows` values (all, or all but the last) and moves the last one to the front. */
   dropFirst(rows: number): void {
     const kept = this.length - rows;
-    const wasValid = kept === 1 && this.isValid(rows);
-    const wasTrue = kept === 1 && this.kind === "bool" && (this.data[rows >> 3]! & (1 << (rows & 7))) !== 0;
-    this.validity.fill(0, 0, bitmapBytes(this.length));
-    if (this.kind === "bool") this.data.fill(0, 0, bitmapBytes(this.length));
     const from = this.variable ? this.offsets[rows]! : 0;
-    if (this.variable) this.data.copyWithin(0, from, this.dataLength);
+    moveBits(this.validity, rows, this.length);
+    if (this.kind === "bool") moveBits(this.data, rows, this.length);
+    else if (this.items !== undefined) this.items.dropFirst(from);
+    else if (this.variable) this.data.copyWithin(0, from, this.dataLength);
     else this.data.copyWithin(0, rows * this.width, this.length * this.width);
-    this.dataLength = this.variable ? this.dataLength - from : 0;
     if (this.kind === "timestampOffset") this.offsetMinutes.copyWithin(0, rows, this.length);
-    if (this.variable && kept === 1) this.offsets[1] = this.dataLength;
-    if (wasValid) this.validity[0] = 1;
-    if (wasTrue) this.data[0] = 1;
-    this.nullCount = kept === 1 && !wasValid ? 1 : 0;
+    if (this.variable) for (let row = 0; row <= kept; row++) this.offsets[row] = this.offsets[rows + row]! - from;
+    this.dataLength = this.variable ? this.dataLength - from : 0;
     this.length = kept;
+    this.nullCount = this.nullsIn(0, kept);
+    this.closedBytes = this.items?.dataLength ?? 0;
     if (this.variable && kept === 0 && this.data.length > KEPT_DATA_BYTES) this.resizeData(FIRST_DATA_BYTES);
   }
 
@@ -300,13 +308,9 @@ export class ColumnBuffer {
     }
   }
 
-  private isValid(row: number): boolean {
-    return (this.validity[row >> 3]! & (1 << (row & 7))) !== 0;
-  }
-
-  private nullsBefore(rows: number): number {
-    let nulls = this.nullCount;
-    for (let row = rows; row < this.length; row++) if (!this.isValid(row)) nulls--;
+  private nullsIn(from: number, to: number): number {
+    let nulls = 0;
+    for (let row = from; row < to; row++) if (!bitAt(this.validity, row)) nulls++;
     return nulls;
   }
 

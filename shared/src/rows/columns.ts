@@ -5,8 +5,8 @@
  */
 
 import { SallyportError } from "../protocol/errors.ts";
-import { ColumnBuffer, type RowMeter } from "./column-buffer.ts";
-import { BATCH_BYTES_MAX, bitmapBytes, COLUMNS_MAX, fixedRowBytes, isVariable } from "./layout.ts";
+import { ColumnBuffer } from "./column-buffer.ts";
+import { BATCH_BYTES_MAX, bitmapBytes, COLUMNS_MAX, fixedRowBytes, isVariable, type RowMeter } from "./layout.ts";
 import { type KeyValue, keyValue } from "./to-json.ts";
 import type { Column } from "./types.ts";
 
@@ -99,7 +99,7 @@ export function createBatch(columns: readonly Column[], limits: BatchLimits): Ro
       variableBytes = 0;
       for (const buffer of buffers) {
         buffer.dropFirst(kept === 1 ? length - 1 : buffer.length);
-        variableBytes += buffer.dataLength;
+        variableBytes += buffer.variableBytes;
       }
       length = kept;
       meter.rowBytes = 0;

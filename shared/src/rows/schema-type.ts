@@ -12,7 +12,7 @@ import {
   readText,
   readUint8,
 } from "./flatbuffer.ts";
-import type { ColumnType, TimeUnit } from "./types.ts";
+import type { ColumnType, ItemType, TimeUnit } from "./types.ts";
 
 const FIXED_BINARY_BYTES_MAX = 8000;
 const ZONE_BYTES_MAX = 64;
@@ -29,12 +29,15 @@ const TYPE = {
   date: 8,
   time: 9,
   timestamp: 10,
+  list: 12,
   struct: 13,
   fixedBinary: 15,
 } as const;
 const UNIT_CODE = { ms: 1, us: 2, ns: 3 } as const satisfies Record<TimeUnit, number>;
 const UNIT_OF_CODE = [undefined, "ms", "us", "ns"] as const;
 const DAY = 0;
+/** What Arrow's writers call the one child of a list [Schema.fbs; `arrow::list`]. */
+export const ITEM_NAME = "item";
 
 /** Adds the fields of a type to the open table and returns its code. A timestamp has no zone. */
 export function addTypeFields(builder: Builder, type: ColumnType): number {
@@ -72,6 +75,8 @@ export function addTypeFields(builder: Builder, type: ColumnType): number {
       return TYPE.timestamp;
     case "timestampOffset":
       return TYPE.struct;
+    case "list":
+      return TYPE.list;
     default:
       return type satisfies never;
   }
@@ -83,13 +88,19 @@ export function readColumnType(field: FlatTable, name: string): ColumnType {
   const table = readTable(field, 3);
   const code = readUint8(field, 2);
   if (table === undefined) throw badBatch(`Column ${name} has no type.`);
-  const type =
-    code === TYPE.struct ? readOffsetStruct(children) : children.length === 0 ? readPlainType(code, table) : undefined;
+  const type = readTypeOf(code, table, children);
   if (type === undefined) throw badBatch(`Column ${name} has a type that is not known here.`);
   return type;
 }
 
-function readPlainType(code: number, table: FlatTable): ColumnType | undefined {
+function readTypeOf(code: number, table: FlatTable, children: readonly FlatTable[]): ColumnType | undefined {
+  if (code === TYPE.struct) return readOffsetStruct(children);
+  if (code === TYPE.list) return readList(children);
+  if (children.length > 0) return undefined;
+  return code === TYPE.fixedBinary ? readFixedBinary(table) : readItemType(code, table);
+}
+
+function readItemType(code: number, table: FlatTable): ItemType | undefined {
   switch (code) {
     case TYPE.bool:
       return { kind: "bool" };
@@ -105,10 +116,6 @@ function readPlainType(code: number, table: FlatTable): ColumnType | undefined {
     }
     case TYPE.decimal:
       return readDecimal(table);
-    case TYPE.fixedBinary: {
-      const bytes = readInt32(table, 0);
-      return bytes >= 1 && bytes <= FIXED_BINARY_BYTES_MAX ? { kind: "fixedBinary", bytes } : undefined;
-    }
     case TYPE.date:
       return readInt16(table, 0, 1) === DAY ? { kind: "date" } : undefined;
     case TYPE.time:
@@ -124,27 +131,45 @@ function readPlainType(code: number, table: FlatTable): ColumnType | undefined {
   }
 }
 
-function readInt(table: FlatTable): ColumnType | undefined {
+function readFixedBinary(table: FlatTable): ColumnType | undefined {
+  const bytes = readInt32(table, 0);
+  return bytes >= 1 && bytes <= FIXED_BINARY_BYTES_MAX ? { kind: "fixedBinary", bytes } : undefined;
+}
+
+function readInt(table: FlatTable): ItemType | undefined {
   const bits = readInt32(table, 0);
   const known = bits === 8 || bits === 16 || bits === 32 || bits === 64;
   return known ? { kind: "int", bits, signed: readBool(table, 1) } : undefined;
 }
 
-function readDecimal(table: FlatTable): ColumnType | undefined {
+function readDecimal(table: FlatTable): ItemType | undefined {
   const precision = readInt32(table, 0);
   const scale = readInt32(table, 1);
   const known = precision >= 1 && precision <= 38 && scale >= 0 && scale <= precision;
   return known && readInt32(table, 2, 128) === 128 ? { kind: "decimal", precision, scale } : undefined;
 }
 
+/** One child, without NULLs, children and metadata of its own. */
+function readList(children: readonly FlatTable[]): ColumnType | undefined {
+  const [child, other] = children;
+  if (child === undefined || other !== undefined || !isBareChild(child)) return undefined;
+  const table = readTable(child, 3);
+  if (table === undefined || readText(child, 0, CHILD_NAME_BYTES_MAX) !== ITEM_NAME) return undefined;
+  const of = readItemType(readUint8(child, 2), table);
+  return of === undefined ? undefined : { kind: "list", of };
+}
+
+const isBareChild = (child: FlatTable): boolean =>
+  !readBool(child, 1) &&
+  readTable(child, 4) === undefined &&
+  readTables(child, 5, 0).length === 0 &&
+  readTables(child, 6, 0).length === 0;
+
 /** Struct { instant: Timestamp(us or ns), offset_minutes: Int16 }, both without NULLs of their own. */
 function readOffsetStruct(children: readonly FlatTable[]): ColumnType | undefined {
   const [instant, offset] = children;
   if (instant === undefined || offset === undefined) return undefined;
-  for (const child of children) {
-    if (readBool(child, 1) || readTable(child, 4) !== undefined || readTables(child, 5, 0).length > 0) return undefined;
-    if (readTables(child, 6, 0).length > 0) return undefined;
-  }
+  if (!children.every(isBareChild)) return undefined;
   if (readText(instant, 0, CHILD_NAME_BYTES_MAX) !== "instant" || readUint8(instant, 2) !== TYPE.timestamp)
     return undefined;
   if (readText(offset, 0, CHILD_NAME_BYTES_MAX) !== "offset_minutes" || readUint8(offset, 2) !== TYPE.int)

@@ -14,7 +14,7 @@ import {
 } from "./flatbuffer.ts";
 import { frameMessage, HEADER, openMessage } from "./ipc.ts";
 import { COLUMNS_MAX } from "./layout.ts";
-import { addTypeFields, readColumnType } from "./schema-type.ts";
+import { addTypeFields, ITEM_NAME, readColumnType } from "./schema-type.ts";
 import type { Column, ColumnType } from "./types.ts";
 
 export type Metadata = Readonly<Record<string, string>>;
@@ -73,15 +73,7 @@ function writeRawField(
   type: ColumnType,
   metadata: Metadata,
 ): number {
-  const children =
-    type.kind === "timestampOffset"
-      ? [
-          // The children have a value in every row; whether it counts is the struct's validity.
-          writeRawField(builder, "instant", false, { kind: "timestamp", unit: type.unit }, {}),
-          writeRawField(builder, "offset_minutes", false, { kind: "int", bits: 16, signed: true }, {}),
-        ]
-      : [];
-  const childVector = writeOffsets(builder, children);
+  const childVector = writeOffsets(builder, writeChildren(builder, type));
   const nameText = builder.createString(name);
   const custom = writeMetadata(builder, metadata);
   const [typeCode, typeTable] = writeType(builder, type);
@@ -93,6 +85,16 @@ function writeRawField(
   builder.addFieldOffset(5, childVector, 0);
   builder.addFieldOffset(6, custom, 0);
   return builder.endObject();
+}
+
+/** They have a value in every row, or every item; whether it counts is the parent's validity. */
+function writeChildren(builder: Builder, type: ColumnType): number[] {
+  if (type.kind === "list") return [writeRawField(builder, ITEM_NAME, false, type.of, {})];
+  if (type.kind !== "timestampOffset") return [];
+  return [
+    writeRawField(builder, "instant", false, { kind: "timestamp", unit: type.unit }, {}),
+    writeRawField(builder, "offset_minutes", false, { kind: "int", bits: 16, signed: true }, {}),
+  ];
 }
 
 function writeType(builder: Builder, type: ColumnType): readonly [code: number, table: number] {

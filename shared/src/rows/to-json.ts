@@ -1,11 +1,12 @@
 /** Column buffers to exact values that JSON can carry: for inline answers, the NDJSON sink, keys and positions. */
 
+import { bitAt } from "./bits.ts";
 import { isoDate, isoDateTime, isoOffset, isoTime } from "./iso.ts";
 import type { ColumnView } from "./layout.ts";
 import type { ColumnType, TimeUnit } from "./types.ts";
 
-/** Int64 and decimals are strings, times ISO text with all digits of their unit, binary base64, UUIDs lower case. */
-export type JsonValue = string | number | boolean | null;
+/** Lists are arrays. Int64 and decimals are strings, times ISO text with all digits of their unit, binary base64, UUIDs lower case. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[];
 /** The same for positions and keys: every integer is a string, binary is base64url. */
 export type KeyValue = string | boolean | null;
 
@@ -51,7 +52,7 @@ const floatJson = (value: number): JsonValue =>
 
 /** Whether a row of a checked column is NULL. */
 export const isNull = ({ validity }: ColumnView, row: number): boolean =>
-  validity !== undefined && (validity[row >> 3]! & (1 << (row & 7))) === 0;
+  validity !== undefined && !bitAt(validity, row);
 
 /**
  * A way to read the values of one column, chosen once by its type; `row` from 0, below `view.length`.
@@ -104,6 +105,13 @@ function valueReader(view: ColumnView, type: ColumnType, leastDigits: number): (
         const offset = view.offsetMinutes![row]!;
         return instantText(int64(row), type.unit, leastDigits, offset) + isoOffset(offset);
       };
+    case "list": {
+      const item = valueReader(view.items!, type.of, leastDigits);
+      return (row) => {
+        const first = view.offsets![row]!;
+        return Array.from({ length: view.offsets![row + 1]! - first }, (_, index) => item(first + index));
+      };
+    }
     default:
       return type satisfies never;
   }
@@ -133,6 +141,7 @@ function setOwn(object: Record<string, JsonValue>, name: string, value: JsonValu
 export function keyValue(view: ColumnView, row: number): KeyValue {
   const value = columnReader(view)(row);
   if (typeof value === "number") return String(value);
+  if (typeof value === "object" && value !== null) throw new TypeError("A list is no key.");
   const isBinary = view.type.kind === "binary" || (view.type.kind === "fixedBinary" && !view.type.uuid);
   return isBinary && typeof value === "string" ? Buffer.from(value, "base64").toString("base64url") : value;
 }

@@ -1,4 +1,5 @@
-/** UTF-16LE, as SQL Server sends `nvarchar`, to UTF-8, as Arrow stores it: from bytes to bytes, without a string. */
+/** Text to UTF-8, as Arrow stores it, from bytes to bytes without a string: UTF-16LE, as SQL Server sends `nvarchar`, and UTF-8. */
+import { isUtf8 } from "node:buffer";
 
 const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff;
 const isLowSurrogate = (unit: number): boolean => unit >= 0xdc00 && unit <= 0xdfff;
@@ -43,4 +44,15 @@ export function utf8LengthOfUtf16le(source: Uint8Array, start: number, end: numb
     bytes += unit < 0x80 ? 1 : unit < 0x800 ? 2 : isLowSurrogate(unit) ? 1 : 3;
   }
   return bytes;
+}
+
+/** Copies `source[start, end)` to `target` from `at` on; false where it is not valid UTF-8. */
+export function copyUtf8(source: Uint8Array, start: number, end: number, target: Uint8Array, at: number): boolean {
+  let high = 0;
+  for (let from = start, to = at; from < end; from++, to++) {
+    const byte = source[from]!;
+    high |= byte;
+    target[to] = byte;
+  }
+  return high < 0x80 || isUtf8(source.subarray(start, end));
 }

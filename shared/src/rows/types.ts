@@ -6,7 +6,8 @@
 export type IntBits = 8 | 16 | 32 | 64;
 export type TimeUnit = "ms" | "us" | "ns";
 
-export type ColumnType =
+/** What one value can be by itself, and an item of a list. */
+export type ItemType =
   | { readonly kind: "bool" }
   | { readonly kind: "int"; readonly bits: IntBits; readonly signed: boolean }
   | { readonly kind: "float"; readonly bits: 32 | 64 }
@@ -14,19 +15,24 @@ export type ColumnType =
   | { readonly kind: "decimal"; readonly precision: number; readonly scale: number }
   | { readonly kind: "utf8" }
   | { readonly kind: "binary" }
-  /** `uuid`: 16 bytes in RFC 9562 order. */
-  | { readonly kind: "fixedBinary"; readonly bytes: number; readonly uuid?: true }
   /** Date32: days since 1970-01-01. */
   | { readonly kind: "date" }
   /** Time64: nanoseconds since midnight. */
   | { readonly kind: "time" }
   /** Without a zone, as the source has none. */
-  | { readonly kind: "timestamp"; readonly unit: TimeUnit }
+  | { readonly kind: "timestamp"; readonly unit: TimeUnit };
+
+export type ColumnType =
+  | ItemType
+  /** `uuid`: 16 bytes in RFC 9562 order. */
+  | { readonly kind: "fixedBinary"; readonly bytes: number; readonly uuid?: true }
   /**
    * Struct { instant: Timestamp(unit), offset_minutes: Int16 }. The instant is in UTC and says so by its name alone: with a
    * zone in the type, DuckDB and others read it as microseconds and cut the last digit.
    */
-  | { readonly kind: "timestampOffset"; readonly unit: "us" | "ns" };
+  | { readonly kind: "timestampOffset"; readonly unit: "us" | "ns" }
+  /** Any number of values, none of them NULL; their order is the source's, which may promise none. */
+  | { readonly kind: "list"; readonly of: ItemType };
 
 export type ColumnKind = ColumnType["kind"];
 

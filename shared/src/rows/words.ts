@@ -74,3 +74,11 @@ export function storeInstant(words: Int32Array, index: number, unit: TickUnit, d
   words[index * 2 + 1] = high;
   return high >= -2_147_483_648 && high <= 2_147_483_647;
 }
+
+/** Windows' mixed-endian order of a UUID's 16 bytes. */
+const UUID_ORDER = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15] as const;
+
+/** 16 bytes in that order as the UUID at `to`, in RFC 9562 order. */
+export function storeUuid(data: Uint8Array, to: number, source: Uint8Array, start: number): void {
+  for (let index = 0; index < 16; index++) data[to + index] = source[start + UUID_ORDER[index]!]!;
+}

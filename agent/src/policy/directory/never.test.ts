@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isAccountSwitch, isNeverFilteredBy, isNeverRead, isNeverWritten, isProtectedSid } from "./never.ts";
+import { isProtectedSid } from "@sallyport/shared/directory/protected.ts";
+import { isAccountSwitch, isNeverFilteredBy, isNeverRead, isNeverWritten } from "./never.ts";
 
 test("what is never read is neither filtered by nor written, by name, in any case, and by OID", () => {
   for (const name of [

@@ -1,0 +1,111 @@
+/**
+ * One connection to a directory, for one session and one sign-in. Requests go one after the other, each waits for its own
+ * answer, and after anything unexpected the connection is over: there is no way to connect anew, so nothing is ever asked anonymously.
+ */
+import type { Duplex } from "node:stream";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { ANSWER, type Message, type Result, readMessage, readResult } from "./message.ts";
+import type { SecurityLayer, Wire } from "./wire.ts";
+
+/** What `ldapts` makes: a request that knows how to write itself once it has a number. */
+export interface Request {
+  messageId: number;
+  write(): Buffer;
+}
+
+export interface Connection {
+  /** The server's certificate, DER, where TLS is in force: what a channel binding is made of [RFC 5929 4.1]. */
+  readonly certificate: Buffer | undefined;
+  /** Nobody on the way can read along: TLS, or a security layer that seals. */
+  readonly isPrivate: boolean;
+  /**
+   * Sends a request and gives what answers it, up to and with the last message, as fast as it is taken.
+   * @param isLast whether nothing comes after this one
+   * @throws SallyportError `directory.*`, `connection.lost`; the signal's reason
+   */
+  answers(request: Request, isLast: (message: Message) => boolean): AsyncGenerator<Message>;
+  /** A request with one answer. The result may be any: see `errors.ts`. @throws as `answers` */
+  ask(request: Request): Promise<Result>;
+  /** Puts a sign-in's security layer over all that follows. */
+  protect(layer: SecurityLayer, isPrivate: boolean): void;
+  /**
+   * Gives the socket back as it is, for TLS over it. @throws SallyportError `directory.protocol` where the other end sent more
+   * than it was asked for: under no protection, so it could be anybody's.
+   */
+  release(): Duplex;
+  /** Ends it at once. No farewell: an unbind tells nothing that a closed socket does not. */
+  close(): void;
+}
+
+export interface ConnectionFacts {
+  readonly wire: Wire;
+  readonly certificate: Buffer | undefined;
+  /** For each message that is waited for. */
+  readonly answerMs: number;
+}
+
+export function createConnection({ wire, certificate, answerMs }: ConnectionFacts, signal: AbortSignal): Connection {
+  let lastId = 0;
+  let isUnderWay = false;
+  let isPrivate = certificate !== undefined;
+  const abort = (): void => wire.end(signal.reason as Error);
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+
+  async function* answers(request: Request, isLast: (message: Message) => boolean): AsyncGenerator<Message> {
+    if (isUnderWay) throw new TypeError("A connection serves one request at a time.");
+    isUnderWay = true;
+    let isAnswered = false;
+    try {
+      lastId += 1;
+      request.messageId = lastId;
+      wire.send(request.write());
+      while (!isAnswered) {
+        const message = readMessage(await wire.receive(answerMs));
+        checkNumber(message, lastId);
+        isAnswered = isLast(message);
+        yield message;
+      }
+    } finally {
+      isUnderWay = !isAnswered;
+      // Whoever stops in the middle leaves answers behind that nobody waits for.
+      if (!isAnswered) wire.end(new SallyportError("connection.lost", "The connection was given up in mid-answer."));
+    }
+  }
+
+  return {
+    certificate,
+    get isPrivate() {
+      return isPrivate;
+    },
+    answers,
+    async ask(request) {
+      for await (const message of answers(request, () => true)) return readResult(message);
+      throw new SallyportError("connection.lost", "The directory ended the connection.");
+    },
+    protect(layer, seals) {
+      wire.protect(layer);
+      isPrivate ||= seals;
+    },
+    release() {
+      signal.removeEventListener("abort", abort);
+      return wire.release();
+    },
+    close() {
+      signal.removeEventListener("abort", abort);
+      wire.end(new SallyportError("connection.lost", "The connection is closed."));
+    },
+  };
+}
+
+/** [RFC 4511 4.4.1] */
+const NOTICE_OF_DISCONNECTION = 0;
+
+function checkNumber(message: Message, expected: number): void {
+  if (message.id === NOTICE_OF_DISCONNECTION && message.tag === ANSWER.extended) {
+    const { code } = readResult(message);
+    throw new SallyportError("connection.lost", "The directory said that it ends the connection.", { number: code });
+  }
+  if (message.id === expected) return;
+  throw new SallyportError("directory.protocol", "The directory answered what was not asked.");
+}

@@ -1,0 +1,104 @@
+/** The messages of a directory: what may answer a request, taken apart [RFC 4511 4]. Pure. */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { type Ber, readBer, TAG } from "./ber.ts";
+
+/** Tags of the answers [RFC 4511 4.2.2 and on]. */
+export const ANSWER = {
+  ...{ bind: 0x61, entry: 0x64, searchDone: 0x65, modify: 0x67, add: 0x69, delete: 0x6b, modifyDn: 0x6d },
+  ...{ reference: 0x73, extended: 0x78 },
+} as const;
+
+export interface Message {
+  readonly id: number;
+  readonly tag: number;
+  /** What is in the answer itself. */
+  readonly body: Buffer;
+  /** Values of the controls that came along, by OID. */
+  readonly controls: ReadonlyMap<string, Buffer>;
+}
+
+export interface Result {
+  /** 0 is success. */
+  readonly code: number;
+  /** Where the name asked for ends in what exists. Names people: never for an error's text. */
+  readonly matchedDn: string;
+  /** The directory's own words, with its sub-code in them. May quote values: never for an error's text. */
+  readonly diagnostic: string;
+  readonly referrals: readonly string[];
+  readonly controls: Message["controls"];
+  /** What comes after the result: a bind's server credentials, an extended answer's name and value. */
+  readonly rest: Ber;
+}
+
+const NO_CONTROLS: Message["controls"] = new Map();
+const MAX_CONTROLS = 32;
+
+/** @throws SallyportError `directory.protocol` */
+export function readMessage(bytes: Buffer): Message {
+  const message = readBer(bytes).open(TAG.sequence);
+  const id = message.integer();
+  const tag = message.peek() ?? 0;
+  const body = message.take(tag);
+  return { id, tag, body, controls: message.isEmpty ? NO_CONTROLS : readControls(message.open(TAG.controls)) };
+}
+
+function readControls(list: Ber): Message["controls"] {
+  const controls = new Map<string, Buffer>();
+  while (!list.isEmpty) {
+    const control = list.open(TAG.sequence);
+    const oid = control.text();
+    if (control.peek() === TAG.boolean) control.take(TAG.boolean);
+    controls.set(oid, control.isEmpty ? Buffer.alloc(0) : control.take(TAG.octets));
+    if (controls.size > MAX_CONTROLS) {
+      throw new SallyportError("directory.protocol", "The directory sent more controls than there are.");
+    }
+  }
+  return controls;
+}
+
+/** Of any answer but an entry and a reference. @throws SallyportError `directory.protocol` */
+export function readResult({ body, controls }: Message): Result {
+  const rest = readBer(body);
+  const code = rest.integer(TAG.enumerated);
+  const matchedDn = rest.text();
+  const diagnostic = rest.text();
+  const referrals = rest.peek() === TAG.referral ? readTexts(rest.open(TAG.referral)) : [];
+  return { code, matchedDn, diagnostic, referrals, controls, rest };
+}
+
+/** The addresses of a search's continuation reference. @throws SallyportError `directory.protocol` */
+export const readReference = ({ body }: Message): string[] => readTexts(readBer(body));
+
+function readTexts(list: Ber): string[] {
+  const texts: string[] = [];
+  while (!list.isEmpty) texts.push(list.text());
+  return texts;
+}
+
+/** The values are views of the message. */
+export interface Entry {
+  readonly dn: string;
+  readonly attributes: readonly EntryAttribute[];
+}
+export interface EntryAttribute {
+  /** As the directory spells it; with options, `member;range=0-1499`. */
+  readonly name: string;
+  readonly values: readonly Buffer[];
+}
+
+/** @throws SallyportError `directory.protocol` */
+export function readEntry({ body }: Message): Entry {
+  const entry = readBer(body);
+  const dn = entry.text();
+  const list = entry.open(TAG.sequence);
+  const attributes: EntryAttribute[] = [];
+  while (!list.isEmpty) {
+    const attribute = list.open(TAG.sequence);
+    const name = attribute.text();
+    const set = attribute.open(TAG.set);
+    const values: Buffer[] = [];
+    while (!set.isEmpty) values.push(set.take(TAG.octets));
+    attributes.push({ name, values });
+  }
+  return { dn, attributes };
+}
