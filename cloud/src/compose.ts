@@ -32,6 +32,7 @@ import { originOf, readSettings, type Settings } from "./settings.ts";
 import { blobLinks } from "./sinks/links.ts";
 import { openSinks } from "./sinks/open.ts";
 import { openStore, type Store } from "./store/open.ts";
+import { openTelemetry } from "./telemetry/open.ts";
 import { requireConnection } from "./tenants/connections.ts";
 
 /** Everything a trigger may call. */
@@ -81,6 +82,8 @@ async function build(): Promise<Orchestrator> {
   const store = openStore((name) => tableClient(settings.SALLYPORT_TABLES, name, identity), random);
   const secrets = localSecrets(settings.SALLYPORT_SECRETS, await readSecretsKey(), random);
   const signing = await loadSigningKey(settings.SALLYPORT_SIGNING_KEY);
+  const telemetry = await openTelemetry(settings, (what, facts) => logLine("telemetry", what, facts));
+  stopping.addEventListener("abort", () => void telemetry.end(), { once: true });
   const load = createLoad();
   const directory = agentDirectory({ store, secrets, alert, load, now, random });
   const listenRule = requireConnectionString(settings.SALLYPORT_RELAY_LISTEN, "SALLYPORT_RELAY_LISTEN");
@@ -133,14 +136,17 @@ async function build(): Promise<Orchestrator> {
       canarySeconds,
       now,
       random,
+      telemetry,
       log: (what, facts) => logLine("agent", what, facts),
     },
     pulls: pullDeps({
       store,
       identity,
       random,
+      telemetry,
       openSession: createOpenSession({
         ...sender,
+        telemetry,
         signer: signing.signer,
         siteOf: async (tenant, connection) => (await requireConnection(store, tenant, connection)).value.site,
         candidates: directory.candidates,
@@ -155,11 +161,11 @@ async function build(): Promise<Orchestrator> {
   };
 }
 
-interface PullParts extends Pick<PullDeps, "store" | "openSession" | "random"> {
+interface PullParts extends Pick<PullDeps, "store" | "openSession" | "random" | "telemetry"> {
   readonly identity: DefaultAzureCredential;
 }
 
-function pullDeps({ store, identity, openSession, random }: PullParts): PullDeps {
+function pullDeps({ store, identity, openSession, random, telemetry }: PullParts): PullDeps {
   const blobService = blobClient(settings.SALLYPORT_BLOBS, identity);
   const container = blobService.getContainerClient(settings.SALLYPORT_CONTAINER);
   const pullSettings: PullSettings = {
@@ -183,6 +189,7 @@ function pullDeps({ store, identity, openSession, random }: PullParts): PullDeps
     clock: systemClock,
     random,
     settings: pullSettings,
+    telemetry,
     log: (what, facts) => logLine("pull", what, facts),
   };
 }
@@ -233,7 +240,7 @@ const alert = (what: string, facts: Readonly<Record<string, unknown>>): void => 
 
 /** One JSON line, which Application Insights and the host's log keep: ids, codes and numbers, never values. */
 function logLine(
-  kind: "agent" | "alert" | "event" | "pull",
+  kind: "agent" | "alert" | "event" | "pull" | "telemetry",
   what: string,
   facts: Readonly<Record<string, unknown>>,
 ): void {

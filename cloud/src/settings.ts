@@ -52,6 +52,16 @@ const environment = z.object({
   SALLYPORT_WAIT_SECONDS: fraction(900),
   /** A slice is committed at the first checkpoint after this. */
   SALLYPORT_SLICE_SECONDS: fraction(600),
+  /** Where traces and metrics go: nowhere, to standard error, or to a collector by OTLP over HTTP (docs/telemetry.md). */
+  SALLYPORT_TELEMETRY: z.enum(["none", "console", "otlp"]).default("none"),
+  /** The collector's base address, and headers by which it knows us, as `name=value,name=value`. */
+  SALLYPORT_TELEMETRY_ENDPOINT: z.url({ protocol: /^https?$/ }).default("http://localhost:4318"),
+  SALLYPORT_TELEMETRY_HEADERS: z
+    .string()
+    .regex(/^([A-Za-z0-9-]{1,64}=[^,=\s][^,\r\n]{0,4095}(,|$))*$/)
+    .default(""),
+  /** The share of runs whose traces are kept. */
+  SALLYPORT_TELEMETRY_RATIO: z.coerce.number().min(0).max(1).default(1),
 });
 
 export type Settings = z.infer<typeof environment>;

@@ -6,6 +6,7 @@ import { createLoad } from "@sallyport/cloud/src/agents/choice.ts";
 import { agentDirectory } from "@sallyport/cloud/src/agents/directory.ts";
 import { answerHealth } from "@sallyport/cloud/src/agents/tokens.ts";
 import type { Ping, PingOutcome } from "@sallyport/cloud/src/sessions/ping.ts";
+import { NO_TELEMETRY } from "@sallyport/cloud/src/telemetry/telemetry.ts";
 import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { generateKeyPair } from "@sallyport/shared/crypto/identity.ts";
 import { agentHealth } from "@sallyport/shared/schema/liveness.ts";
@@ -31,7 +32,8 @@ const idKey = (number: number): string => kid.slice(0, 40) + String(number).padS
 
 function deps(ping: Ping): CanaryDeps & { logged: unknown[] } {
   const logged: unknown[] = [];
-  return { store, ping, canarySeconds: 300, now, random, log: (_, facts) => void logged.push(facts), logged };
+  const log = (_: string, facts: unknown) => void logged.push(facts);
+  return { store, ping, canarySeconds: 300, now, random, telemetry: NO_TELEMETRY, log, logged };
 }
 const answering = (outcome: PingOutcome) => {
   const pinged: string[] = [];

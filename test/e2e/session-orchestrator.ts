@@ -3,6 +3,7 @@ import type { TestContext } from "node:test";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { type Candidate, createOpenSession, type SessionDeps } from "@sallyport/cloud/src/sessions/open.ts";
 import type { Consumer, SessionRequest } from "@sallyport/cloud/src/sessions/session.ts";
+import { NO_TELEMETRY } from "@sallyport/cloud/src/telemetry/telemetry.ts";
 import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { encodeSchema } from "@sallyport/shared/rows/arrow.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
@@ -64,6 +65,7 @@ export async function makeSessions(t: TestContext, over: Partial<SessionDeps> = 
     began: () => () => undefined,
     reached: async () => undefined,
     alert: (what, facts) => void seen.alerts.push([what, facts]),
+    telemetry: NO_TELEMETRY,
     ...over,
   });
   const run = (consumer = noRows, signal = new AbortController().signal, asked: SessionRequest = request) =>

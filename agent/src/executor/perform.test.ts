@@ -9,6 +9,7 @@ import { parsePolicy } from "../policy/file.ts";
 import { judge } from "./judge.ts";
 import { perform } from "./perform.ts";
 import type { SealedStream } from "./stream.ts";
+import { createStopwatch } from "./timings.ts";
 
 const POLICY = `
 v: 1
@@ -66,6 +67,7 @@ async function answerLate(operation: Operation): Promise<Outcome> {
       request,
       order,
       stream,
+      stopwatch: createStopwatch({ monotonicMs: () => 0 }),
       connectors,
       onLogin: () => {},
       onSending: async () => {},

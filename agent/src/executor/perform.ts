@@ -12,6 +12,7 @@ import { createInput } from "./input.ts";
 import { createMemoryFuse, createTimeFuse } from "./limits.ts";
 import { createOutput } from "./output.ts";
 import type { SealedStream } from "./stream.ts";
+import { type Stopwatch, timed } from "./timings.ts";
 import type { OpenedWork } from "./unseal.ts";
 
 const RECHECK_POLICY_MS = 60_000;
@@ -34,6 +35,7 @@ export interface Performance {
   readonly request: SessionRequestPayload;
   readonly order: SessionOrder;
   readonly stream: SealedStream;
+  readonly stopwatch: Stopwatch;
   readonly connectors: Connectors;
   readonly onLogin: (step: "sent" | "accepted") => void;
   /** Told before more is sent: so many bytes at most. */
@@ -46,7 +48,7 @@ export interface Performance {
 
 /** @throws the refusal, or what the connector throws; the stream's signal has the reason where that was aborted. */
 export async function perform(work: OpenedWork, performance: Performance): Promise<Outcome> {
-  const { request, order, stream, connectors, onLogin, onSending, onRowsIn, maskKey } = performance;
+  const { request, order, stream, stopwatch, connectors, onLogin, onSending, onRowsIn, maskKey } = performance;
   if (work.do === "refuse") throw work.error;
   if (work.do === "ping") {
     await stream.sendJson(FRAME.result, order.state);
@@ -55,7 +57,8 @@ export async function perform(work: OpenedWork, performance: Performance): Promi
   const { allowed, asked } = work;
   const target = { ...targetOf(work, request, order), onLogin };
   const masking = maskingOf(allowed.grant, maskKey);
-  const output = createOutput(stream, allowed.limits, request.window, onSending, masking);
+  const sending = createOutput(stream, allowed.limits, request.window, onSending, masking);
+  const output = timed(sending, stopwatch, () => stream.totals.rows);
   const fuse = createTimeFuse(allowed.limits);
   const memory = createMemoryFuse(order.memoryBytes);
   for (const { signal } of [fuse, memory]) {

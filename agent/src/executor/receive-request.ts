@@ -14,6 +14,7 @@ import type { Clock } from "../clock.ts";
 import type { SessionOrder } from "../pipe/messages.ts";
 import type { Rendezvous } from "./rendezvous.ts";
 import { createSealedStream, type SealedStream } from "./stream.ts";
+import { createStopwatch, type Stopwatch } from "./timings.ts";
 
 /** Messages that may wait while the first one is being opened. */
 const MAX_EARLY = 64;
@@ -22,6 +23,8 @@ export interface Opened {
   readonly stream: SealedStream;
   /** A genuine request that does not fit the schema still has keys, so that its refusal is sent sealed. */
   readonly request: SessionRequestPayload | InvalidRequest;
+  /** Runs since the request was opened. */
+  readonly stopwatch: Stopwatch;
 }
 
 export interface ReceiveDeps {
@@ -69,11 +72,16 @@ export async function receiveRequest(rendezvous: Rendezvous, deps: ReceiveDeps):
     agent: order.agent,
     site: order.site,
   });
+  const stopwatch = createStopwatch(clock);
   const windowBytes = request instanceof InvalidRequest ? DEFAULT_WINDOW_BYTES : request.window;
-  const stream = createSealedStream({ keys, windowBytes, send: (record) => rendezvous.send(record), clock });
+  const send = (record: Uint8Array): void => {
+    stopwatch.mark("firstFrameMs");
+    rendezvous.send(record);
+  };
+  const stream = createSealedStream({ keys, windowBytes, send, clock });
   deliver = (next) => stream.message(next);
   for (const next of early) stream.message(next);
-  return { stream, request };
+  return { stream, request, stopwatch };
 }
 
 async function openOnce(message: Uint8Array, deps: ReceiveDeps, bound: { hash: Buffer; agent: string; site: string }) {

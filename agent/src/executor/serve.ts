@@ -88,13 +88,15 @@ async function serve(
 
 /** Serves the request and sends the last frame. Answers the error, where it ended with one. */
 async function answer(
-  { stream, request }: Opened,
+  { stream, request, stopwatch }: Opened,
   order: SessionOrder,
   supervisor: Supervisor,
   connectors: Connectors,
   facts: SessionFacts,
 ): Promise<SallyportError | undefined> {
   const startedMs = systemClock.monotonicMs();
+  const isTraced = !(request instanceof InvalidRequest) && request.traceparent !== undefined;
+  const timings = () => (isTraced ? { timings: stopwatch.read() } : {});
   try {
     if (request instanceof InvalidRequest) throw request;
     if (request.tenant !== order.tenant)
@@ -105,8 +107,10 @@ async function answer(
     const judgement = judge(request, policy, order.ping, loginKey, now);
     await supervisor.say(judgement.report);
     const go = await supervisor.go;
+    stopwatch.mark("allowedMs");
     const work = await openWork(within(judgement.work, go), { supervisor, policy, loginKey, now });
     const onLogin = (step: "sent" | "accepted"): void => {
+      stopwatch.mark(step === "sent" ? "loginMs" : "acceptedMs");
       if (step === "sent") facts.loginSent = true;
       else void supervisor.say({ say: "accepted" });
     };
@@ -115,18 +119,18 @@ async function answer(
     };
     const onSending = (bytes: number): Promise<void> => supervisor.say({ say: "sending", bytes });
     const maskKey = go.maskKey === undefined ? undefined : fromBase64url(go.maskKey);
-    const performance = { request, order, stream, connectors, onLogin, onSending, onRowsIn, maskKey };
+    const performance = { request, order, stream, stopwatch, connectors, onLogin, onSending, onRowsIn, maskKey };
     const outcome = await perform(work, performance);
     if (outcome.committed !== true) stream.signal.throwIfAborted();
     const { rows, bytes, batches } = stream.totals;
     const executedMs = systemClock.monotonicMs() - startedMs;
     const { complete, position = null, warnings = [] } = outcome;
-    await stream.sendJson(FRAME.end, { rows, bytes, batches, position, complete, executedMs, warnings });
+    await stream.sendJson(FRAME.end, { rows, bytes, batches, position, complete, executedMs, warnings, ...timings() });
     return undefined;
   } catch (thrown) {
     // What stopped the session is why it failed, whatever the driver made of it.
     const error = asOurs(stream.signal.aborted && !isUnknown(thrown) ? stream.signal.reason : thrown);
-    if (!isViolation(error)) await stream.sendJson(FRAME.error, errorBodyOf(error));
+    if (!isViolation(error)) await stream.sendJson(FRAME.error, { ...errorBodyOf(error), ...timings() });
     return error;
   }
 }

@@ -10,6 +10,8 @@ import type { Ping } from "../sessions/ping.ts";
 import type { Agent } from "../store/agents.ts";
 import type { Store } from "../store/open.ts";
 import type { Stored } from "../store/record.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
+import { type Health, healthOf } from "./choice.ts";
 import { candidateOf } from "./directory.ts";
 
 export interface CanaryDeps {
@@ -19,6 +21,7 @@ export interface CanaryDeps {
   readonly canarySeconds: number;
   now(): Date;
   random(bytes: number): Buffer;
+  readonly telemetry: Telemetry;
   log(what: string, facts: Readonly<Record<string, unknown>>): void;
 }
 
@@ -40,6 +43,7 @@ const FEWEST = 16;
  */
 export async function sendCanaries(deps: CanaryDeps, signal: AbortSignal): Promise<CanaryReport> {
   const agents = await deps.store.agents.active();
+  measureAgents(deps, agents);
   const due = chooseDue(agents, deps.canarySeconds, deps.now().getTime());
   let sent = 0;
   let answered = 0;
@@ -54,6 +58,17 @@ export async function sendCanaries(deps: CanaryDeps, signal: AbortSignal): Promi
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return { agents: agents.length, sent, answered };
+}
+
+function measureAgents({ telemetry, now }: CanaryDeps, agents: readonly Stored<Agent>[]): void {
+  const nowMs = now().getTime();
+  const counts: Record<Health, number> = { serves: 0, unreached: 0, closed: 0, silent: 0 };
+  for (const { value } of agents) counts[healthOf(value, nowMs)] += 1;
+  for (const [health, count] of Object.entries(counts))
+    telemetry.measure("sallyport.agents", count, { "sallyport.health": health });
+  // A thousand arguments to Math.min are fine, a million are not.
+  const oldestMs = agents.reduce((oldest, { value }) => Math.min(oldest, lastProofMs(value)), nowMs);
+  telemetry.measure("sallyport.canary.age", (nowMs - oldestMs) / 1000);
 }
 
 /** Those whose last proof, or canary, is as old as the period; the oldest first, a tick's share of them. */

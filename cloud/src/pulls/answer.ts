@@ -3,7 +3,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { claimRun } from "./claim.ts";
 import type { PullDeps } from "./deps.ts";
 import { publishAll } from "./publish.ts";
-import { parseDoorbell } from "./ring.ts";
+import { type Doorbell, parseDoorbell } from "./ring.ts";
 import { activateNext, ringSafely } from "./start.ts";
 import { work } from "./work.ts";
 
@@ -15,17 +15,22 @@ export interface Message {
   readonly deliveries: number;
 }
 
+/** MaxDeliveryCount of queue slices, as infra/app/service-bus.bicep has it: what fails then is not delivered again. */
+const LAST_DELIVERY = 10;
+
 /**
  * Answers a message, and logs why it could not: it then comes again, and in the end lies in the dead-letter queue, whose
  * reason only says how often it came. The log has its id with the cause. Throws what `answerDoorbell` throws.
  */
 export async function answerMessage(deps: PullDeps, message: Message, drain: AbortSignal): Promise<void> {
   try {
-    await answerDoorbell(deps, message.body, drain);
+    await answerDoorbell(deps, message.body, drain, message.deliveries);
   } catch (thrown) {
     const { id, deliveries } = message;
     const cause = thrown instanceof SallyportError ? { code: thrown.code } : { error: String(thrown) };
     deps.log("message not answered", { message: id, deliveries, ...cause });
+    if (deliveries >= LAST_DELIVERY)
+      deps.telemetry.measure("sallyport.dead_letters", 1, { "sallyport.code": cause.code });
     throw thrown;
   }
 }
@@ -35,8 +40,19 @@ export async function answerMessage(deps: PullDeps, message: Message, drain: Abo
  * then handed over at its next checkpoint. Throws `queue.unparseable`, `queue.unknown_run`, and when the state cannot be
  * reached: the message then comes again.
  */
-export async function answerDoorbell(deps: PullDeps, message: unknown, drain: AbortSignal): Promise<void> {
-  const { tenant, pull, run } = parseDoorbell(message);
+export async function answerDoorbell(
+  deps: PullDeps,
+  message: unknown,
+  drain: AbortSignal,
+  deliveries = 1,
+): Promise<void> {
+  const bell = parseDoorbell(message);
+  await deps.telemetry.ofRun(bell, "slices", { "sallyport.deliveries": deliveries }, () =>
+    answerBell(deps, bell, drain),
+  );
+}
+
+async function answerBell(deps: PullDeps, { tenant, pull, run }: Doorbell, drain: AbortSignal): Promise<void> {
   const key = { tenant, pull };
   const result = await claimRun(deps, key, run);
   if (result.do === "leave") {

@@ -6,6 +6,7 @@ import { isoTime, type PullDeps } from "./deps.ts";
 import type { Hold, Written } from "./hold.ts";
 import { afterFailure } from "./retry.ts";
 import { decide, errorOf, finish, listHash, supersede, wait } from "./run.ts";
+import { tellBegan } from "./told.ts";
 import { wakeBefore } from "./wake.ts";
 
 export interface Failure {
@@ -15,7 +16,10 @@ export interface Failure {
 }
 
 /** Makes a complete run part of its pull's history. */
-export async function decideRun(deps: PullDeps, key: PullKey, id: string, held: Hold): Promise<Written> {
+export const decideRun = (deps: PullDeps, key: PullKey, id: string, held: Hold): Promise<Written> =>
+  deps.telemetry.span("decide", {}, () => decideNow(deps, key, id, held));
+
+async function decideNow(deps: PullDeps, key: PullKey, id: string, held: Hold): Promise<Written> {
   if (await held.isCancelled()) return cancelHeld(deps, key, held);
   const slices = await deps.store.runs.slices(key, id);
   // Not those that this holder's run counts: somebody else writes to the table, or the read is of another time.
@@ -51,6 +55,7 @@ export async function failHeld(deps: PullDeps, key: PullKey, held: Hold, failure
     const wake = await wakeBefore(deps, key, verdict.notBeforeMs);
     const step = (run: typeof held.run) => wait(run, notBefore, error, verdict.costsClaim);
     const written = await held.write({ on: "run", step }, wake);
+    if (written.ok) deps.telemetry.measure("sallyport.retries", 1, { "sallyport.code": failure.code });
     return { againMs: written.ok ? verdict.notBeforeMs : undefined };
   }
   const wake = await wakeBefore(deps, key, nowMs);
@@ -62,6 +67,7 @@ export async function failHeld(deps: PullDeps, key: PullKey, held: Hold, failure
   const successor = newRunKey(nowMs, deps.random);
   const step = (records: Parameters<typeof supersede>[0], opId: string) =>
     supersede(records, successor, error, now, opId);
-  await held.write({ on: "run and cursor", step }, wake);
+  const superseded = await held.write({ on: "run and cursor", step }, wake);
+  if (superseded.ok) tellBegan(deps, { ...key, run: successor }, "start", nowMs, held.run.kind);
   return { againMs: undefined };
 }

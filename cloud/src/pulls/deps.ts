@@ -5,6 +5,7 @@ import type { OpenSession } from "../sessions/session.ts";
 import type { Links } from "../sinks/links.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { Store } from "../store/open.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Ring } from "./ring.ts";
 import type { PullSettings } from "./settings.ts";
 import type { Tell } from "./tell.ts";
@@ -39,6 +40,7 @@ export interface PullDeps {
   readonly clock: Clock;
   readonly random: (bytes: number) => Buffer;
   readonly settings: PullSettings;
+  readonly telemetry: Telemetry;
   /** What happened, for the log: ids, codes and numbers, never values. */
   readonly log: (what: string, facts: Readonly<Record<string, unknown>>) => void;
 }

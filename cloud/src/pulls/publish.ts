@@ -13,6 +13,7 @@ import { commit } from "../store/tables.ts";
 import type { PullDeps } from "./deps.ts";
 import { listHash } from "./run.ts";
 import { eventOf, toldStep } from "./tell.ts";
+import { measureEnd } from "./told.ts";
 import { lookAgain } from "./tries.ts";
 
 export const sliceList = z.strictObject({
@@ -61,15 +62,26 @@ async function publishOne(deps: PullDeps, key: PullKey, row: string): Promise<bo
   if (!out) return true;
   const run = await runs.run(key, out.value.run);
   if (!run) throw new SallyportError("storage.failed", "An event names a run that is not there.", { row });
-  const path = run.value.seq === null ? null : manifestPath(key, run.value.seq);
-  if (path !== null) await writeManifest(deps, key, out.value.run, run.value, path);
+  const facts = { "sallyport.rows": run.value.rows, "sallyport.bytes": run.value.bytes };
+  return deps.telemetry.ofRun({ ...key, run: out.value.run }, "publish", facts, async (span) => {
+    const told = await publishRun(deps, key, out, run.value);
+    span.add({ "sallyport.state": out.value.state });
+    return told;
+  });
+}
+
+async function publishRun(deps: PullDeps, key: PullKey, out: Stored<Out>, run: Run): Promise<boolean> {
+  const path = run.seq === null ? null : manifestPath(key, run.seq);
+  if (path !== null) await writeManifest(deps, key, out.value.run, run, path);
   try {
-    await deps.tell(eventOf(key, out.value, run.value, path));
+    await deps.tell(eventOf(key, out.value, run, path));
   } catch (thrown) {
     deps.log("event not delivered", { ...key, run: out.value.run, error: String(thrown) });
     return false;
   }
-  return takeAway(deps, key, out);
+  const isAway = await takeAway(deps, key, out);
+  if (isAway) measureEnd(deps, out.value.state, run);
+  return isAway;
 }
 
 async function writeManifest(deps: PullDeps, key: PullKey, id: string, run: Run, path: string): Promise<void> {

@@ -71,6 +71,19 @@ export function stage({ deps, key, id, held, definition, session, mustFinish }: 
     complete: boolean,
     warnings: readonly Warning[],
   ): Promise<void> {
+    const facts = { "sallyport.slice": held.run.slices + 1, "sallyport.complete": complete };
+    await deps.telemetry.span("commit", facts, async (span) => {
+      const file = await commitFile(open, position, complete, warnings);
+      span.add({ "sallyport.rows": file.rows, "sallyport.bytes": file.bytes });
+    });
+  }
+
+  async function commitFile(
+    open: Part,
+    position: string | null,
+    complete: boolean,
+    warnings: readonly Warning[],
+  ): Promise<SliceList["parts"][number]> {
     const { run } = held;
     const list = `${folder()}/slice.json`;
     const file = await open.commit();
@@ -81,6 +94,7 @@ export function stage({ deps, key, id, held, definition, session, mustFinish }: 
     const counts = { rows: file.rows, bytes: file.bytes, from: run.position, to: position };
     const slice: Slice = { list, sha256, ...fixed, ...counts };
     demand(await held.write({ on: "run", step: (now) => commitSlice(now, id, slice, complete, warnings) }));
+    return file;
   }
 
   async function commit(position: string | null, complete: boolean, warnings: readonly Warning[] = []): Promise<void> {

@@ -7,6 +7,7 @@ import type { Cursor, PullKey, Run } from "../store/runs.ts";
 import { commit } from "../store/tables.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import { newRun } from "./run.ts";
+import { tellBegan } from "./told.ts";
 import { lookAgain, TRIES } from "./tries.ts";
 import { enter, giveTurn } from "./turns.ts";
 import { wakeBefore } from "./wake.ts";
@@ -48,7 +49,8 @@ export async function insertRunByHand(deps: PullDeps, key: PullKey, wish: NewRun
   const { runs } = deps.store;
   const definition = await runs.definition(key);
   if (!definition) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
-  const wake = await wakeBefore(deps, key, deps.clock.now());
+  const askedMs = deps.clock.now();
+  const wake = await wakeBefore(deps, key, askedMs);
   let made: { readonly id: string; readonly run: Run } | undefined;
   const inserted = await lookAgain(async () => {
     const cursor = await runs.cursor(key);
@@ -60,6 +62,7 @@ export async function insertRunByHand(deps: PullDeps, key: PullKey, wish: NewRun
     const changes = enter(cursor, made.id, made.run);
     const done = await commit(runs.table, pullPartition(key.tenant, key.pull), changes);
     if (!done.ok) return undefined;
+    tellBegan(deps, { ...key, run: made.id }, "start", askedMs, made.run.kind);
     if (cursor.value.activeRun === null) await ringSafely(deps, key, made.id);
     return made.id;
   });

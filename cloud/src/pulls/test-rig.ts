@@ -15,6 +15,7 @@ import { createTables, openStore } from "../store/open.ts";
 import type { PullKey } from "../store/runs.ts";
 import type { TestAzurite } from "../store/test-azurite.ts";
 import { type Faults, faultyNetwork } from "../store/test-faults.ts";
+import { NO_TELEMETRY } from "../telemetry/telemetry.ts";
 import { answerDoorbell } from "./answer.ts";
 import { putPull } from "./define.ts";
 import { type Clock, type PullDeps, systemClock } from "./deps.ts";
@@ -73,6 +74,7 @@ export async function testRig(azurite: TestAzurite): Promise<TestRig> {
         clock,
         random: randomBytes,
         settings: { ...DEFAULT_PULL_SETTINGS, ...settings },
+        telemetry: NO_TELEMETRY,
         log: (what, facts) => void logged.push({ what, facts }),
         faults,
         bells,

@@ -5,6 +5,7 @@
 import type { OpenSession } from "../sessions/session.ts";
 import type { Sink } from "../sinks/sink.ts";
 import { openStore } from "../store/open.ts";
+import { NO_TELEMETRY } from "../telemetry/telemetry.ts";
 import { answerDoorbell } from "./answer.ts";
 import type { PullDeps } from "./deps.ts";
 import type { Doorbell } from "./ring.ts";
@@ -206,6 +207,7 @@ export function testWorld(seed: number): World {
       },
       random,
       settings: { ...DEFAULT_PULL_SETTINGS, sliceBytes: 2, restSeconds: 600 },
+      telemetry: NO_TELEMETRY,
       log: () => undefined,
     };
   }

@@ -16,6 +16,7 @@ import { ringDue } from "./ring-due.ts";
 import { leaseEndsMs } from "./run.ts";
 import { shiftOf, whenDue } from "./schedule.ts";
 import { activateNext, freshRun, ringSafely } from "./start.ts";
+import { tellBegan } from "./told.ts";
 import { clearTurn, enterDue } from "./turns.ts";
 
 export interface TickReport {
@@ -153,5 +154,8 @@ async function startIfDue(
     pullPartition(key.tenant, key.pull),
     enterDue(cursor, id, run, verdict.do, nextDue),
   );
+  if (done.ok && verdict.do !== "skip") {
+    tellBegan(deps, { ...key, run: id }, "schedule", nowMs, run.kind, Math.max(0, nowMs - nextDueMs));
+  }
   if (done.ok && verdict.do === "start") await ringSafely(deps, key, id);
 }

@@ -4,6 +4,8 @@ import type { HelloRecord } from "@sallyport/shared/protocol/hello.ts";
 import { type SessionRequestPayload, sealRequest } from "@sallyport/shared/protocol/request.ts";
 import { isRepeatable } from "@sallyport/shared/schema/write-operations.ts";
 import type { WebSocket } from "ws";
+import { agentSpans } from "../telemetry/agent-spans.ts";
+import type { Span } from "../telemetry/telemetry.ts";
 import { receive } from "./receive.ts";
 import type { Consumer, SessionInput, SessionOutcome } from "./session.ts";
 
@@ -16,6 +18,8 @@ export interface Opened {
   readonly hello: HelloRecord;
   readonly signer: Signer;
   readonly input?: SessionInput | undefined;
+  /** Gets the agent's own spans, where the request named it as its parent. */
+  readonly span?: Span | undefined;
 }
 
 /**
@@ -23,7 +27,7 @@ export interface Opened {
  * @throws what making the payload, signing it, or the consumer throws
  */
 export async function exchange(
-  { socket, hello, signer, input }: Opened,
+  { socket, hello, signer, input, span }: Opened,
   payloadOf: () => Promise<SessionRequestPayload>,
   consumer: Consumer,
   signal: AbortSignal,
@@ -53,12 +57,26 @@ export async function exchange(
     signal,
   );
   socket.removeAllListeners("message"); // the one that closes on whatever comes before the request
-  socket.on("message", (data: Buffer, isBinary) => receiving.message(isBinary ? data : Buffer.of(0)));
+  const sentMs = Date.now();
+  let [firstMs, lastMs] = [0, sentMs];
+  socket.on("message", (data: Buffer, isBinary) => {
+    lastMs = Date.now();
+    firstMs ||= lastMs;
+    receiving.message(isBinary ? data : Buffer.of(0));
+  });
   socket.on("close", () => receiving.closed());
   if (socket.readyState === socket.OPEN) socket.send(sealed.record);
   else receiving.closed(); // while the request was sealed
   try {
-    return await receiving.outcome;
+    const outcome = await receiving.outcome;
+    const { timings } = outcome;
+    if (span !== undefined && timings !== undefined) {
+      const { agent, operation } = payload;
+      const facts = { "sallyport.agent": agent };
+      const code = outcome.ok ? undefined : outcome.code;
+      span.tell(agentSpans({ waited: { sentMs, firstMs, lastMs }, timings, operation: operation.op, facts, code }));
+    }
+    return outcome;
   } finally {
     setTimeout(() => socket.terminate(), CLOSE_MS).unref();
   }

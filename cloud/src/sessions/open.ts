@@ -8,6 +8,7 @@ import type { Hello, HelloRecord } from "@sallyport/shared/protocol/hello.ts";
 import { DEFAULT_WINDOW_BYTES, type SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import type { Credential } from "@sallyport/shared/schema/api.ts";
 import type { WebSocket } from "ws";
+import type { Span, Telemetry } from "../telemetry/telemetry.ts";
 import { dial } from "./dial.ts";
 import { exchange } from "./exchange.ts";
 import { awaitHello } from "./hello.ts";
@@ -41,33 +42,65 @@ export interface SessionDeps {
   reached(tenant: string, site: string, agent: string, hello: Hello): Promise<void>;
   /** A hello that was not the dialled agent's: somebody should look at it. */
   alert(what: string, facts: Readonly<Record<string, unknown>>): void;
+  readonly telemetry: Telemetry;
 }
 
 type Refused = Extract<SessionOutcome, { ok: false }>;
 
 export function createOpenSession(deps: SessionDeps): OpenSession {
-  return async (request, consumer, signal) => {
-    const site = await deps.siteOf(request.tenant, request.connection);
-    const passed = createPassedOver(site);
-    for (const candidate of await deps.candidates(request.tenant, site)) {
-      const over = deps.began(candidate.id);
-      try {
-        const session = { deps, request, site, candidate };
-        const met = await meet(session, signal);
-        if (met.ok) {
-          const outcome = await converse(session, met, consumer, signal).catch(whenNotSealed);
-          if (outcome.ok || outcome.code !== "credential.not_sealed") return outcome;
-          passed.notSealed(outcome);
-        } else if (signal.aborted) {
-          return refused("request.cancelled", "The session was stopped before it began.", {});
-        } else passed.notMet(met);
-      } finally {
-        over();
-      }
-    }
-    return passed.verdict();
-  };
+  const { telemetry } = deps;
+  return (request, consumer, signal) =>
+    telemetry.span("session", factsOf(request), async (span) => {
+      const outcome = await openOne(deps, request, consumer, signal);
+      const operation = { "sallyport.operation": request.operation.op };
+      if (outcome.ok) {
+        const { rows, bytes, batches, complete } = outcome;
+        span.add({ "sallyport.rows": rows, "sallyport.bytes": bytes });
+        span.add({ "sallyport.batches": batches, "sallyport.complete": complete });
+        telemetry.measure("sallyport.rows", rows, operation);
+        telemetry.measure("sallyport.bytes", bytes, operation);
+      } else span.fail(outcome.code);
+      const code = outcome.ok ? {} : { "sallyport.code": outcome.code };
+      telemetry.measure("sallyport.sessions", 1, { ...operation, ...code });
+      return outcome;
+    });
 }
+
+async function openOne(
+  deps: SessionDeps,
+  request: SessionRequest,
+  consumer: Consumer,
+  signal: AbortSignal,
+): Promise<SessionOutcome> {
+  const site = await deps.siteOf(request.tenant, request.connection);
+  const passed = createPassedOver(site);
+  for (const candidate of await deps.candidates(request.tenant, site)) {
+    const over = deps.began(candidate.id);
+    try {
+      const session = { deps, request, site, candidate };
+      const beganMs = performance.now();
+      const met = await meet(session, signal);
+      if (met.ok) {
+        deps.telemetry.measure("sallyport.session.setup", (performance.now() - beganMs) / 1000);
+        const outcome = await converse(session, met, consumer, signal).catch(whenNotSealed);
+        if (outcome.ok || outcome.code !== "credential.not_sealed") return outcome;
+        passed.notSealed(outcome);
+      } else if (signal.aborted) {
+        return refused("request.cancelled", "The session was stopped before it began.", {});
+      } else passed.notMet(met);
+    } finally {
+      over();
+    }
+  }
+  return passed.verdict();
+}
+
+const factsOf = ({ tenant, connection, requestId, operation }: SessionRequest) => ({
+  "sallyport.tenant": tenant,
+  "sallyport.connection": connection,
+  "sallyport.request": requestId,
+  "sallyport.operation": operation.op,
+});
 
 /** Why each agent of a site was passed over, and what is told when nobody is left. */
 function createPassedOver(site: string) {
@@ -112,7 +145,14 @@ async function meet({ deps, request, site, candidate }: Session, signal: AbortSi
   const challenge = toBase64url(randomBytes(32));
   const authorization = await deps.authorization(path);
   const { requestId } = request;
-  const dialled = await dial({ host: deps.relayHost, path, authorization, challenge, requestId }, signal);
+  const facts = { "sallyport.agent": id, "sallyport.site": site };
+  const dialled = await deps.telemetry.span("relay", facts, async (span) => {
+    const answer = await dial({ host: deps.relayHost, path, authorization, challenge, requestId }, signal);
+    if (answer.ok) return answer;
+    span.add({ "sallyport.status": answer.status });
+    span.fail(answer.code);
+    return answer;
+  });
   if (!dialled.ok) {
     const { code, status } = dialled;
     const refusal = refused(code, `Agent ${id} of site ${site} did not take the session.`, { status });
@@ -120,7 +160,8 @@ async function meet({ deps, request, site, candidate }: Session, signal: AbortSi
   }
   const { socket } = dialled;
   try {
-    const hello = await awaitHello(socket, { agent: id, site, challenge, identity, kid, previous }, signal);
+    const expected = { agent: id, site, challenge, identity, kid, previous };
+    const hello = await deps.telemetry.span("hello", facts, () => awaitHello(socket, expected, signal));
     if (!(await deps.isCurrent(request.tenant, site, candidate))) {
       throw new SallyportError("agent.revoked", `Agent ${id} was revoked while it was dialled.`);
     }
@@ -149,12 +190,13 @@ async function converse(
 ): Promise<SessionOutcome> {
   const { deps, request, site, candidate } = session;
   consumer.servedBy?.(() => deps.isCurrent(request.tenant, site, candidate));
-  const outcome = await exchange(
-    { socket, hello, signer: deps.signer, input: request.input },
-    () => payloadOf(session, hello),
-    consumer,
-    signal,
-  );
+  const outcome = await deps.telemetry.span("request", { "sallyport.agent": candidate.id }, async (span) => {
+    const payload = () => payloadOf(session, hello, span);
+    const opened = { socket, hello, signer: deps.signer, input: request.input, span };
+    const answer = await exchange(opened, payload, consumer, signal);
+    if (!answer.ok) span.fail(answer.code);
+    return answer;
+  });
   // An error of the agent's own is an answer; what the protocol makes of silence is none.
   if (outcome.ok || !outcome.code.startsWith("protocol.")) {
     await deps.reached(request.tenant, site, candidate.id, hello.hello).catch(() => undefined);
@@ -165,6 +207,7 @@ async function converse(
 async function payloadOf(
   { deps, request, site, candidate }: Session,
   hello: HelloRecord,
+  { traceparent }: Span,
 ): Promise<SessionRequestPayload> {
   const credential = await credentialFor({ deps, request, candidate }, hello);
   return {
@@ -183,6 +226,7 @@ async function payloadOf(
     credential,
     limits: request.limits,
     window: DEFAULT_WINDOW_BYTES,
+    ...(traceparent === undefined ? {} : { traceparent }),
   };
 }
 

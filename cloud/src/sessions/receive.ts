@@ -17,6 +17,7 @@ import {
   jsonBody,
   readCredit,
 } from "@sallyport/shared/protocol/frames.ts";
+import type { Timings } from "@sallyport/shared/protocol/timings.ts";
 import type { Limits } from "@sallyport/shared/schema/operations.ts";
 import { createRowCheck } from "./rows.ts";
 import { sendInput } from "./send-input.ts";
@@ -182,7 +183,7 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
         const { code, message: text, detail } = message.body;
         // Who cancelled wants to know that; but more, that something may have been changed.
         const told = code === "write.outcome_unknown" ? code : (cancelled ?? code);
-        return end(() => resolve({ ok: false, code: told, message: text, detail }));
+        return end(() => resolve({ ok: false, code: told, message: text, detail, ...timesOf(message.body) }));
       }
       case "end": {
         rows.expectCount(message.body.rows);
@@ -238,6 +239,8 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
     },
   };
 }
+
+const timesOf = ({ timings }: { readonly timings?: Timings | undefined }) => (timings === undefined ? {} : { timings });
 
 /** What is told of a change in the place of the error that hid its outcome. */
 const unknownOutcome = ({ code, detail }: SallyportError): SallyportError =>

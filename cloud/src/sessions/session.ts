@@ -1,5 +1,6 @@
 /** What the rest of the orchestrator asks of a session, and what a session gives back. */
 import type { ErrorCode, ErrorDetail } from "@sallyport/shared/protocol/errors.ts";
+import type { Timings } from "@sallyport/shared/protocol/timings.ts";
 import type { Warning } from "@sallyport/shared/protocol/warnings.ts";
 import type { EncodedBatch } from "@sallyport/shared/rows/arrow.ts";
 import type { ColumnView } from "@sallyport/shared/rows/layout.ts";
@@ -81,8 +82,16 @@ export type SessionOutcome =
       readonly complete: boolean;
       readonly executedMs: number;
       readonly warnings?: readonly Warning[];
+      /** When the agent did what, where it was asked and told. */
+      readonly timings?: Timings | undefined;
     }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly detail: ErrorDetail };
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly detail: ErrorDetail;
+      readonly timings?: Timings | undefined;
+    };
 
 /** Opens one session with a healthy agent of the connection's site, and drives it to its end. */
 export type OpenSession = (request: SessionRequest, consumer: Consumer, signal: AbortSignal) => Promise<SessionOutcome>;

@@ -10,6 +10,7 @@ import { parseJson } from "../json.ts";
 import { position } from "../schema/ids.ts";
 import { isErrorCode, SallyportError } from "./errors.ts";
 import { FRAME_OVERHEAD, KIND, MAX_FRAME_BODY } from "./records.ts";
+import { timings } from "./timings.ts";
 import { MAX_WARNINGS, warning } from "./warnings.ts";
 
 export const FRAME = {
@@ -152,6 +153,8 @@ export function* pieces(
 const count = z.int().min(0);
 export const checkpointBody = z.object({ rows: count, bytes: count, position: position.optional() });
 export const progressBody = z.object({ rows: count, bytes: count });
+/** Of no consequence but for whoever watches: what is none is left out, and fails nothing. */
+const told = timings.optional().catch(undefined);
 export const errorBody = z.object({
   code: z.string().max(64).refine(isErrorCode, "not a code of the table"),
   message: z
@@ -163,6 +166,7 @@ export const errorBody = z.object({
     z.string().max(64),
     z.union([z.string().max(512), z.number(), z.boolean(), z.array(z.string().max(256)).max(64)]),
   ),
+  timings: told,
 });
 export const endBody = z.object({
   rows: count,
@@ -172,6 +176,7 @@ export const endBody = z.object({
   complete: z.boolean(),
   executedMs: z.number().min(0),
   warnings: z.array(warning).max(MAX_WARNINGS).default([]),
+  timings: told,
 });
 /** What was sent as input in all: the agent commits nothing that does not add up. */
 export const inputEndBody = z.object({ rows: count, batches: count });

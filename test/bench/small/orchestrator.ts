@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import { sharedAccessSignature } from "@sallyport/cloud/src/relay.ts";
 import { createOpenSession } from "@sallyport/cloud/src/sessions/open.ts";
 import type { Consumer } from "@sallyport/cloud/src/sessions/session.ts";
+import { NO_TELEMETRY } from "@sallyport/cloud/src/telemetry/telemetry.ts";
 import { type KeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import { type Answer, type Order, order, setUp } from "./orders.ts";
@@ -30,6 +31,7 @@ async function carryOut({ sessions, atOnce, relayHost }: Order): Promise<Answer>
     credentialOf: async () => ({ form: "plain", ...credential, signIn: "sql" }),
     began: () => () => {},
     reached: async () => {},
+    telemetry: NO_TELEMETRY,
     alert: (what) => {
       throw new Error(what);
     },

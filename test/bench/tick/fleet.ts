@@ -8,6 +8,7 @@ import { pullPartition, wakePartition } from "@sallyport/cloud/src/store/ids.ts"
 import { createTables, openStore } from "@sallyport/cloud/src/store/open.ts";
 import type { PullKey } from "@sallyport/cloud/src/store/runs.ts";
 import { type Change, commit, type Row, range } from "@sallyport/cloud/src/store/tables.ts";
+import { NO_TELEMETRY } from "@sallyport/cloud/src/telemetry/telemetry.ts";
 import { pullDefinition } from "@sallyport/shared/schema/pull.ts";
 import { startAzurite } from "../../emulators/azurite/start.ts";
 import { fill } from "./fill.ts";
@@ -110,6 +111,7 @@ function fleetDeps(counted: ReturnType<typeof countOperations>, ring: PullDeps["
     clock: systemClock,
     random: randomBytes,
     settings: DEFAULT_PULL_SETTINGS,
+    telemetry: NO_TELEMETRY,
     log: (what, facts) => {
       throw new Error(`${what}: ${JSON.stringify(facts)}`);
     },

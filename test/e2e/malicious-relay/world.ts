@@ -7,6 +7,7 @@ import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { sharedAccessSignature } from "@sallyport/cloud/src/relay.ts";
 import { createOpenSession } from "@sallyport/cloud/src/sessions/open.ts";
 import type { Consumer, SessionOutcome, SessionRequest } from "@sallyport/cloud/src/sessions/session.ts";
+import { NO_TELEMETRY } from "@sallyport/cloud/src/telemetry/telemetry.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import { startTds, type Tds } from "../../emulators/tds/start.ts";
 import { makeAuthority } from "../../emulators/tls/certificates.ts";
@@ -108,6 +109,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       credentialOf: async () => ({ form: "plain", user: "svc", password: PASSWORD, signIn: "sql" }),
       began: () => () => {},
       reached: async () => {},
+      telemetry: NO_TELEMETRY,
       alert: (what, facts) => void alerts.push(`${what}: ${String(facts.reason)}`),
     });
   const ways = { relay: openOver(site.relay.controlPort), gateway: openOver(gateway.port) };
