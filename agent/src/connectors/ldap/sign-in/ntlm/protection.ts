@@ -24,13 +24,13 @@ export interface Receiver {
 export type Side = "client" | "server";
 
 /** Keys of one direction, from who sends in it. */
-function stateOf(sessionKey: Uint8Array, from: Side) {
+function stateOf(sessionKey: Uint8Array, from: Side, firstSequence: number) {
   const way = from === "client" ? "client-to-server" : "server-to-client";
   const key = (purpose: string): Buffer =>
     createHash("md5").update(sessionKey).update(`session key to ${way} ${purpose} key magic constant\0`).digest();
   const signingKey = key("signing");
   const rc4 = createRc4(key("sealing"));
-  let sequence = 0;
+  let sequence = firstSequence;
 
   /** The cipher's stream goes over the message first, then over the checksum. */
   const signatureOf = (message: Uint8Array): Buffer => {
@@ -45,8 +45,9 @@ function stateOf(sessionKey: Uint8Array, from: Side) {
   return { rc4, signatureOf };
 }
 
-export function createSender(sessionKey: Uint8Array, from: Side): Sender {
-  const { rc4, signatureOf } = stateOf(sessionKey, from);
+/** @param firstSequence number of the first message: one for each that was signed before with the same key */
+export function createSender(sessionKey: Uint8Array, from: Side, firstSequence = 0): Sender {
+  const { rc4, signatureOf } = stateOf(sessionKey, from, firstSequence);
   return {
     sign: signatureOf,
     seal(message) {
@@ -56,8 +57,8 @@ export function createSender(sessionKey: Uint8Array, from: Side): Sender {
   };
 }
 
-export function createReceiver(sessionKey: Uint8Array, from: Side): Receiver {
-  const { rc4, signatureOf } = stateOf(sessionKey, from);
+export function createReceiver(sessionKey: Uint8Array, from: Side, firstSequence = 0): Receiver {
+  const { rc4, signatureOf } = stateOf(sessionKey, from, firstSequence);
   const isSignature = (message: Uint8Array, signature: Uint8Array): boolean =>
     signature.byteLength === SIGNATURE_BYTES && timingSafeEqual(signatureOf(message), signature);
   return {
