@@ -14,6 +14,7 @@ function memory(): SecretStore {
       all.set(name, [{ value, version }, ...(all.get(name) ?? [])]);
       return version;
     },
+    remove: async (name) => void all.delete(name),
   };
 }
 

@@ -11,7 +11,12 @@ export const privateJwk = p256Jwk.extend({ d: z.string().length(43) });
 type PrivateJwk = z.infer<typeof privateJwk>;
 
 /** As many rotations as an agent may miss; one that was away longer enrols again. */
-const LONGEST_CHAIN = 16;
+export const LONGEST_CHAIN = 16;
+
+/** Every change's statement, signed by a key of the set before it. */
+export const statementChain = z
+  .array(z.strictObject({ seq: z.int().min(1), jws: z.string().max(16_384) }))
+  .max(LONGEST_CHAIN);
 
 export const signingRing = z.strictObject({
   v: z.literal(1),
@@ -21,8 +26,7 @@ export const signingRing = z.strictObject({
   current: privateJwk,
   /** Announced, and signs nothing yet: agents take it up with their next token. */
   next: privateJwk.nullable(),
-  /** Every change's statement, signed by a key of the set before it. */
-  chain: z.array(z.strictObject({ seq: z.int().min(1), jws: z.string().max(16_384) })).max(LONGEST_CHAIN),
+  chain: statementChain,
 });
 export type SigningRing = z.infer<typeof signingRing>;
 
@@ -39,11 +43,17 @@ export const publicKeysOf = ({ current, next }: SigningRing): readonly JWK[] =>
 
 const withoutPrivate = ({ d: _d, ...jwk }: PrivateJwk): JWK => jwk;
 
+/** What a `sallyport-keys+jws` says: the complete set of keys and its number, for one origin. */
+export const keysClaims = ({ seq, keys }: { seq: number; keys: readonly JWK[] }, origin: string, now: Date) => ({
+  aud: origin,
+  seq,
+  iat: Math.floor(now.getTime() / 1000),
+  keys,
+});
+
 /** A `sallyport-keys+jws` over the set of a ring. */
-export const statementOf = async (ring: SigningRing, origin: string, by: Signer, now: Date): Promise<string> => {
-  const claims = { aud: origin, seq: ring.seq, iat: Math.floor(now.getTime() / 1000), keys: publicKeysOf(ring) };
-  return await signJws("keys", claims, by);
-};
+export const statementOf = (ring: SigningRing, origin: string, by: Signer, now: Date): Promise<string> =>
+  signJws("keys", keysClaims({ seq: ring.seq, keys: publicKeysOf(ring) }, origin, now), by);
 
 /**
  * First step: a new key is announced beside the current one. Agents learn it with their next token, within half an hour;

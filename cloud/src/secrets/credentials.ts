@@ -30,3 +30,7 @@ export async function getCredential(secrets: SecretStore, tenant: string, connec
   }
   return newCredential.parse(JSON.parse(secret.value));
 }
+
+/** Deletes it; one that is not there is no error. Throws `secrets.unavailable`. */
+export const dropCredential = (secrets: SecretStore, tenant: string, connection: string): Promise<void> =>
+  secrets.remove(credentialName(tenant, connection));

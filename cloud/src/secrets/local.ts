@@ -32,6 +32,18 @@ export function localSecrets(path: string, key: Uint8Array, random: (bytes: numb
     await save(path, { v: 1, secrets: { ...content.secrets, [name]: versions } }, random);
     return version;
   };
+  const remove = async (name: string): Promise<void> => {
+    checkName(name);
+    const { secrets } = await load(path);
+    if (!Object.hasOwn(secrets, name)) return;
+    const { [name]: _gone, ...rest } = secrets;
+    await save(path, { v: 1, secrets: rest }, random);
+  };
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const written = writing.then(work);
+    writing = written.catch(() => undefined);
+    return written;
+  };
   return {
     async get(name, version) {
       checkName(name);
@@ -40,11 +52,8 @@ export function localSecrets(path: string, key: Uint8Array, random: (bytes: numb
       const found = version === undefined ? versions[0] : versions.find((one) => one.version === version);
       return found && unseal(key, name, found);
     },
-    put(name, value) {
-      const written = writing.then(() => put(name, value));
-      writing = written.catch(() => undefined);
-      return written;
-    },
+    put: (name, value) => inTurn(() => put(name, value)),
+    remove: (name) => inTurn(() => remove(name)),
   };
 }
 

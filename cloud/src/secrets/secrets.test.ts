@@ -82,3 +82,14 @@ test("a connection's credential has a name of its own", async (t) => {
   assert.match(version, /^[0-9a-f]{32}$/);
   assert.deepEqual(await getCredential(secrets, "acme", "erp"), credential);
 });
+
+test("a secret that is removed is gone with all its versions, and nothing else is", async (t) => {
+  const { path, secrets } = await place(t);
+  const first = await secrets.put("a", "one");
+  await secrets.put("a", "two");
+  await secrets.put("b", "stays");
+  await Promise.all([secrets.remove("a"), secrets.remove("never")]);
+  assert.deepEqual([await secrets.get("a"), await secrets.get("a", first)], [undefined, undefined]);
+  assert.equal((await secrets.get("b"))?.value, "stays");
+  assert.doesNotMatch(await readFile(path, "utf8"), /"a"/);
+});

@@ -11,6 +11,8 @@ export interface SecretStore {
   get(name: string, version?: string): Promise<Secret | undefined>;
   /** Stores a new version and answers it. Older ones stay readable by their version. */
   put(name: string, value: string): Promise<string>;
+  /** Deletes it with all its versions; one that is not there is no error. Throws `secrets.unavailable`. */
+  remove(name: string): Promise<void>;
 }
 
 /** Key Vault's rule for names, so that every store takes the same. */
