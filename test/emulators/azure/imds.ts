@@ -20,8 +20,7 @@ interface Reply {
 
 export async function startImds(identity: Identity): Promise<Imds> {
   const server = createServer((request, response) => {
-    // The client library puts a slash after the host it is given, and one before the path.
-    const url = new URL(`http://localhost${(request.url ?? "/").replace(/^\/+/, "/")}`);
+    const url = new URL(request.url ?? "/", "http://localhost");
     void answerImds(url, request.headers.metadata, identity).then(({ status, body }) => {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     });
@@ -46,7 +45,8 @@ export async function answerImds(url: URL, metadata: unknown, identity: Identity
     status,
     body: { error, error_description: description },
   });
-  if (url.pathname !== "/metadata/identity/oauth2/token")
+  // The client library ends the path with a slash.
+  if (url.pathname.replace(/\/$/, "") !== "/metadata/identity/oauth2/token")
     return refuse(404, "not_found", "There is no such endpoint.");
   if (metadata !== "true") return refuse(400, "bad_request_102", "Required metadata header not specified");
   if (query.get("api-version") === null) return refuse(400, "bad_request", "The api-version is missing.");
