@@ -3,20 +3,18 @@
  * endpoint; its shape decides how we sign in, and nothing else in the product asks.
  */
 import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { TableClient } from "@azure/data-tables";
 import { DefaultAzureCredential } from "@azure/identity";
 import { ServiceBusClient } from "@azure/service-bus";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { confirmRotation } from "@sallyport/shared/crypto/rotation.ts";
-import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { KeyDeps } from "./access/api-keys.ts";
 import { type CanaryDeps, noteReached } from "./agents/canary.ts";
 import { createLoad } from "./agents/choice.ts";
 import { agentDirectory } from "./agents/directory.ts";
 import type { EnrolmentDeps } from "./agents/enrolment.ts";
 import { createHybridConnections, type HybridConnections } from "./agents/hybrid-connections.ts";
-import { loadSigningKey } from "./agents/signing-key.ts";
+import { openSigningKey } from "./agents/signing/open.ts";
 import { JTI_MINUTES, type TokenDeps } from "./agents/tokens.ts";
 import { createTries, type Tries } from "./agents/tries.ts";
 import { type PullDeps, systemClock } from "./pulls/deps.ts";
@@ -24,7 +22,7 @@ import { serviceBusRing } from "./pulls/ring.ts";
 import { DEFAULT_PULL_SETTINGS, type PullSettings } from "./pulls/settings.ts";
 import { parseConnectionString, requireConnectionString, sharedAccessSignature } from "./relay.ts";
 import { getCredential } from "./secrets/credentials.ts";
-import { localSecrets } from "./secrets/local.ts";
+import { openSecrets, settingOrSecret } from "./secrets/open.ts";
 import type { SecretStore } from "./secrets/secrets.ts";
 import { createOpenSession } from "./sessions/open.ts";
 import { createPing } from "./sessions/ping.ts";
@@ -68,7 +66,11 @@ let built: Promise<Orchestrator> | undefined;
 
 /** The orchestrator of this process, built by the first trigger that needs it. */
 export function orchestrator(): Promise<Orchestrator> {
-  built ??= build();
+  built ??= build().catch((thrown: unknown) => {
+    // A vault that does not answer, or whose role is not there yet, must not cost this process its life.
+    built = undefined;
+    throw thrown;
+  });
   return built;
 }
 
@@ -80,13 +82,16 @@ async function build(): Promise<Orchestrator> {
   const now = () => new Date();
   const random = (bytes: number) => randomBytes(bytes);
   const store = openStore((name) => tableClient(settings.SALLYPORT_TABLES, name, identity), random);
-  const secrets = localSecrets(settings.SALLYPORT_SECRETS, await readSecretsKey(), random);
-  const signing = await loadSigningKey(settings.SALLYPORT_SIGNING_KEY);
+  const [secrets, signing, listen] = await Promise.all([
+    openSecrets(settings, identity, random),
+    openSigningKey(settings.SALLYPORT_SIGNING_KEY, identity, now),
+    settingOrSecret("SALLYPORT_RELAY_LISTEN", settings.SALLYPORT_RELAY_LISTEN, identity),
+  ]);
   const telemetry = await openTelemetry(settings, (what, facts) => logLine("telemetry", what, facts));
   stopping.addEventListener("abort", () => void telemetry.end(), { once: true });
   const load = createLoad();
   const directory = agentDirectory({ store, secrets, alert, load, now, random });
-  const listenRule = requireConnectionString(settings.SALLYPORT_RELAY_LISTEN, "SALLYPORT_RELAY_LISTEN");
+  const listenRule = requireConnectionString(listen, "SALLYPORT_RELAY_LISTEN");
   const hybridConnections = createHybridConnections({
     resource: settings.SALLYPORT_RELAY_RESOURCE,
     token: () => tokenFor(MANAGEMENT_SCOPE),
@@ -223,18 +228,6 @@ function relaySender(setting: string, token: () => Promise<string>) {
 }
 
 const isEndpoint = (setting: string): boolean => /^https:\/\//.test(setting);
-
-/** @throws settings.invalid unless the file holds 32 bytes as base64 */
-async function readSecretsKey(): Promise<Buffer> {
-  const text = await readFile(settings.SALLYPORT_SECRETS_KEY, "utf8").catch(() => "");
-  const key = Buffer.from(text.trim(), "base64");
-  if (key.byteLength !== 32) {
-    throw new SallyportError("settings.invalid", "SALLYPORT_SECRETS_KEY names no file with 32 bytes as base64.", {
-      settings: ["SALLYPORT_SECRETS_KEY"],
-    });
-  }
-  return key;
-}
 
 const alert = (what: string, facts: Readonly<Record<string, unknown>>): void => logLine("alert", what, facts);
 

@@ -53,6 +53,36 @@ describe("the function app's settings", () => {
     assert.ok(readSettings({ ...rest, SALLYPORT_SERVICEBUS__fullyQualifiedNamespace: named }));
     assert.match(faultOf(rest).message, /SALLYPORT_SERVICEBUS: /);
   });
+  it("keys and secrets lie in a vault, or in files with a key of their own", () => {
+    const { SALLYPORT_SECRETS_KEY: _, ...rest } = good;
+    const vault = {
+      SALLYPORT_SIGNING_KEY: "https://kv.vault.azure.net/keys/signing",
+      SALLYPORT_SECRETS: "https://kv.vault.azure.net/",
+    };
+    assert.equal(readSettings({ ...rest, ...vault }).SALLYPORT_SECRETS_KEY, undefined);
+    assert.match(faultOf(rest).message, /SALLYPORT_SECRETS_KEY: /);
+    for (const SALLYPORT_SIGNING_KEY of [
+      "https://kv.vault.azure.net/",
+      "https://kv/keys/a/0123",
+      "https://kv/keys/a?b",
+    ])
+      assert.match(faultOf({ ...rest, ...vault, SALLYPORT_SIGNING_KEY }).message, /SALLYPORT_SIGNING_KEY: is no key's/);
+    for (const SALLYPORT_SECRETS of ["https://kv.vault.azure.net/secrets", "https://a@kv/", "https://"])
+      assert.match(faultOf({ ...rest, ...vault, SALLYPORT_SECRETS }).message, /SALLYPORT_SECRETS: is no vault's/);
+  });
+  it("every reference that did not resolve is named, beside what is missing", () => {
+    const reference = "@Microsoft.KeyVault(SecretUri=https://mark-4711.vault.azure.net/secrets/a)";
+    const names = [...Object.keys(good), "SALLYPORT_ORIGIN", "SALLYPORT_CONTAINER", "SALLYPORT_LEASE_SECONDS"];
+    const { SALLYPORT_TABLES: _, ...all } = Object.fromEntries(names.map((name) => [name, reference]));
+    const { detail, message } = faultOf({ ...all, SALLYPORT_CLAIM_SECONDS: "0" });
+    const said = detail.settings as string[];
+    assert.equal(
+      said.filter((text) => text.endsWith(": the Key Vault reference did not resolve")).length,
+      names.length - 1,
+    );
+    assert.deepEqual(said.map((text) => text.split(":")[0]).sort(), [...names, "SALLYPORT_CLAIM_SECONDS"].sort());
+    assert.doesNotMatch(message, /4711/);
+  });
   const wrong: Readonly<Record<string, string>> = {
     SALLYPORT_ORIGIN: "http://mark-4711.test",
     SALLYPORT_ADMIN_KEY_SHA256: "sp_mark-4711",

@@ -5,41 +5,48 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { z } from "zod";
 
-/** Key Vault references that did not resolve arrive as their own text. */
-const resolved = z
-  .string()
-  .refine((text) => !text.startsWith("@Microsoft.KeyVault("), "the Key Vault reference did not resolve");
+/** A Key Vault reference that did not resolve arrives as its own text. */
+const REFERENCE = "@Microsoft.KeyVault(";
+/** Something of a vault: `https://` and its host, with this path; anything that begins otherwise is a file. */
+const fileOrVault = (path: RegExp, what: string) =>
+  z
+    .string()
+    .min(1)
+    .refine(
+      (text) => !text.startsWith("https:") || path.test(text.replace(/^https:\/\/[^/?#@]+/, "")),
+      `is no ${what}`,
+    );
 const seconds = (most: number) => z.coerce.number().int().min(1).max(most).optional();
 /** The same where tenths matter. */
 const fraction = (most: number) => z.coerce.number().min(0.1).max(most).optional();
 
 const environment = z.object({
   /** Where agents and people reach this app, where that is not https:// and the host name that the platform sets. */
-  SALLYPORT_ORIGIN: resolved.pipe(z.url({ protocol: /^https$/ })).optional(),
+  SALLYPORT_ORIGIN: z.url({ protocol: /^https$/ }).optional(),
   WEBSITE_HOSTNAME: z.string().min(1),
   /** SHA-256 of the first admin key, as hex; never the key. */
-  SALLYPORT_ADMIN_KEY_SHA256: resolved.pipe(z.string().regex(/^[0-9a-f]{64}$/)),
+  SALLYPORT_ADMIN_KEY_SHA256: z.string().regex(/^[0-9a-f]{64}$/),
   /** Storage of state and results: a connection string, or the account's endpoint for a managed identity. */
-  SALLYPORT_TABLES: resolved.pipe(z.string().min(1)),
-  SALLYPORT_BLOBS: resolved.pipe(z.string().min(1)),
+  SALLYPORT_TABLES: z.string().min(1),
+  SALLYPORT_BLOBS: z.string().min(1),
   SALLYPORT_CONTAINER: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{2,62}$/)
     .default("sallyport"),
   /** A connection string; or, for a managed identity, the next one in its place. */
-  SALLYPORT_SERVICEBUS: resolved.optional(),
+  SALLYPORT_SERVICEBUS: z.string().optional(),
   SALLYPORT_SERVICEBUS__fullyQualifiedNamespace: z.string().optional(),
   /** How the orchestrator dials agents: a connection string with a Send rule, or the namespace's host name. */
-  SALLYPORT_RELAY: resolved.pipe(z.string().min(1)),
-  /** A connection string of the namespace's Listen-only rule: listen tokens are minted from it. */
-  SALLYPORT_RELAY_LISTEN: resolved.pipe(z.string().min(1)),
+  SALLYPORT_RELAY: z.string().min(1),
+  /** A connection string of the namespace's Listen-only rule, or https://VAULT/secrets/NAME with it: listen tokens are minted from it. */
+  SALLYPORT_RELAY_LISTEN: z.string().min(1),
   /** The relay namespace in Azure Resource Manager: https://management.azure.com/subscriptions/…/namespaces/NAME */
   SALLYPORT_RELAY_RESOURCE: z.url({ protocol: /^https$/ }),
-  /** A private ES256 JWK in a file: the orchestrator's signing key. */
-  SALLYPORT_SIGNING_KEY: z.string().min(1),
-  /** The encrypted secret file, and the file with its key. */
-  SALLYPORT_SECRETS: z.string().min(1),
-  SALLYPORT_SECRETS_KEY: z.string().min(1),
+  /** The orchestrator's signing key: https://VAULT/keys/NAME, without a version, or a file with a private ES256 JWK. */
+  SALLYPORT_SIGNING_KEY: fileOrVault(/^\/keys\/[0-9a-zA-Z-]{1,127}$/, "key's address https://VAULT/keys/NAME"),
+  /** Credentials: https://VAULT, or an encrypted file, and then the file with its key. */
+  SALLYPORT_SECRETS: fileOrVault(/^\/?$/, "vault's address https://VAULT"),
+  SALLYPORT_SECRETS_KEY: z.string().min(1).optional(),
   SALLYPORT_LEASE_SECONDS: seconds(600),
   SALLYPORT_WAKE_LEAD_SECONDS: seconds(3600),
   SALLYPORT_CLAIM_SECONDS: seconds(780),
@@ -70,20 +77,33 @@ export type Settings = z.infer<typeof environment>;
 export const originOf = (settings: Settings): string =>
   settings.SALLYPORT_ORIGIN ?? `https://${settings.WEBSITE_HOSTNAME}`;
 
-/** @throws settings.invalid naming every setting that is missing or wrong, never a value. */
+/** What goes together, checked also beside other faults, so that one message names all. */
+const together = environment
+  .refine(
+    (s) => s.SALLYPORT_SERVICEBUS !== undefined || s.SALLYPORT_SERVICEBUS__fullyQualifiedNamespace !== undefined,
+    {
+      message: "give a connection string, or SALLYPORT_SERVICEBUS__fullyQualifiedNamespace",
+      path: ["SALLYPORT_SERVICEBUS"],
+      when: () => true,
+    },
+  )
+  .refine((s) => s.SALLYPORT_SECRETS_KEY !== undefined || /^https:/.test(s.SALLYPORT_SECRETS ?? ""), {
+    message: "give the file with the key, or a vault in SALLYPORT_SECRETS",
+    path: ["SALLYPORT_SECRETS_KEY"],
+    when: () => true,
+  });
+
+/** @throws settings.invalid naming every setting that is missing, wrong or an unresolved reference, never a value. */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
-  const parsed = environment
-    .refine(
-      (s) => s.SALLYPORT_SERVICEBUS !== undefined || s.SALLYPORT_SERVICEBUS__fullyQualifiedNamespace !== undefined,
-      {
-        message: "give a connection string, or SALLYPORT_SERVICEBUS__fullyQualifiedNamespace",
-        path: ["SALLYPORT_SERVICEBUS"],
-        when: () => true, // also beside other faults, so that one message names all
-      },
-    )
-    .safeParse(env);
-  if (parsed.success) return parsed.data;
-  const wrong = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  const unresolved = Object.keys(environment.shape).filter((name) => env[name]?.startsWith(REFERENCE));
+  const parsed = together.safeParse(env);
+  if (parsed.success && unresolved.length === 0) return parsed.data;
+  const wrong = [
+    ...unresolved.map((name) => `${name}: the Key Vault reference did not resolve`),
+    ...(parsed.error?.issues ?? [])
+      .filter(({ path }) => !unresolved.includes(String(path[0])))
+      .map(({ path, message }) => `${path.join(".")}: ${message}`),
+  ];
   throw new SallyportError("settings.invalid", `The function app cannot start. ${wrong.join("; ")}.`, {
     settings: wrong,
   });
