@@ -46,7 +46,9 @@ export async function putPull(
       field: "connection",
     });
   }
-  const wake = await wakeBefore(deps, key, dueMs ?? deps.clock.now());
+  // With a limit to its age it is looked at soon: that look knows when the next one has to be.
+  const wakeMs = definition.freshness === undefined ? dueMs : null;
+  const wake = await wakeBefore(deps, key, wakeMs ?? deps.clock.now());
   const answer = await lookAgain(async () => {
     const stored = await store.runs.definition(key);
     if (stored && digestOf(stored.value.definition) === digestOf(definition)) {
@@ -71,7 +73,8 @@ async function create(
 ): Promise<PutAnswer | undefined> {
   const nextDue = dueMs === null ? null : isoTime(dueMs);
   const counts = { epoch: 1, seq: 0, published: 0, oldest: 1, nextFence: 1 };
-  const cursor: Cursor = { ...counts, replaces: false, watermark: null, activeRun: null, nextDue };
+  const nothing = { watermark: null, activeRun: null, freshAt: null, freshness: null };
+  const cursor: Cursor = { ...counts, ...nothing, replaces: false, nextDue };
   const record = { definition, revision: 1, createdAt: isoTime(deps.clock.now()) };
   const made = await write(deps, key, [insertDefinition(record), insertCursor(cursor)], wake);
   return made ? { created: true, revision: 1, reset: false } : undefined;

@@ -6,6 +6,7 @@ import type { Links } from "../sinks/links.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { Store } from "../store/open.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import type { TellFreshness } from "./freshness.ts";
 import type { Ring } from "./ring.ts";
 import type { PullSettings } from "./settings.ts";
 import type { Tell } from "./tell.ts";
@@ -37,6 +38,7 @@ export interface PullDeps {
   readonly openSession: OpenSession;
   readonly ring: Ring;
   readonly tell: Tell;
+  readonly tellFreshness: TellFreshness;
   readonly clock: Clock;
   readonly random: (bytes: number) => Buffer;
   readonly settings: PullSettings;

@@ -270,7 +270,8 @@ export function decide(records: Records, hash: string, now: string, opId: string
     endedAt: now,
     opId,
   };
-  const moved: Cursor = { ...at, watermark, seq, replaces: ordinary ? false : at.replaces, activeRun: null };
+  const freshAt = ordinary ? run.startedAt : at.freshAt;
+  const moved: Cursor = { ...at, watermark, seq, freshAt, replaces: ordinary ? false : at.replaces, activeRun: null };
   return {
     run: decided,
     changes: [

@@ -52,7 +52,8 @@ function start(setting: Setting): State {
     ...{ source: setting.rows, faults: setting.faults, actors: [] },
   };
   const counts = { epoch: 1, seq: 0, published: 0, oldest: 1, nextFence: 1 };
-  const cursor = { ...counts, replaces: false, watermark: null, nextDue: DUE };
+  const nothing = { watermark: null, freshAt: null, freshness: null };
+  const cursor = { ...counts, ...nothing, replaces: false, nextDue: DUE };
   const times = { now: NOW, deadline: "2026-01-02T00:00:00.000Z", leaseSeconds: 60 };
   const run = newRun({ kind: "manual", epoch: 1, opId: "r1.n", ...times });
   const changes = setting.started

@@ -9,6 +9,7 @@ import {
 } from "@sallyport/shared/schema/pull.ts";
 // biome-ignore lint/correctness/noUndeclaredDependencies: an Arrow reader that is not ours; `shared` declares it.
 import { CompressionType, compressionRegistry, tableFromIPC } from "apache-arrow";
+import type { FreshnessEvent } from "../events/event.ts";
 import { blobLinks } from "../sinks/links.ts";
 import { openSinks } from "../sinks/open.ts";
 import { createTables, openStore } from "../store/open.ts";
@@ -34,6 +35,7 @@ export interface TestProcess extends PullDeps {
   readonly faults: Faults;
   readonly bells: { readonly bell: Doorbell; readonly atMs: number | undefined }[];
   readonly events: RunEvent[];
+  readonly aged: FreshnessEvent[];
   readonly logged: { readonly what: string; readonly facts: Readonly<Record<string, unknown>> }[];
   /** Moves both of its clocks. */
   advance(ms: number): void;
@@ -61,6 +63,7 @@ export async function testRig(azurite: TestAzurite): Promise<TestRig> {
       const blobs = blobService.getContainerClient(container.containerName);
       const bells: TestProcess["bells"] = [];
       const events: RunEvent[] = [];
+      const aged: FreshnessEvent[] = [];
       const logged: TestProcess["logged"] = [];
       const { clock, advance, hurry } = movableClock(faults);
       return {
@@ -71,6 +74,7 @@ export async function testRig(azurite: TestAzurite): Promise<TestRig> {
         openSession: source.openSession,
         ring: async (bell, atMs) => void bells.push({ bell, atMs }),
         tell: async (event) => void events.push(event),
+        tellFreshness: async (event) => void aged.push(event),
         clock,
         random: randomBytes,
         settings: { ...DEFAULT_PULL_SETTINGS, ...settings },
@@ -79,6 +83,7 @@ export async function testRig(azurite: TestAzurite): Promise<TestRig> {
         faults,
         bells,
         events,
+        aged,
         logged,
         advance,
         hurry,

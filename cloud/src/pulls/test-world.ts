@@ -200,6 +200,7 @@ export function testWorld(seed: number): World {
       openSession: session(who),
       ring,
       tell: () => call(who, false, () => undefined),
+      tellFreshness: () => call(who, false, () => undefined),
       clock: {
         now: () => Math.floor(nowMs),
         monotonic: () => nowMs - START_MS,

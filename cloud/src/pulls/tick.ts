@@ -4,12 +4,13 @@
  */
 import { pullPartition } from "../store/ids.ts";
 import type { Stored } from "../store/record.ts";
-import type { DefinitionRecord, PullKey, Run } from "../store/runs.ts";
+import type { Cursor, DefinitionRecord, PullKey, Run } from "../store/runs.ts";
 import { commit } from "../store/tables.ts";
 import type { WakeEntry } from "../store/wake.ts";
 import { inTurn } from "./admission.ts";
 import { clean, expireOld } from "./clean.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
+import { checkFreshness } from "./freshness.ts";
 import { publishAll } from "./publish.ts";
 import type { Doorbell } from "./ring.ts";
 import { ringDue } from "./ring-due.ts";
@@ -78,10 +79,28 @@ async function act(deps: PullDeps, key: PullKey, nowMs: number): Promise<number 
   if (!cursor) return undefined;
   const { activeRun, nextDue } = cursor.value;
   const again = told ? takenBack : [...takenBack, nowMs + deps.settings.wakeLeadSeconds * 1000];
+  if (definition) again.push(...(await lookAtAge(deps, key, definition.value, cursor, nowMs)));
   if (nextDue !== null) again.push(Date.parse(nextDue));
   const run = activeRun === null ? undefined : await runs.run(key, activeRun);
   if (run && activeRun !== null) again.push(await ringIfFree(deps, key, activeRun, run, nowMs));
   return again.length > 0 ? Math.min(...again) : undefined;
+}
+
+/** When to look at its age again. What could not be told must not keep a run from starting. */
+async function lookAtAge(
+  deps: PullDeps,
+  key: PullKey,
+  definition: DefinitionRecord,
+  cursor: Stored<Cursor>,
+  nowMs: number,
+): Promise<number[]> {
+  try {
+    const atMs = await checkFreshness(deps, key, definition, cursor, nowMs);
+    return atMs === undefined ? [] : [atMs];
+  } catch (thrown) {
+    deps.log("age not told", { ...key, error: String(thrown) });
+    return [nowMs + deps.settings.wakeLeadSeconds * 1000];
+  }
 }
 
 /** What is over is deleted, and looked for again later. Nothing of it may keep a run from starting. */

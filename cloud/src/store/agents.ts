@@ -74,6 +74,8 @@ export interface AgentStore {
   /** The active agents of all tenants, by a scan of the table: a storage operation for each thousand rows of it. */
   active(): Promise<Stored<Agent>[]>;
 }
+  /** The same for those that wait or were revoked, too. */
+  all(): Promise<Stored<Agent>[]>;
 
 export function agentStore(table: TableClient): AgentStore {
   const records = keyed(table, agentRecord);
@@ -108,3 +110,4 @@ export function agentStore(table: TableClient): AgentStore {
     active: () => records.scan("status eq 'active'"),
   };
 }
+    all: () => records.scan("status gt ''"),

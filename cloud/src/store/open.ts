@@ -4,13 +4,17 @@ import { type AgentStore, agentStore } from "./agents.ts";
 import { type ApiKeyStore, apiKeyStore } from "./api-keys.ts";
 import { type CodeStore, codeStore } from "./codes.ts";
 import { type Connection, connectionStore } from "./connections.ts";
+import { type EventStore, eventStore } from "./events.ts";
 import { type JtiStore, jtiStore } from "./jtis.ts";
 import type { Keyed } from "./keyed.ts";
+import { type LaneStore, laneStore } from "./lanes.ts";
 import { type RequestRecord, requestStore } from "./requests.ts";
 import { type RunStore, runStore } from "./runs.ts";
 import { type Site, siteStore } from "./sites.ts";
 import { type TenantStore, tenantStore } from "./tenants.ts";
 import { type WakeStore, wakeStore } from "./wake.ts";
+import { type Watched, watchedStore } from "./watched.ts";
+import { type Webhook, webhookStore } from "./webhooks.ts";
 
 export interface Store {
   readonly runs: RunStore;
@@ -23,6 +27,10 @@ export interface Store {
   readonly codes: CodeStore;
   readonly jtis: JtiStore;
   readonly requests: Keyed<RequestRecord>;
+  readonly events: EventStore;
+  readonly webhooks: Keyed<Webhook>;
+  readonly lanes: LaneStore;
+  readonly watched: Keyed<Watched>;
 }
 
 const TABLES = [
@@ -36,6 +44,10 @@ const TABLES = [
   "codes",
   "jtis",
   "requests",
+  "events",
+  "webhooks",
+  "deliveries",
+  "watched",
 ] as const;
 
 /** `connect` makes the client of one table; whether by a connection string or an identity is the caller's matter. */
@@ -58,5 +70,9 @@ export function openStore(connect: ConnectTable, random: (bytes: number) => Buff
     codes: codeStore(connect("codes")),
     jtis: jtiStore(connect("jtis")),
     requests: requestStore(connect("requests")),
+    events: eventStore(connect("events")),
+    webhooks: webhookStore(connect("webhooks")),
+    lanes: laneStore(connect("deliveries"), random),
+    watched: watchedStore(connect("watched")),
   };
 }

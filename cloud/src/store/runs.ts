@@ -30,6 +30,10 @@ export const cursorRecord = z.object({
   nextFence: count,
   nextDue: time.nullable(),
 });
+  /** The start of the run that was decided last: its results are as new as that. */
+  freshAt: time.nullable(),
+  /** What was found of its age last, when, and whether that was told; null until there was something to tell. */
+  freshness: z.object({ state: z.enum(["fresh", "stale"]), at: time, told: z.boolean() }).nullable(),
 export type Cursor = z.infer<typeof cursorRecord>;
 
 export const runError = z.object({

@@ -122,6 +122,18 @@ export async function* range(
   for await (const entity of list) yield toRow(entity, undefined);
 }
 
+/** Reads the entities with row keys in [from, to) of all partitions whose key begins with `prefix`, which ends with a `|`. */
+export async function* acrossPartitions(
+  table: TableClient,
+  prefix: string,
+  from: string,
+  to: string,
+): AsyncGenerator<Row> {
+  // `}` is what follows `|`.
+  const partitions = `PartitionKey ge ${quoted(prefix)} and PartitionKey lt ${quoted(`${prefix.slice(0, -1)}}`)}`;
+  yield* scan(table, `${partitions} and RowKey ge ${quoted(from)} and RowKey lt ${quoted(to)}`);
+}
+
 /** Reads the entities of all partitions that a filter takes: the whole table is scanned, a thousand rows an operation. */
 export async function* scan(table: TableClient, filter: string): AsyncGenerator<Row> {
   const list = table.listEntities<Record<string, unknown>>({ queryOptions: { filter } });

@@ -51,6 +51,15 @@ export const pullDefinition = z
       .default(86_400),
     /** Days after which a run's results are deleted, the newest ones excepted; without, they stay. */
     retentionDays: z.int().min(1).max(3650).optional(),
+    /** When what was published last is older, counted from its run's start, somebody is told: event `sallyport.pull.stale`. */
+    freshness: z
+      .strictObject({
+        maxAgeSeconds: z
+          .int()
+          .min(60)
+          .max(90 * 86_400),
+      })
+      .optional(),
     paused: z.boolean().default(false),
   })
   .refine(({ watermark, operation }) => MODES[operation.op].has(watermark), {

@@ -108,6 +108,7 @@ function fleetDeps(counted: ReturnType<typeof countOperations>, ring: PullDeps["
     openSession: never,
     ring,
     tell: async () => {},
+    tellFreshness: async () => {},
     clock: systemClock,
     random: randomBytes,
     settings: DEFAULT_PULL_SETTINGS,
