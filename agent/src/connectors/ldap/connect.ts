@@ -22,7 +22,7 @@ export async function connect(target: DirectoryTarget, deadlines: Deadlines, sig
     for (const socket of sockets) socket.destroy();
   };
   either.addEventListener("abort", destroy, { once: true });
-  const facts = { answerMs: deadlines.answerMs };
+  const facts = { answerMs: deadlines.signInMs };
   try {
     const port = await opened(target, sockets);
     if (target.tls.mode === "sealed") {

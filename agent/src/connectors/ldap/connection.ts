@@ -26,6 +26,8 @@ export interface Connection {
   answers(request: Request, isLast: (message: Message) => boolean): AsyncGenerator<Message>;
   /** A request with one answer. The result may be any: see `errors.ts`. @throws as `answers` */
   ask(request: Request): Promise<Result>;
+  /** From now on each message is waited for so long. */
+  waitFor(answerMs: number): void;
   /** Puts a sign-in's security layer over all that follows. */
   protect(layer: SecurityLayer, isPrivate: boolean): void;
   /**
@@ -45,6 +47,7 @@ export interface ConnectionFacts {
 }
 
 export function createConnection({ wire, certificate, answerMs }: ConnectionFacts, signal: AbortSignal): Connection {
+  let waitMs = answerMs;
   let lastId = 0;
   let isUnderWay = false;
   let isPrivate = certificate !== undefined;
@@ -61,7 +64,7 @@ export function createConnection({ wire, certificate, answerMs }: ConnectionFact
       request.messageId = lastId;
       wire.send(request.write());
       while (!isAnswered) {
-        const message = readMessage(await wire.receive(answerMs));
+        const message = readMessage(await wire.receive(waitMs));
         checkNumber(message, lastId);
         isAnswered = isLast(message);
         yield message;
@@ -82,6 +85,9 @@ export function createConnection({ wire, certificate, answerMs }: ConnectionFact
     async ask(request) {
       for await (const message of answers(request, () => true)) return readResult(message);
       throw new SallyportError("connection.lost", "The directory ended the connection.");
+    },
+    waitFor(ms) {
+      waitMs = ms;
     },
     protect(layer, seals) {
       wire.protect(layer);

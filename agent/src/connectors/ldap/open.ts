@@ -57,6 +57,7 @@ export async function openDirectory(
     checkClock(root);
     await signInOnce(signIn, connection, target, root, signal);
     if (target.refuseOverPrivileged) await refuseOverPrivileged({ connection, root });
+    connection.waitFor(deadlines.answerMs);
     return { connection, root };
   } catch (error) {
     connection.close();

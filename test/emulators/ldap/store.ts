@@ -1,0 +1,198 @@
+/** The objects of a small domain: distinguished names, GUIDs, SIDs and update sequence numbers as a controller keeps them. */
+import { randomBytes } from "node:crypto";
+import { ATTRIBUTE_TYPES, CLASS_TYPES, classChain } from "./schema.ts";
+
+export interface Stored {
+  dn: string;
+  readonly guid: Buffer;
+  /** By lower-case name; `name` as it is spelt. */
+  readonly attributes: Map<string, { readonly name: string; values: Buffer[]; usn: number }>;
+  deleted: boolean;
+  usn: number;
+}
+
+export type Values = Readonly<Record<string, string | Buffer | readonly (string | Buffer)[]>>;
+
+export interface Store {
+  readonly domain: string;
+  readonly schema: string;
+  readonly configuration: string;
+  readonly domainSid: string;
+  /** The greatest update sequence number so far. */
+  readonly usn: number;
+  readonly all: Iterable<Stored>;
+  find(dn: string): Stored | undefined;
+  findGuid(guid: Buffer): Stored | undefined;
+  /** A new object of that class; its parent must be there. */
+  add(dn: string, objectClass: string, values?: Values): Stored;
+  /** Sets, or with no values removes, attributes. */
+  set(dn: string, values: Values): void;
+  move(dn: string, newDn: string): void;
+  /** Becomes a tombstone under `CN=Deleted Objects`. */
+  remove(dn: string): void;
+}
+
+export const buffersOf = (value: Values[string]): Buffer[] =>
+  (Array.isArray(value) ? value : [value]).map((one: string | Buffer) =>
+    typeof one === "string" ? Buffer.from(one) : one,
+  );
+
+/** The first part of a name, and what it stands under. */
+export function splitName(dn: string): readonly [rdn: string, parent: string] {
+  for (let at = 0; at < dn.length; at += 1) {
+    if (dn[at] === "\\") at += 1;
+    else if (dn[at] === ",") return [dn.slice(0, at), dn.slice(at + 1)];
+  }
+  return [dn, ""];
+}
+
+const plainValue = (rdn: string): string =>
+  rdn
+    .slice(rdn.indexOf("=") + 1)
+    .replace(/\\(?:([0-9A-Fa-f]{2})|(.))/g, (_, hex, letter) =>
+      hex === undefined ? letter : Buffer.from(hex, "hex").toString("latin1"),
+    );
+
+const PRINCIPALS = new Set(["user", "group", "computer"]);
+
+/** @param domain `DC=corp,DC=example` */
+export function createStore(domain: string, nowMs: () => number): Store {
+  const byDn = new Map<string, Stored>();
+  const configuration = `CN=Configuration,${domain}`;
+  const schema = `CN=Schema,${configuration}`;
+  const domainSid = `S-1-5-21-${[1, 2, 3].map(() => randomBytes(4).readUInt32LE() % 0x7fff_ffff).join("-")}`;
+  let usn = 1000;
+  let nextRid = 1100;
+  const key = (dn: string): string => dn.toLowerCase().replace(/\s*([,=])\s*/g, "$1");
+  const stamp = (): string => `${new Date(nowMs()).toISOString().replace(/[-:T]/g, "").slice(0, 14)}.0Z`;
+
+  const put = (object: Stored, name: string, values: Buffer[]): void => {
+    if (values.length === 0) object.attributes.delete(name.toLowerCase());
+    else object.attributes.set(name.toLowerCase(), { name, values, usn: object.usn });
+  };
+  const touch = (object: Stored): void => {
+    usn += 1;
+    object.usn = usn;
+    put(object, "uSNChanged", [Buffer.from(String(usn))]);
+    put(object, "whenChanged", [Buffer.from(stamp())]);
+  };
+  const rename = (object: Stored, dn: string): void => {
+    byDn.delete(key(object.dn));
+    object.dn = dn;
+    byDn.set(key(dn), object);
+    put(object, "distinguishedName", [Buffer.from(dn)]);
+  };
+  const known = (dn: string): Stored => {
+    const object = byDn.get(key(dn));
+    if (object === undefined) throw new RangeError(`no object ${dn}`);
+    return object;
+  };
+
+  const store: Store = {
+    ...{ domain, schema, configuration, domainSid },
+    get usn() {
+      return usn;
+    },
+    get all() {
+      return byDn.values();
+    },
+    find: (dn) => byDn.get(key(dn)),
+    findGuid: (guid) => [...byDn.values()].find((object) => object.guid.equals(guid)),
+    add(dn, objectClass, values = {}) {
+      if (byDn.has(key(dn))) throw new RangeError(`${dn} is there`);
+      const object: Stored = { dn, guid: randomBytes(16), attributes: new Map(), deleted: false, usn: 0 };
+      byDn.set(key(dn), object);
+      touch(object);
+      const rdn = plainValue(splitName(dn)[0]);
+      const own: Values = {
+        objectClass: classChain(objectClass),
+        objectGUID: object.guid,
+        name: rdn,
+        [dn.slice(0, dn.indexOf("=")).toLowerCase()]: rdn,
+        distinguishedName: dn,
+        whenCreated: stamp(),
+        uSNCreated: String(usn),
+        ...(PRINCIPALS.has(objectClass) ? { objectSid: sidBytes(`${domainSid}-${nextRid++}`) } : {}),
+      };
+      for (const [name, value] of Object.entries({ ...own, ...values })) put(object, name, buffersOf(value));
+      return object;
+    },
+    set(dn, values) {
+      const object = known(dn);
+      touch(object);
+      for (const [name, value] of Object.entries(values)) put(object, name, buffersOf(value));
+    },
+    move(dn, newDn) {
+      const object = known(dn);
+      for (const below of [...byDn.values()]) {
+        if (below !== object && key(below.dn).endsWith(`,${key(dn)}`)) {
+          rename(below, below.dn.slice(0, below.dn.length - dn.length) + newDn);
+        }
+      }
+      rename(object, newDn);
+      touch(object);
+      put(object, "name", [Buffer.from(plainValue(splitName(newDn)[0]))]);
+    },
+    remove(dn) {
+      const object = known(dn);
+      object.deleted = true;
+      touch(object);
+      const [rdn, parent] = splitName(object.dn);
+      for (const { name } of [...object.attributes.values()]) if (!KEPT.has(name.toLowerCase())) put(object, name, []);
+      put(object, "isDeleted", [Buffer.from("TRUE")]);
+      put(object, "lastKnownParent", [Buffer.from(parent)]);
+      rename(object, `${rdn}\\0ADEL:${object.guid.toString("hex")},CN=Deleted Objects,${domain}`);
+    },
+  };
+  store.add(domain, "domainDNS", { objectSid: sidBytes(domainSid), maxPwdAge: "-36288000000000" });
+  store.add(configuration, "container");
+  store.add(schema, "container");
+  store.add(`CN=Deleted Objects,${domain}`, "container");
+  fillSchema(store);
+  return store;
+}
+
+/** What a tombstone keeps [MS-ADTS 3.1.1.5.5.1.1], of what is here. */
+const KEPT = new Set([
+  ...["objectclass", "objectguid", "objectsid", "distinguishedname", "name", "cn", "usncreated", "usnchanged"],
+  ...["whencreated", "whenchanged", "samaccountname", "isdeleted", "lastknownparent"],
+]);
+
+function fillSchema(store: Store): void {
+  for (const type of ATTRIBUTE_TYPES) {
+    store.add(`CN=${type.name},${store.schema}`, "container", {
+      objectClass: ["top", "attributeSchema"],
+      lDAPDisplayName: type.name,
+      attributeID: type.oid,
+      attributeSyntax: type.syntax,
+      oMSyntax: String(type.om),
+      isSingleValued: type.single ? "TRUE" : "FALSE",
+      systemFlags: type.constructed ? "20" : "16",
+    });
+  }
+  for (const type of CLASS_TYPES) {
+    store.add(`CN=${type.name},${store.schema}`, "container", {
+      objectClass: ["top", "classSchema"],
+      lDAPDisplayName: type.name,
+      governsID: type.oid,
+      subClassOf: type.parent,
+      objectClassCategory: String(type.category),
+      systemAuxiliaryClass: [...type.auxiliary],
+      systemMustContain: [...type.must],
+      systemMayContain: [...type.may],
+    });
+  }
+}
+
+/** `S-1-5-…` as it is stored [MS-DTYP 2.4.2.2]. */
+export function sidBytes(sid: string): Buffer {
+  const [, , authority = "0", ...parts] = sid.split("-");
+  const bytes = Buffer.alloc(8 + parts.length * 4);
+  bytes.writeUInt8(1, 0);
+  bytes.writeUInt8(parts.length, 1);
+  bytes.writeUIntBE(Number(authority), 2, 6);
+  parts.forEach((part, index) => {
+    bytes.writeUInt32LE(Number(part), 8 + index * 4);
+  });
+  return bytes;
+}
