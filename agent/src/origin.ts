@@ -3,11 +3,12 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import https from "node:https";
 import type { Socket } from "node:net";
-import { createSecureContext, getCACertificates, rootCertificates, type SecureContext } from "node:tls";
+import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 import { parseJson } from "@sallyport/shared/json.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { ConfigError } from "./config-error.ts";
 import { networkFault } from "./network-fault.ts";
+import { certificatesIn, systemAuthorities } from "./system-authorities.ts";
 import { connectThrough } from "./tunnel.ts";
 
 /** How this machine reaches the outside, for origin, control channel and rendezvous alike. */
@@ -30,7 +31,7 @@ const CONNECT_WITHIN_MS = 20_000;
 export function loadNetwork(caFile: string | undefined, proxy: string | undefined): Network {
   const known = new Set(rootCertificates.map(bodyOf));
   const added = new Map<string, string>();
-  for (const pem of [...new Set(getCACertificates("system")), ...(caFile === undefined ? [] : authoritiesIn(caFile))]) {
+  for (const pem of [...systemAuthorities(), ...(caFile === undefined ? [] : authoritiesIn(caFile))]) {
     // One of the system's that cannot be read is the system's matter.
     if (!known.has(bodyOf(pem)) && !added.has(bodyOf(pem)) && isCertificate(pem)) added.set(bodyOf(pem), pem);
   }
@@ -47,7 +48,7 @@ function authoritiesIn(file: string): string[] {
   } catch {
     throw new ConfigError(`${file} (tls.ca) cannot be read`);
   }
-  const found = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  const found = certificatesIn(text);
   if (found.length === 0 || !found.every(isCertificate)) {
     throw new ConfigError(`${file} (tls.ca) must hold certificates in PEM, and each must be readable`);
   }

@@ -5,7 +5,7 @@ const CONFINED = "--disable-sigusr1";
 
 /**
  * A process that waits for years and does little at a time, beside others on somebody else's machine. Measured from the
- * bundle: with V8's defaults 84 MB resident and 35 MB private, with these 69 and 22.
+ * bundle: with V8's defaults 84 MB resident and 35 MB private, with these 68 and 22.
  */
 const SMALL = [
   // V8's own 16 MiB are filled once while modules are loaded, and stay.
