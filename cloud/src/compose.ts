@@ -8,7 +8,8 @@ import { DefaultAzureCredential } from "@azure/identity";
 import { ServiceBusClient } from "@azure/service-bus";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { confirmRotation } from "@sallyport/shared/crypto/rotation.ts";
-import type { KeyDeps } from "./access/api-keys.ts";
+import { openGuard } from "./access/compose.ts";
+import type { GuardDeps } from "./access/guard.ts";
 import { type CanaryDeps, noteReached } from "./agents/canary.ts";
 import { createLoad } from "./agents/choice.ts";
 import { agentDirectory } from "./agents/directory.ts";
@@ -17,10 +18,13 @@ import { createHybridConnections, type HybridConnections } from "./agents/hybrid
 import { openSigningKey } from "./agents/signing/open.ts";
 import { JTI_MINUTES, type TokenDeps } from "./agents/tokens.ts";
 import { createTries, type Tries } from "./agents/tries.ts";
+import { composeEvents, type Events } from "./events/compose.ts";
 import { type PullDeps, systemClock } from "./pulls/deps.ts";
 import { serviceBusRing } from "./pulls/ring.ts";
 import { DEFAULT_PULL_SETTINGS, type PullSettings } from "./pulls/settings.ts";
 import { parseConnectionString, requireConnectionString, sharedAccessSignature } from "./relay.ts";
+import { ringRequests } from "./requests/bell.ts";
+import { DEFAULT_REQUEST_SETTINGS, type RequestDeps } from "./requests/deps.ts";
 import { getCredential } from "./secrets/credentials.ts";
 import { openSecrets, settingOrSecret } from "./secrets/open.ts";
 import type { SecretStore } from "./secrets/secrets.ts";
@@ -38,12 +42,15 @@ export interface Orchestrator {
   readonly store: Store;
   readonly secrets: SecretStore;
   readonly hybridConnections: HybridConnections;
-  readonly keys: KeyDeps;
+  /** Of all HTTP functions for callers with a key. */
+  readonly guard: GuardDeps;
   readonly enrolment: EnrolmentDeps;
   readonly tokens: TokenDeps;
   readonly tries: Tries;
   readonly canaries: CanaryDeps;
   readonly pulls: PullDeps;
+  readonly requests: RequestDeps;
+  readonly events: Events;
   now(): Date;
   random(bytes: number): Buffer;
 }
@@ -52,6 +59,9 @@ export interface Orchestrator {
 const settings: Settings = readSettings(process.env);
 /** The doorbells' queue. */
 export const SLICES_QUEUE = "slices";
+/** The queue that rings for webhooks, and the topic that events go to. */
+export const DELIVERIES_QUEUE = "deliveries";
+const EVENTS_TOPIC = "events";
 const RELAY_SCOPE = "https://relay.azure.net//.default";
 const MANAGEMENT_SCOPE = "https://management.azure.com/.default";
 /** Seconds that a send token by a shared key lives. */
@@ -73,8 +83,6 @@ export function orchestrator(): Promise<Orchestrator> {
   });
   return built;
 }
-
-export const keys = async (): Promise<KeyDeps> => (await orchestrator()).keys;
 
 async function build(): Promise<Orchestrator> {
   const identity = new DefaultAzureCredential();
@@ -98,21 +106,47 @@ async function build(): Promise<Orchestrator> {
   });
   const canarySeconds = settings.SALLYPORT_CANARY_SECONDS ?? 300;
   const sender = relaySender(settings.SALLYPORT_RELAY, () => tokenFor(RELAY_SCOPE));
+  const bus = serviceBusClient(identity);
+  const events = composeEvents({
+    ...{ store, secrets, canarySeconds, random, now, alert },
+    origin: originOf(settings),
+    topic: bus.createSender(EVENTS_TOPIC),
+    deliveries: bus.createSender(DELIVERIES_QUEUE),
+    networks: settings.SALLYPORT_WEBHOOK_NETWORKS,
+    firstSeconds: settings.SALLYPORT_WEBHOOK_BACKOFF_SECONDS,
+    log: (what, facts) => logLine("event", what, facts),
+  });
+  const pulls = pullDeps({
+    store,
+    events,
+    bus,
+    identity,
+    random,
+    telemetry,
+    openSession: createOpenSession({
+      ...sender,
+      telemetry,
+      signer: signing.signer,
+      siteOf: async (tenant, connection) => (await requireConnection(store, tenant, connection)).value.site,
+      candidates: directory.candidates,
+      isCurrent: directory.isCurrent,
+      began: load.began,
+      reached: (tenant, site, agent, hello) =>
+        noteReached({ store, canarySeconds, now }, { tenant, site, agent }, hello),
+      credentialOf: (tenant, connection) => getCredential(secrets, tenant, connection),
+      alert,
+    }),
+  });
+  const { blobs, links, openSession } = pulls;
   return {
+    events,
     store,
     secrets,
     hybridConnections,
     now,
     random,
     tries: createTries(() => performance.now()),
-    keys: {
-      adminKeySha256: settings.SALLYPORT_ADMIN_KEY_SHA256,
-      findKey: async (id) => {
-        const stored = await store.apiKeys.get(id);
-        return stored && { id, ...stored.value };
-      },
-      now,
-    },
+    guard: openGuard({ settings, store, now, random }),
     enrolment: {
       ...directory,
       origin: originOf(settings),
@@ -144,33 +178,27 @@ async function build(): Promise<Orchestrator> {
       telemetry,
       log: (what, facts) => logLine("agent", what, facts),
     },
-    pulls: pullDeps({
-      store,
-      identity,
-      random,
-      telemetry,
-      openSession: createOpenSession({
-        ...sender,
-        telemetry,
-        signer: signing.signer,
-        siteOf: async (tenant, connection) => (await requireConnection(store, tenant, connection)).value.site,
-        candidates: directory.candidates,
-        isCurrent: directory.isCurrent,
-        began: load.began,
-        reached: (tenant, site, agent, hello) =>
-          noteReached({ store, canarySeconds, now }, { tenant, site, agent }, hello),
-        credentialOf: (tenant, connection) => getCredential(secrets, tenant, connection),
-        alert,
-      }),
-    }),
+    pulls,
+    requests: {
+      ...{ store, blobs, links, openSession, stopping, now, random },
+      ring: ringRequests(bus.createSender(SLICES_QUEUE)),
+      settings: {
+        ...DEFAULT_REQUEST_SETTINGS,
+        ...(settings.SALLYPORT_LEASE_SECONDS === undefined ? {} : { leaseSeconds: settings.SALLYPORT_LEASE_SECONDS }),
+        ...(settings.SALLYPORT_WAIT_SECONDS === undefined ? {} : { waitSeconds: settings.SALLYPORT_WAIT_SECONDS }),
+      },
+      log: (what, facts) => logLine("request", what, facts),
+    },
   };
 }
 
 interface PullParts extends Pick<PullDeps, "store" | "openSession" | "random" | "telemetry"> {
+  readonly events: Events;
+  readonly bus: ServiceBusClient;
   readonly identity: DefaultAzureCredential;
 }
 
-function pullDeps({ store, identity, openSession, random, telemetry }: PullParts): PullDeps {
+function pullDeps({ store, events, bus, identity, openSession, random, telemetry }: PullParts): PullDeps {
   const blobService = blobClient(settings.SALLYPORT_BLOBS, identity);
   const container = blobService.getContainerClient(settings.SALLYPORT_CONTAINER);
   const pullSettings: PullSettings = {
@@ -189,8 +217,9 @@ function pullDeps({ store, identity, openSession, random, telemetry }: PullParts
     sinks: openSinks({ container, blockBytes: pullSettings.windowBytes / 4, random }),
     links: blobLinks(blobService, container, Date.now),
     openSession,
-    ring: serviceBusRing(serviceBusClient(identity).createSender(SLICES_QUEUE)),
-    tell: async (event) => logLine("event", event.id, { ...event }),
+    ring: serviceBusRing(bus.createSender(SLICES_QUEUE)),
+    tell: events.tell,
+    tellFreshness: events.tellFreshness,
     clock: systemClock,
     random,
     settings: pullSettings,
@@ -233,7 +262,7 @@ const alert = (what: string, facts: Readonly<Record<string, unknown>>): void => 
 
 /** One JSON line, which Application Insights and the host's log keep: ids, codes and numbers, never values. */
 function logLine(
-  kind: "agent" | "alert" | "event" | "pull" | "telemetry",
+  kind: "agent" | "alert" | "event" | "pull" | "request" | "telemetry",
   what: string,
   facts: Readonly<Record<string, unknown>>,
 ): void {

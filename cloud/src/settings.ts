@@ -4,6 +4,7 @@
  */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { z } from "zod";
+import { areNetworks } from "./events/networks.ts";
 
 /** A Key Vault reference that did not resolve arrives as its own text. */
 const REFERENCE = "@Microsoft.KeyVault(";
@@ -57,8 +58,18 @@ const environment = z.object({
   SALLYPORT_BACKOFF_SECONDS: fraction(900),
   /** The pause for an agent that is offline or busy. */
   SALLYPORT_WAIT_SECONDS: fraction(900),
+  /** Networks that webhooks may reach beside the public Internet, in CIDR, separated by commas; none otherwise. */
+  SALLYPORT_WEBHOOK_NETWORKS: z.string().refine(areNetworks, "is no list of networks").optional(),
+  /** The pause after a webhook's first failure, which doubles. */
+  SALLYPORT_WEBHOOK_BACKOFF_SECONDS: fraction(900),
   /** A slice is committed at the first checkpoint after this. */
   SALLYPORT_SLICE_SECONDS: fraction(600),
+  /** Whose tokens are taken beside API keys: https://login.microsoftonline.com/DIRECTORY/v2.0, and what they are for. */
+  SALLYPORT_ENTRA_ISSUER: z.url({ protocol: /^https$/ }).optional(),
+  SALLYPORT_ENTRA_AUDIENCE: z.string().min(1).max(256).optional(),
+  /** Calls a second that a caller may go on making in an instance, and how many may come at once. */
+  SALLYPORT_RATE: z.coerce.number().min(0.1).max(10_000).optional(),
+  SALLYPORT_BURST: z.coerce.number().int().min(1).max(100_000).optional(),
   /** Where traces and metrics go: nowhere, to standard error, or to a collector by OTLP over HTTP (docs/telemetry.md). */
   SALLYPORT_TELEMETRY: z.enum(["none", "console", "otlp"]).default("none"),
   /** The collector's base address, and headers by which it knows us, as `name=value,name=value`. */

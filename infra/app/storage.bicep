@@ -3,6 +3,9 @@ param name string
 param location string
 param tags object
 param principalId string
+param assignRoles bool
+param isPrivate bool
+param workspaceId string
 
 var blobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 var blobDelegator = 'db58b8e5-c6ad-4a2a-8342-4190687cbf4a'
@@ -20,6 +23,12 @@ var tableNames = [
   'codes'
   'jtis'
   'requests'
+  'audit'
+  'repeats'
+  'events'
+  'webhooks'
+  'deliveries'
+  'watched'
 ]
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
@@ -35,6 +44,13 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
     allowSharedKeyAccess: false
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
+    allowCrossTenantReplication: false
+    defaultToOAuthAuthentication: true
+    publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      defaultAction: isPrivate ? 'Deny' : 'Allow'
+      bypass: 'AzureServices'
+    }
   }
 }
 
@@ -43,14 +59,27 @@ resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2023-05-0
   name: 'default'
 }
 
-resource tables 'Microsoft.Storage/storageAccounts/tableServices/tables@2023-05-01' = [for tableName in tableNames: {
-  parent: tableService
-  name: tableName
-}]
+resource tables 'Microsoft.Storage/storageAccounts/tableServices/tables@2023-05-01' = [
+  for tableName in tableNames: {
+    parent: tableService
+    name: tableName
+  }
+]
 
 resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01' = {
   parent: account
   name: 'default'
+  properties: {
+    // A blob that was deleted by mistake can be brought back for two weeks (docs/operate.md).
+    deleteRetentionPolicy: {
+      enabled: true
+      days: 14
+    }
+    containerDeleteRetentionPolicy: {
+      enabled: true
+      days: 14
+    }
+  }
 }
 
 resource results 'Microsoft.Storage/storageAccounts/blobServices/containers@2023-05-01' = {
@@ -58,7 +87,7 @@ resource results 'Microsoft.Storage/storageAccounts/blobServices/containers@2023
   name: 'sallyport'
 }
 
-resource tableRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource tableRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (assignRoles) {
   name: guid(account.id, principalId, tableDataContributor)
   scope: account
   properties: {
@@ -68,7 +97,7 @@ resource tableRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-resource resultsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource resultsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (assignRoles) {
   name: guid(results.id, principalId, blobDataContributor)
   scope: results
   properties: {
@@ -79,7 +108,7 @@ resource resultsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 // Links to results are signed by a user delegation key, which belongs to the account, not to a container.
-resource linksRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource linksRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (assignRoles) {
   name: guid(account.id, principalId, blobDelegator)
   scope: account
   properties: {
@@ -89,6 +118,49 @@ resource linksRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'sallyport'
+  scope: blobService
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        categoryGroup: 'allLogs'
+        enabled: true
+      }
+    ]
+  }
+}
+
+resource tableLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'sallyport'
+  scope: tableService
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        categoryGroup: 'allLogs'
+        enabled: true
+      }
+    ]
+  }
+}
+
+output id string = account.id
 output tablesEndpoint string = account.properties.primaryEndpoints.table
 output blobsEndpoint string = account.properties.primaryEndpoints.blob
 output containerName string = results.name
+output grants array = [
+  {
+    role: tableDataContributor
+    scope: account.id
+  }
+  {
+    role: blobDataContributor
+    scope: results.id
+  }
+  {
+    role: blobDelegator
+    scope: account.id
+  }
+]

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { authenticate, type KeyDeps, type Principal } from "@sallyport/cloud/src/access/api-keys.ts";
-import { addKey, listKeys, revokeKey } from "@sallyport/cloud/src/access/keys.ts";
+import { authenticateKey, type KeyDeps } from "@sallyport/cloud/src/access/api-keys.ts";
+import { addKey, listKeys, noteUsed, revokeKey, rotateKey } from "@sallyport/cloud/src/access/keys.ts";
+import type { Principal } from "@sallyport/cloud/src/access/principal.ts";
 import { getCredential } from "@sallyport/cloud/src/secrets/credentials.ts";
 import {
   addConnection,
@@ -9,31 +10,47 @@ import {
   requireConnection,
   storeCredential,
 } from "@sallyport/cloud/src/tenants/connections.ts";
-import { addSite, addTenant, listSites, listTenants } from "@sallyport/cloud/src/tenants/tenants.ts";
+import { DEFAULT_QUOTAS } from "@sallyport/cloud/src/tenants/quotas.ts";
+import {
+  addSite,
+  addTenant,
+  changeTenant,
+  getTenant,
+  listSites,
+  listTenants,
+} from "@sallyport/cloud/src/tenants/tenants.ts";
 import { newCredential, type Scope, scope } from "@sallyport/shared/schema/api.ts";
 import { openCloudStore } from "./cloud-store.ts";
 
 const cloud = await openCloudStore();
 const { store, secrets } = cloud;
+const all = { most: 100 };
 
 describe("API keys over the tables", () => {
   const deps: KeyDeps = {
     adminKeySha256: "0".repeat(64),
     findKey: async (id) => {
       const stored = await store.apiKeys.get(id);
-      return stored && { id, ...stored.value };
+      return stored && { id, ...stored.value, used: () => noteUsed(cloud, stored) };
     },
     now: cloud.now,
   };
-  const admin: Principal = { id: "admin", tenant: null, scopes: new Set(scope.options), expiresAt: null };
+  const admin: Principal = {
+    ...{ id: "admin", caller: "key:admin", only: null, expiresAt: null },
+    grants: [{ tenant: null, scopes: new Set(scope.options) }],
+  };
+  const authenticate = (keys: KeyDeps, bearer: string) => authenticateKey(keys, bearer.replace("Bearer ", ""));
   const wanted = (id: string, tenant: string | null, ...scopes: Scope[]) => ({ id, tenant, scopes });
 
   it("a new key works, is listed without its secret, and stops working when it is revoked", async () => {
     const { key } = await addKey(cloud, admin, wanted("etl", "contoso", "runs:read"));
     const principal = await authenticate(deps, `Bearer ${key}`);
-    assert.deepEqual(principal, { id: "etl", tenant: "contoso", scopes: new Set(["runs:read"]), expiresAt: null });
-    const listed = await listKeys(cloud);
-    assert.deepEqual(listed, [{ ...wanted("etl", "contoso", "runs:read"), expiresAt: null, revokedAt: null }]);
+    assert.deepEqual([principal.id, principal.caller], ["etl", "key:etl"]);
+    assert.deepEqual(principal.grants, [{ tenant: "contoso", scopes: new Set(["runs:read"]) }]);
+    const { items: listed } = await listKeys(cloud, all);
+    const nothing = { only: null, expiresAt: null, revokedAt: null, overlapUntil: null };
+    const lastUsedAt = cloud.now().toISOString();
+    assert.deepEqual(listed, [{ ...wanted("etl", "contoso", "runs:read"), ...nothing, lastUsedAt }]);
     assert.doesNotMatch(JSON.stringify(listed), new RegExp(key.slice(-43)));
     const { revokedAt } = await revokeKey(cloud, "etl");
     await assert.rejects(authenticate(deps, `Bearer ${key}`), { code: "api.unauthenticated" });
@@ -71,10 +88,8 @@ describe("API keys over the tables", () => {
 
   it("no key makes one that can do more than itself", async () => {
     const by: Principal = {
-      id: "k",
-      tenant: "contoso",
-      scopes: new Set<Scope>(["runs:read", "keys:write"]),
-      expiresAt: null,
+      ...{ id: "k", caller: "key:k", only: null, expiresAt: null },
+      grants: [{ tenant: "contoso", scopes: new Set<Scope>(["runs:read", "keys:write"]) }],
     };
     for (const more of [
       wanted("more", "contoso", "runs:read", "runs:start"),
@@ -85,6 +100,44 @@ describe("API keys over the tables", () => {
     }
     assert.equal(await store.apiKeys.get("more"), undefined);
     await addKey(cloud, by, wanted("less", "contoso", "runs:read"));
+    // Nor one that is there: its new secret would be in the wrong hands.
+    await addKey(cloud, admin, wanted("mighty", null, "keys:write"));
+    await assert.rejects(rotateKey(cloud, by, "mighty", 0), { code: "api.forbidden" });
+  });
+
+  it("a rotated key has two secrets for a while, never three, and none once it is revoked", async () => {
+    const first = (await addKey(cloud, admin, wanted("turning", "contoso", "runs:read"))).key;
+    const second = await rotateKey(cloud, admin, "turning", 60);
+    assert.equal(second.overlapUntil, new Date(cloud.clock.nowMs + 60_000).toISOString());
+    for (const key of [first, second.key]) await authenticateKey(deps, key);
+    const third = await rotateKey(cloud, admin, "turning", 60);
+    await assert.rejects(authenticateKey(deps, first), { code: "api.unauthenticated" });
+    for (const key of [second.key, third.key]) await authenticateKey(deps, key);
+    cloud.clock.nowMs += 60_000;
+    await assert.rejects(authenticateKey(deps, second.key), { code: "api.unauthenticated" });
+    await authenticateKey(deps, third.key);
+    const fourth = await rotateKey(cloud, admin, "turning", 0);
+    assert.equal(fourth.overlapUntil, null);
+    await assert.rejects(authenticateKey(deps, third.key), { code: "api.unauthenticated" });
+    await revokeKey(cloud, "turning");
+    await assert.rejects(authenticateKey(deps, fourth.key), { code: "api.unauthenticated" });
+    await assert.rejects(rotateKey(cloud, admin, "turning", 60), { code: "api.conflict" });
+    await assert.rejects(rotateKey(cloud, admin, "nobody", 60), { code: "api.not_found" });
+  });
+
+  it("its last use is noted to the hour", async () => {
+    const { key } = await addKey(cloud, admin, wanted("noted", null, "runs:read"));
+    const noted = async () => (await store.apiKeys.get("noted"))?.value.lastUsedAt;
+    assert.equal(await noted(), null);
+    await authenticateKey(deps, key);
+    const at = await noted();
+    assert.equal(at, cloud.now().toISOString());
+    cloud.clock.nowMs += 3_599_999;
+    await authenticateKey(deps, key);
+    assert.equal(await noted(), at);
+    cloud.clock.nowMs += 1;
+    await authenticateKey(deps, key);
+    assert.equal(await noted(), cloud.now().toISOString());
   });
 });
 
@@ -97,8 +150,36 @@ describe("tenants and sites", () => {
     assert.deepEqual([await addSite(cloud, "contoso", site), await addSite(cloud, "contoso", site)], [site, site]);
     await assert.rejects(addSite(cloud, "contoso", { ...site, name: "Bergen" }), { code: "api.conflict" });
     await assert.rejects(addSite(cloud, "nobody", site), { code: "api.not_found" });
-    assert.deepEqual([await listTenants(cloud), await listSites(cloud, "contoso")], [[tenant], [site]]);
-    assert.deepEqual(await listSites(cloud, "nobody"), []);
+    assert.deepEqual((await listTenants(cloud, all)).items, [tenant]);
+    assert.deepEqual((await listSites(cloud, "contoso", all)).items, [site]);
+    assert.deepEqual((await listSites(cloud, "nobody", all)).items, []);
+  });
+
+  it("have quotas: what is there stays, and nothing is made beyond them", async () => {
+    await addTenant(cloud, { id: "small", name: "Small" });
+    const view = await changeTenant(cloud, "small", { quotas: { sites: 1, connections: 1, keys: 1 } });
+    assert.deepEqual([view.quotas.sites, view.quotas.pulls], [1, DEFAULT_QUOTAS.pulls]);
+    await addSite(cloud, "small", { id: "one", name: "One" });
+    const full = (kind: string) => ({ code: "api.quota", detail: { kind, quota: 1 } });
+    await assert.rejects(addSite(cloud, "small", { id: "two", name: "Two" }), full("sites"));
+    // The same again makes nothing.
+    await addSite(cloud, "small", { id: "one", name: "One" });
+    const one = { id: "one", site: "one", kind: "mssql" } as const;
+    await addConnection(cloud, "small", one);
+    await addConnection(cloud, "small", one);
+    await assert.rejects(addConnection(cloud, "small", { ...one, id: "two" }), full("connections"));
+    assert.deepEqual((await getTenant(cloud, "small")).used, {
+      sites: 1,
+      agents: 0,
+      connections: 1,
+      pulls: 0,
+      keys: 0,
+    });
+    await changeTenant(cloud, "small", { name: "Less small", quotas: { sites: 2 } });
+    await addSite(cloud, "small", { id: "two", name: "Two" });
+    const changed = await getTenant(cloud, "small");
+    assert.deepEqual([changed.name, changed.quotas.sites, changed.quotas.connections], ["Less small", 2, 1]);
+    await assert.rejects(getTenant(cloud, "nobody"), { code: "api.not_found" });
   });
 });
 
@@ -108,10 +189,10 @@ describe("connections", () => {
   it("belong to a site, and know whether they have a credential, never which", async () => {
     assert.deepEqual(await addConnection(cloud, "contoso", erp), erp);
     assert.deepEqual(await addConnection(cloud, "contoso", erp), erp);
-    assert.deepEqual(await listConnections(cloud, "contoso"), [{ ...erp, hasCredential: false }]);
+    assert.deepEqual((await listConnections(cloud, "contoso", all)).items, [{ ...erp, hasCredential: false }]);
     const credential = { form: "plain", user: "svc", password: "mark-4711", signIn: "sql" } as const;
     const answer = await storeCredential(cloud, "contoso", "erp", credential);
-    assert.deepEqual(await listConnections(cloud, "contoso"), [{ ...erp, hasCredential: true }]);
+    assert.deepEqual((await listConnections(cloud, "contoso", all)).items, [{ ...erp, hasCredential: true }]);
     assert.deepEqual(await getCredential(secrets, "contoso", "erp"), credential);
     const stored = await requireConnection(store, "contoso", "erp");
     assert.doesNotMatch(JSON.stringify([answer, stored]), /4711/);
@@ -125,7 +206,7 @@ describe("connections", () => {
     await assert.rejects(storeCredential(cloud, "fabrikam", "erp", credential), { code: "api.not_found" });
     await assert.rejects(getCredential(secrets, "fabrikam", "erp"), { code: "secrets.unavailable" });
     assert.match(JSON.stringify(await getCredential(secrets, "contoso", "erp")), /mark-4711/);
-    assert.deepEqual(await listConnections(cloud, "fabrikam"), []);
+    assert.deepEqual((await listConnections(cloud, "fabrikam", all)).items, []);
   });
 
   it("a new credential replaces the old one", async () => {

@@ -20,7 +20,7 @@ const load = createLoad();
 const directory = agentDirectory({ ...cloud, load, alert });
 const orchestrator = await generateKeyPair("ES256");
 const createdAt = now().toISOString();
-await store.tenants.insert("contoso", { name: "Contoso", createdAt });
+await store.tenants.insert("contoso", { name: "Contoso", createdAt, quotas: null, closedAt: null });
 await store.sites.insert("contoso", "oslo", { name: "Oslo", createdAt });
 
 const paths: string[] = [];
@@ -98,8 +98,8 @@ describe("enrolment over the tables", () => {
     const rejected = outcomes.filter((outcome) => outcome.status === "rejected");
     assert.equal(rejected.length, 9);
     assert.ok(rejected.every(({ reason }) => reason.code === "enrolment.refused"));
-    const views = await listAgents({ ...cloud, hybridConnections: noConnections }, "contoso", "oslo");
-    assert.equal(views.filter(({ host }) => host.startsWith("race-")).length, 1);
+    const views = await listAgents(cloud, "contoso", "oslo", { most: 100 });
+    assert.equal(views.items.filter(({ host }) => host.startsWith("race-")).length, 1);
     const known = await Promise.all(requests.map(({ kid }) => directory.findByKid(kid)));
     assert.equal(known.filter((agent) => agent !== undefined).length, 1);
   });
@@ -244,7 +244,7 @@ describe("the directory", () => {
     assert.deepEqual(await told(head(11, "another eleven")), [1, 11], "written anew");
     assert.deepEqual(await told(null), [1, null], "gone");
     const registry = { ...cloud, hybridConnections: { create: async () => {}, remove: async () => {} } };
-    const listed = async () => (await listAgents(registry, "contoso", "journal"))[0];
+    const listed = async () => (await listAgents(registry, "contoso", "journal", { most: 100 })).items[0];
     assert.equal((await listed())?.journalAlert?.known?.seq, 11);
     await approveAgent(registry, "contoso", "journal", agent.id);
     assert.equal((await listed())?.journalAlert, null);
@@ -292,7 +292,7 @@ describe("the registry", () => {
 
   it("shows an agent by the fingerprint that its machine shows, and approves it", async () => {
     const agent = await newAgent("approve", { status: "pending" });
-    const [view] = await listAgents(deps, "contoso", "approve");
+    const [view] = (await listAgents(deps, "contoso", "approve", { most: 100 })).items;
     assert.deepEqual([view?.id, view?.status, view?.fingerprint], [agent.id, "pending", `SHA256:${agent.kid}`]);
     assert.deepEqual(await directory.candidates("contoso", "approve"), []);
     assert.equal((await approveAgent(deps, "contoso", "approve", agent.id)).status, "active");

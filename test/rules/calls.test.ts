@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { ROUTES } from "@sallyport/cloud/src/access/routes/table.ts";
 import { environmentReaders, httpFunctionFaults, listeningCalls, tableWriters } from "./calls.ts";
-import { readSources, tokens } from "./source.ts";
+import { positionsOf, readSources, tokens } from "./source.ts";
 
 const sources = readSources();
 
@@ -51,13 +52,31 @@ describe("the agent opens no listening endpoint", () => {
 
 describe("every HTTP function states that our own check is the only one, and goes through it", () => {
   it("in this repository", () => assert.deepEqual(httpFunctionFaults(sources), []));
-  it("there are HTTP functions to look at", () => {
-    const functions = sources.filter(({ path }) => path.startsWith("cloud/src/functions/"));
-    const http = functions.flatMap(({ text }) => tokens(text)).filter(({ value }) => value === "http");
-    assert.ok(http.length >= 10);
+  it("and is registered from the table of routes, each of its rows once", () => {
+    const served = sources
+      .filter(({ path }) => path.startsWith("cloud/src/functions/"))
+      .flatMap(({ text }) => {
+        const all = tokens(text);
+        return ["serve", "serveOpen"].flatMap((call) =>
+          positionsOf(all, call, "(").map((at) => all[at + 2]?.value ?? "?"),
+        );
+      });
+    assert.deepEqual(served.sort(), Object.keys(ROUTES).sort());
+  });
+  it("no two rows are one address", () => {
+    const addresses = Object.values(ROUTES).map(({ method, path }) => `${method} ${path.replace(/\{[a-z]+\}/g, "{}")}`);
+    assert.deepEqual(
+      addresses.filter((address, at) => addresses.indexOf(address) !== at),
+      [],
+    );
+  });
+  it("one that is registered elsewhere is seen", () => {
+    const text = 'app.http("a", { authLevel: "anonymous", handler: open(work) });';
+    const path = "cloud/src/functions/a.ts";
+    assert.deepEqual(httpFunctionFaults([{ path, text }]), [`${path}: app.http`]);
   });
   const faultsOf = (fields: string) =>
-    httpFunctionFaults([{ path: "cloud/src/functions/a.ts", text: `app.http("a", { ${fields} });` }]);
+    httpFunctionFaults([{ path: "cloud/src/serve.ts", text: `app.http("a", { ${fields} });` }]);
   const planted: readonly (readonly [fields: string, fault: string])[] = [
     ['route: "a", handler: open(work)', "authLevel"],
     ['authLevel: "function", handler: open(work)', "authLevel"],
@@ -69,7 +88,7 @@ describe("every HTTP function states that our own check is the only one, and goe
     ['authLevel: "anonymous"', "handler"],
   ];
   for (const [fields, fault] of planted) {
-    it(`sees { ${fields} }`, () => assert.deepEqual(faultsOf(fields), [`cloud/src/functions/a.ts a: ${fault}`]));
+    it(`sees { ${fields} }`, () => assert.deepEqual(faultsOf(fields), [`cloud/src/serve.ts a: ${fault}`]));
   }
   it("takes one that does both", () => {
     assert.deepEqual(faultsOf('authLevel: "anonymous", handler: guarded(keys, "runs:read", work)'), []);

@@ -56,13 +56,18 @@ export const environmentReaders = (sources: readonly Source[]): string[] =>
 const OPEN_BRACKETS = "([{";
 const CLOSE_BRACKETS = ")]}";
 
-/** What an HTTP trigger must say, for each `app.http(` of the orchestrator's functions that does not. */
+/** Where HTTP functions are registered from the table of routes, and nowhere else. */
+const REGISTRAR = "cloud/src/serve.ts";
+
+/** What an HTTP trigger must say, for each `app.http(` of the orchestrator that does not, or that stands elsewhere. */
 export function httpFunctionFaults(sources: readonly Source[]): string[] {
   return sources
-    .filter(({ path }) => path.startsWith("cloud/src/functions/"))
+    .filter((source) => source.path.startsWith("cloud/src/") && !isTest(source))
     .flatMap(({ path, text }) => {
       const all = tokens(text);
-      return positionsOf(all, "app", ".", "http", "(").flatMap((start) => {
+      const calls = positionsOf(all, "app", ".", "http", "(");
+      if (path !== REGISTRAR) return calls.map(() => `${path}: app.http`);
+      return calls.flatMap((start) => {
         const fields = topLevelFields(all, start + 4);
         const name = all[start + 4]?.value ?? "?";
         const level = fields.get("authLevel");

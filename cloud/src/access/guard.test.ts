@@ -5,18 +5,48 @@ import { type HttpHandler, HttpRequest, type HttpRequestInit, InvocationContext 
 import { ERRORS, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { newConnection, problem } from "@sallyport/shared/schema/api.ts";
 import { z } from "zod";
-import { drawKey, type KeyDeps } from "./api-keys.ts";
-import { guarded, open, parse } from "./guard.ts";
+import { drawKey } from "./api-keys.ts";
+import { parse } from "./body.ts";
+import { type GuardDeps, guarded, type Handler, open } from "./guard.ts";
+import { createRates } from "./rates.ts";
+import type { GuardedRoute } from "./routes/route.ts";
 
 const { key, sha256 } = drawKey("etl-job", randomBytes);
-const keys = async (): Promise<KeyDeps> => ({
-  adminKeySha256: "0".repeat(64),
-  findKey: async (id) =>
-    id === "etl-job"
-      ? { id, tenant: "contoso", scopes: ["connections:write"], sha256, expiresAt: null, revokedAt: null }
-      : undefined,
+
+/** Records of changes, in memory. */
+const audit = {
+  insert: async () => true,
+  get: async () => undefined,
+} as unknown as GuardDeps["store"]["audit"];
+
+const deps = async (): Promise<GuardDeps> => ({
+  store: { audit, repeats: {} as GuardDeps["store"]["repeats"] },
+  authentication: {
+    entra: undefined,
+    keys: {
+      adminKeySha256: "0".repeat(64),
+      findKey: async (id) =>
+        id === "etl-job"
+          ? {
+              ...{ id, tenant: "contoso", scopes: ["connections:write"], sha256, previous: null },
+              ...{ only: null, expiresAt: null, revokedAt: null, used: async () => undefined },
+            }
+          : undefined,
+      now: () => new Date(),
+    },
+  },
+  rates: createRates({ perSecond: 1, burst: 1000 }, () => 0),
+  places: { of: async () => ({}), complete: async () => ({}) },
   now: () => new Date(),
+  random: randomBytes,
 });
+
+const ROUTE: GuardedRoute = {
+  ...{ method: "POST", path: "v1/tenants/{tenant}/connections", scope: "connections:write", about: "body" },
+  ...{ does: "Makes.", body: newConnection, answer: z.unknown(), status: 200 },
+};
+const { body: _body, ...WITHOUT_BODY } = ROUTE;
+const handle = (handler: Handler, route: GuardedRoute = ROUTE) => guarded(deps, "connections-add", route, handler);
 
 interface Asked extends HttpRequestInit {
   readonly authorization?: string;
@@ -34,14 +64,15 @@ async function ask(handler: HttpHandler, { authorization = `Bearer ${key}`, ...i
     headers: { authorization, ...init.headers },
   });
   const answer = await handler(request, context);
-  assert.ok(answer && "jsonBody" in answer);
-  return { ...answer, json: answer.jsonBody, logged: logged.flat().map(String).join(" ") };
+  assert.ok(answer && ("jsonBody" in answer || "body" in answer));
+  const json = "jsonBody" in answer ? answer.jsonBody : JSON.parse(String(answer.body));
+  return { ...answer, json, logged: logged.flat().map(String).join(" ") };
 }
 
-const echo = guarded(keys, "connections:write", async (call) => ({
+const echo = handle(async (call) => ({
   who: call.principal.id,
   tenant: call.tenant,
-  body: await call.body(newConnection),
+  body: call.body(newConnection),
 }));
 const connection = { id: "erp", site: "oslo", kind: "mssql" };
 
@@ -50,7 +81,7 @@ describe("a guarded function", () => {
     const { status, json, headers } = await ask(echo, { body: { string: JSON.stringify(connection) } });
     assert.equal(status, 200);
     assert.deepEqual(json, { who: "etl-job", tenant: "contoso", body: connection });
-    assert.deepEqual(headers, { "cache-control": "no-store" });
+    assert.deepEqual(headers, { "content-type": "application/json", "cache-control": "no-store" });
   });
   it("answers problem details (RFC 9457) with code, advice and an instance", async () => {
     const { status, json, headers } = await ask(echo, { authorization: "Bearer no" });
@@ -66,10 +97,14 @@ describe("a guarded function", () => {
     });
     assert.equal(status, 401);
     assert.match(instance, /^urn:uuid:[0-9a-f-]{36}$/);
-    assert.deepEqual(headers, { "content-type": "application/problem+json", "cache-control": "no-store" });
+    assert.deepEqual(headers, {
+      "content-type": "application/problem+json",
+      "cache-control": "no-store",
+      "www-authenticate": "Bearer",
+    });
   });
   it("refuses another tenant, another scope, and a tenant that is none, before the body is read", async () => {
-    const reading = guarded(keys, "pulls:write", async (call) => call.body(newConnection));
+    const reading = handle(async (call) => call.body(newConnection), { ...ROUTE, scope: "pulls:write" });
     assert.equal((await ask(reading, { body: { string: "{" } })).json.code, "api.forbidden");
     assert.equal(
       (await ask(echo, { params: { tenant: "fabrikam" }, body: { string: "{" } })).json.code,
@@ -82,10 +117,10 @@ describe("a guarded function", () => {
 });
 
 describe("a part of the address", () => {
-  const named = guarded(keys, "connections:write", async (call) => ({
-    site: call.param("site"),
-    digits: call.param("n", z.string().regex(/^[0-9]+$/)),
-  }));
+  const named = handle(
+    async (call) => ({ site: call.param("site"), digits: call.param("n", z.string().regex(/^[0-9]+$/)) }),
+    WITHOUT_BODY,
+  );
   it("that fits is given", async () => {
     const { json } = await ask(named, { params: { tenant: "contoso", site: "oslo", n: "12" } });
     assert.deepEqual(json, { site: "oslo", digits: "12" });

@@ -1,115 +1,182 @@
 /**
- * What every HTTP function goes through: who calls, whether they may, a body that fits its schema, and errors as problem
- * details (RFC 9457). The functions themselves state `authLevel: "anonymous"`, because this check is the only one.
+ * What every HTTP function goes through: who calls, how often, whether they may, a body that fits its schema, and a record
+ * of what they change. The functions state `authLevel: "anonymous"`, because this check is the only one.
  */
-import { randomUUID } from "node:crypto";
-import type { HttpHandler, HttpRequest, HttpResponseInit, InvocationContext } from "@azure/functions";
-import { ERRORS, SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { Problem, Scope } from "@sallyport/shared/schema/api.ts";
+import type { HttpHandler, HttpRequest } from "@azure/functions";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { nameId } from "@sallyport/shared/schema/ids.ts";
 import type { z } from "zod";
-import { authenticate, authorize, type KeyDeps, type Principal } from "./api-keys.ts";
+import type { Page, PageRequest } from "../store/keyed.ts";
+import { answering, type Reply, reply } from "./answer.ts";
+import { type AuditDeps, audited } from "./audit.ts";
+import { type AuthenticationDeps, authenticate } from "./authenticate.ts";
+import { parse, parseBody, readBytes } from "./body.ts";
+import { linkTo, pageOf } from "./paging.ts";
+import { authorize, type Principal, permits, type Resource, requirePermitted } from "./principal.ts";
+import type { Rates } from "./rates.ts";
+import { once, type RepeatDeps } from "./repeats.ts";
+import type { Places } from "./resources.ts";
+import type { GuardedRoute } from "./routes/route.ts";
+
+export interface GuardDeps extends Omit<AuditDeps, "store">, Omit<RepeatDeps, "store"> {
+  readonly store: AuditDeps["store"] & RepeatDeps["store"];
+  readonly authentication: AuthenticationDeps;
+  readonly rates: Rates;
+  readonly places: Places;
+}
 
 export interface Call {
   readonly principal: Principal;
-  /** The tenant of the address; the key was checked for it. */
+  /** The tenant of the address; the caller was checked for it. */
   readonly tenant: string;
+  /** The header `If-Match`. */
+  readonly ifMatch: string | null;
+  /** The header `Idempotency-Key`. */
+  readonly repeatKey: string | null;
+  /** Which page of a list is wanted; `items` unless the call says how many. @throws api.invalid */
+  page(items?: number): PageRequest;
   /** A part of the address; a name unless another schema is given. @throws api.not_found for what cannot be one */
   param(name: string, schema?: z.ZodType<string>): string;
-  body<T extends z.ZodType>(schema: T): Promise<z.infer<T>>;
+  /** The body, by the schema that the route's row has. */
+  body<T extends z.ZodType>(schema: T): z.infer<T>;
+  /** For routes about what the body names. @throws api.restricted */
+  require(resource: Resource): Promise<void>;
+  /** For lists: whether the caller may see it. */
+  sees(resource: Resource): boolean;
 }
 
-/** Bytes of a request's body at most; bulk never passes through HTTP. */
-const MAX_BODY_BYTES = 256 * 1024;
+export type Handler = (call: Call) => Promise<unknown>;
+/** What a handler answers beside a value: with a status or headers of its own, or a page of a list. */
+const REPLY = Symbol("reply");
+const PAGE = Symbol("page");
 
-/** A handler for callers with an API key that has `scope` for the tenant in the address. */
+export const replied = (answer: Reply): object => ({ [REPLY]: answer });
+/** A page of what the caller may see; more of it by the `Link` header. */
+export const paged = <T>(page: Page<unknown>, items: readonly T[]): object => ({ [PAGE]: { page, items } });
+export const tagged = (value: unknown, tag: string): object => replied(reply(value, { headers: { etag: tag } }));
+
+/** A handler for callers with an API key or a token. `name` is the route's. */
 export function guarded(
-  keys: () => Promise<KeyDeps>,
-  needed: Scope,
-  handler: (call: Call) => Promise<unknown>,
+  deps: () => Promise<GuardDeps>,
+  name: string,
+  route: GuardedRoute,
+  handler: Handler,
 ): HttpHandler {
   return (request, context) =>
     answering(context, async () => {
-      const principal = await authenticate(await keys(), request.headers.get("authorization"));
-      const named = request.params.tenant;
-      const tenant = named === undefined ? null : parse(nameId, named, "tenant");
-      authorize(principal, needed, tenant);
-      return await handler({
-        principal,
-        tenant: tenant ?? "",
-        param: (name, schema = nameId) => {
-          const parsed = schema.safeParse(request.params[name]);
-          if (!parsed.success) throw new SallyportError("api.not_found", `There is no such ${name}.`);
-          return parsed.data;
-        },
-        body: (schema) => readBody(request, schema),
-      });
+      const guard = await deps();
+      const principal = await authenticate(guard.authentication, request.headers.get("authorization"));
+      guard.rates.count(principal.caller);
+      const tenant = await tenantOf(route, request, principal);
+      if (principal.only !== null) await restrict(guard, route, request, principal, tenant);
+      const bytes = route.method === "GET" ? Buffer.alloc(0) : await readBytes(request);
+      const body = route.body === undefined ? undefined : parseBody(bytes, route.body);
+      const call = callOf({ guard, route, request, principal, tenant: tenant ?? "", body });
+      const answer = async () => toReply(await handler(call), request);
+      if (route.method === "GET") return answer();
+      const on = namesIn(request, body);
+      const change = () => audited(guard, { tenant, who: principal.caller, what: name, on }, answer);
+      if (call.repeatKey === null) return change();
+      const what = `${route.method} ${new URL(request.url).pathname} ${call.ifMatch ?? ""}`;
+      return once(
+        guard,
+        { caller: principal.caller, key: call.repeatKey, what, body: bytes, secret: route.secret === true },
+        change,
+      );
     });
 }
 
-/** A handler without an API key: agents sign what they send, and health is public. */
+/** A handler without an API key: agents sign what they send; health and the description are public. */
 export function open(handler: (request: HttpRequest) => Promise<unknown>): HttpHandler {
-  return (request, context) => answering(context, () => handler(request));
+  return (request, context) => answering(context, async () => toReply(await handler(request), request));
 }
 
-async function answering(context: InvocationContext, work: () => Promise<unknown>): Promise<HttpResponseInit> {
-  try {
-    return { status: 200, jsonBody: await work(), headers: { "cache-control": "no-store" } };
-  } catch (thrown) {
-    const instance = randomUUID();
-    const error =
-      thrown instanceof SallyportError ? thrown : new SallyportError("api.internal", "The orchestrator failed.");
-    if (error.code === "api.internal" || ERRORS[error.code].http >= 500)
-      context.error(`${instance} ${error.code}`, thrown);
-    return {
-      status: ERRORS[error.code].http,
-      jsonBody: problemOf(error, instance),
-      headers: { "content-type": "application/problem+json", "cache-control": "no-store" },
-    };
-  }
+/** The caller was checked for it before anything of it is looked up. @throws api.invalid, api.forbidden */
+async function tenantOf(route: GuardedRoute, request: HttpRequest, principal: Principal): Promise<string | null> {
+  const named = request.params.tenant;
+  const tenant = named === undefined ? null : parse(nameId, named, "tenant");
+  authorize(principal, route.scope, tenant);
+  return tenant;
 }
 
-function problemOf(error: SallyportError, instance: string): Problem {
-  const row = ERRORS[error.code];
+/** Holds a restricted key against what the address names. @throws api.restricted */
+async function restrict(
+  { places }: GuardDeps,
+  { about }: GuardedRoute,
+  { params }: HttpRequest,
+  principal: Principal,
+  tenant: string | null,
+): Promise<void> {
+  if (about === "body" || about === "list") return; // its handler asks
+  const isNamed = about !== "platform" && about !== "tenant" && tenant !== null;
+  requirePermitted(principal, isNamed ? await places.of(tenant, about, params[about] ?? "") : {});
+}
+
+interface Opened {
+  readonly guard: GuardDeps;
+  readonly route: GuardedRoute;
+  readonly request: HttpRequest;
+  readonly principal: Principal;
+  readonly tenant: string;
+  readonly body: unknown;
+}
+
+function callOf({ guard, route, request, principal, tenant, body }: Opened): Call {
   return {
-    type: `urn:sallyport:${error.code}`,
-    title: error.code,
-    status: row.http,
-    code: error.code,
-    detail: error.message,
-    advice: row.advice,
-    instance: `urn:uuid:${instance}`,
-    facts: { ...error.detail },
+    principal,
+    tenant,
+    ifMatch: request.headers.get("if-match"),
+    repeatKey: request.headers.get("idempotency-key"),
+    page: (items) => pageOf(request.query, items),
+    param: (name, schema = nameId) => {
+      const parsed = schema.safeParse(request.params[name]);
+      if (!parsed.success) throw new SallyportError("api.not_found", `There is no such ${name}.`);
+      return parsed.data;
+    },
+    body: <T extends z.ZodType>(schema: T) => {
+      if (schema !== (route.body as unknown)) throw new Error("the route's row has another body");
+      return body as z.infer<T>;
+    },
+    require: async (resource) => {
+      if (principal.only === null) return;
+      requirePermitted(principal, await guard.places.complete(tenant, resource));
+    },
+    sees: (resource) => permits(principal.only, resource),
   };
 }
 
-/** @throws api.too_large */
-export async function readBytes(request: HttpRequest): Promise<Buffer> {
-  const declared = Number(request.headers.get("content-length") ?? 0);
-  const bytes = declared > MAX_BODY_BYTES ? undefined : Buffer.from(await request.arrayBuffer());
-  if (bytes === undefined || bytes.byteLength > MAX_BODY_BYTES) {
-    throw new SallyportError("api.too_large", "The body is too large.", { maxBytes: MAX_BODY_BYTES });
-  }
-  return bytes;
+function toReply(value: unknown, request: HttpRequest): Reply {
+  if (typeof value !== "object" || value === null) return reply(value);
+  if (REPLY in value) return value[REPLY] as Reply;
+  if (!(PAGE in value)) return reply(value);
+  const { page, items } = value[PAGE] as { page: Page<unknown>; items: readonly unknown[] };
+  if (page.next === undefined) return reply(items);
+  return reply(items, { headers: { link: linkTo(new URL(request.url), page.next) } });
 }
 
-/** @throws api.too_large, api.invalid */
-export async function readBody<T extends z.ZodType>(request: HttpRequest, schema: T): Promise<z.infer<T>> {
-  const bytes = await readBytes(request);
-  let json: unknown;
-  try {
-    // Without a body: what a schema with nothing to demand takes.
-    json = bytes.length === 0 ? undefined : JSON.parse(bytes.toString("utf8"));
-  } catch {
-    throw new SallyportError("api.invalid", "The body is not JSON.");
-  }
-  return parse(schema, json, "body");
-}
+/** Ids and switches in a body that an audit record names; nothing else of a body is written down. */
+const SHOWN = [
+  "id",
+  "site",
+  "connection",
+  "kind",
+  "autoApprove",
+  "revision",
+  "confirm",
+  "deleteResults",
+  "overlapSeconds",
+];
 
-/** @throws api.invalid naming the fields, never their values */
-export function parse<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const fields = parsed.error.issues.slice(0, 16).map((issue) => `${issue.path.join(".") || what}: ${issue.message}`);
-  throw new SallyportError("api.invalid", `The ${what} does not fit.`, { fields });
+function namesIn({ params }: HttpRequest, body: unknown): Record<string, string> {
+  const { tenant: _tenant, ...parts } = params;
+  const fields = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
+  const shown = SHOWN.flatMap((name) => {
+    const value = fields[name];
+    const isPlain = ["string", "number", "boolean"].includes(typeof value);
+    return isPlain ? [[name, String(value).slice(0, 128)] as const] : [];
+  });
+  return {
+    ...Object.fromEntries(shown),
+    ...Object.fromEntries(Object.entries(parts).map(([k, v]) => [k, v.slice(0, 128)])),
+  };
 }

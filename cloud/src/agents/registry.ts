@@ -1,7 +1,9 @@
 /** What the platform team does with agents: list, approve, revoke. */
 import { type AgentKey, agentKey } from "@sallyport/shared/crypto/agent-key.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import type { AgentView } from "@sallyport/shared/schema/api-views.ts";
 import type { Agent } from "../store/agents.ts";
+import type { Page, PageRequest } from "../store/keyed.ts";
 import type { Store } from "../store/open.ts";
 import type { Stored } from "../store/record.ts";
 import type { HybridConnections } from "./hybrid-connections.ts";
@@ -12,32 +14,15 @@ export interface RegistryDeps {
   now(): Date;
 }
 
-export interface AgentView {
-  readonly id: string;
-  readonly status: Agent["status"];
-  /** To be compared with what `sallyport status` shows on the agent's machine. */
-  readonly fingerprint: string;
-  readonly host: string;
-  readonly version: string;
-  readonly enrolledAt: string;
-  readonly seenAt: string | null;
-  readonly locked: boolean;
-  readonly draining: boolean;
-  /** Sessions that it serves at once; null while it has not said. */
-  readonly maxSessions: number | null;
-  /** When a session or a canary last succeeded, and when a canary did. */
-  readonly reachedAt: string | null;
-  readonly canaryAt: string | null;
-  /** The line of its journal that is known here: `sallyport journal verify --head` holds the journal against it. */
-  readonly journal: Agent["journal"];
-  /** When its journal was found cut or written anew, until a person approves the agent again. */
-  readonly journalAlert: Agent["journalAlert"];
-  /** Why the newest canary was not answered; null when it was, or is under way. */
-  readonly canaryCode: string | null;
-}
-
-export async function listAgents({ store }: RegistryDeps, tenant: string, site: string): Promise<AgentView[]> {
-  return (await store.agents.list(tenant, site)).map(view);
+/** By id. */
+export async function listAgents(
+  { store }: Pick<RegistryDeps, "store">,
+  tenant: string,
+  site: string,
+  page: PageRequest,
+): Promise<Page<AgentView>> {
+  const { items, next } = await store.agents.page(tenant, site, page);
+  return { items: items.map(agentView), next };
 }
 
 /** The keys of a site's agents that customers seal credentials to, each in its identity's own statement. @throws storage.failed */
@@ -62,7 +47,7 @@ export async function approveAgent(
   site: string,
   agent: string,
 ): Promise<AgentView> {
-  return view(
+  return agentView(
     await change(deps.store, { tenant, site, agent }, ({ status }) => {
       if (status === "revoked") throw new SallyportError("agent.revoked", "A revoked agent enrols again.");
       return { status: "active", journalAlert: null };
@@ -78,7 +63,7 @@ export async function revokeAgent(deps: RegistryDeps, tenant: string, site: stri
   const revokedAt = deps.now().toISOString();
   const revoked = await change(deps.store, { tenant, site, agent }, () => ({ status: "revoked", revokedAt }));
   await deps.hybridConnections.remove(revoked.value.hybridConnection);
-  return view(revoked);
+  return agentView(revoked);
 }
 
 interface At {
@@ -101,7 +86,7 @@ async function change(store: Store, at: At, part: (value: Agent) => Partial<Agen
   throw new SallyportError("api.changed", "The agent's record was changed meanwhile.");
 }
 
-function view({ row, value }: Stored<Agent>): AgentView {
+export function agentView({ row, value }: Stored<Agent>): AgentView {
   const { status, kid, host, version, enrolledAt, seenAt, locked, draining } = value;
   const { maxSessions, reachedAt, canaryAt, canaryCode, journal, journalAlert } = value;
   return {

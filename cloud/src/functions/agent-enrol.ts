@@ -1,18 +1,13 @@
-import { app } from "@azure/functions";
 import { enrolRequest } from "@sallyport/shared/schema/api.ts";
-import { open, readBody } from "../access/guard.ts";
+import { readBody } from "../access/body.ts";
 import { enrol } from "../agents/enrolment.ts";
 import { orchestrator } from "../compose.ts";
+import { serveOpen } from "../serve.ts";
 
-app.http("agent-enrol", {
-  route: "agent/enrol",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: open(async (request) => {
-    const { enrolment, tries } = await orchestrator();
-    const body = await readBody(request, enrolRequest);
-    return tries.limit([body.codeId, callerAddress(request.headers)], () => enrol(enrolment, body));
-  }),
+serveOpen("agent-enrol", async (request) => {
+  const { enrolment, tries } = await orchestrator();
+  const body = await readBody(request, enrolRequest);
+  return tries.limit([body.codeId, callerAddress(request.headers)], () => enrol(enrolment, body));
 });
 
 /**

@@ -1,17 +1,11 @@
-import { app } from "@azure/functions";
-import { open } from "../access/guard.ts";
 import { answerHealth, authenticateAgent } from "../agents/tokens.ts";
 import { orchestrator } from "../compose.ts";
+import { serveOpen } from "../serve.ts";
 
-app.http("agent-health", {
-  route: "agent/health",
-  methods: ["GET"],
-  authLevel: "anonymous",
-  handler: open(async (request) => {
-    const { tokens } = await orchestrator();
-    const authorization = request.headers.get("authorization");
-    const body = Buffer.alloc(0);
-    const signed = { authorization, method: "GET", path: "/api/agent/health", body };
-    return answerHealth(await authenticateAgent(tokens, signed), tokens.now());
-  }),
+serveOpen("agent-health", async (request) => {
+  const { tokens } = await orchestrator();
+  const authorization = request.headers.get("authorization");
+  const body = Buffer.alloc(0);
+  const signed = { authorization, method: "GET", path: "/api/agent/health", body };
+  return answerHealth(await authenticateAgent(tokens, signed), tokens.now());
 });

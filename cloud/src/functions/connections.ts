@@ -1,30 +1,32 @@
-import { app } from "@azure/functions";
 import { newConnection, newCredential } from "@sallyport/shared/schema/api.ts";
-import { guarded } from "../access/guard.ts";
-import { keys, orchestrator } from "../compose.ts";
+import { paged } from "../access/guard.ts";
+import { orchestrator } from "../compose.ts";
+import { testConnection } from "../requests/connection-test.ts";
+import { serve } from "../serve.ts";
 import { addConnection, listConnections, storeCredential } from "../tenants/connections.ts";
 
-app.http("connections-add", {
-  route: "v1/tenants/{tenant}/connections",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "connections:write", async (call) =>
-    addConnection(await orchestrator(), call.tenant, await call.body(newConnection)),
-  ),
+serve("connections-add", async (call) => {
+  const wanted = call.body(newConnection);
+  await call.require({ site: wanted.site, connection: wanted.id });
+  return addConnection(await orchestrator(), call.tenant, wanted);
 });
 
-app.http("connections-list", {
-  route: "v1/tenants/{tenant}/connections",
-  methods: ["GET"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "connections:write", async (call) => listConnections(await orchestrator(), call.tenant)),
+serve("connections-list", async (call) => {
+  const page = await listConnections(await orchestrator(), call.tenant, call.page());
+  return paged(
+    page,
+    page.items.filter(({ id, site }) => call.sees({ connection: id, site })),
+  );
 });
 
-app.http("credentials-put", {
-  route: "v1/tenants/{tenant}/connections/{connection}/credential",
-  methods: ["PUT"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "credentials:write", async (call) =>
-    storeCredential(await orchestrator(), call.tenant, call.param("connection"), await call.body(newCredential)),
-  ),
-});
+serve("credentials-put", async (call) =>
+  storeCredential(await orchestrator(), call.tenant, call.param("connection"), call.body(newCredential)),
+);
+
+serve("connections-test", async (call) =>
+  testConnection((await orchestrator()).requests, {
+    tenant: call.tenant,
+    connection: call.param("connection"),
+    caller: call.principal.caller,
+  }),
+);

@@ -1,13 +1,7 @@
-import { app } from "@azure/functions";
-import { open } from "../access/guard.ts";
 import { orchestrator } from "../compose.ts";
+import { serveOpen } from "../serve.ts";
 
-app.http("health", {
-  route: "health",
-  methods: ["GET"],
-  authLevel: "anonymous",
-  handler: open(async () => {
-    await orchestrator();
-    return { status: "ok" };
-  }),
+serveOpen("health", async () => {
+  await orchestrator();
+  return { status: "ok" };
 });

@@ -1,28 +1,18 @@
-import { app } from "@azure/functions";
-import { newKey } from "@sallyport/shared/schema/api.ts";
-import { guarded } from "../access/guard.ts";
-import { addKey, listKeys, revokeKey } from "../access/keys.ts";
-import { keys, orchestrator } from "../compose.ts";
+import { keyRotation, newKey } from "@sallyport/shared/schema/api.ts";
+import { paged } from "../access/guard.ts";
+import { addKey, listKeys, revokeKey, rotateKey } from "../access/keys.ts";
+import { orchestrator } from "../compose.ts";
+import { serve } from "../serve.ts";
 
-app.http("keys-add", {
-  route: "v1/keys",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "keys:write", async (call) =>
-    addKey(await orchestrator(), call.principal, await call.body(newKey)),
-  ),
+serve("keys-add", async (call) => addKey(await orchestrator(), call.principal, call.body(newKey)));
+
+serve("keys-list", async (call) => {
+  const page = await listKeys(await orchestrator(), call.page());
+  return paged(page, page.items);
 });
 
-app.http("keys-list", {
-  route: "v1/keys",
-  methods: ["GET"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "keys:write", async () => listKeys(await orchestrator())),
-});
+serve("keys-rotate", async (call) =>
+  rotateKey(await orchestrator(), call.principal, call.param("key"), call.body(keyRotation).overlapSeconds),
+);
 
-app.http("keys-revoke", {
-  route: "v1/keys/{key}/revoke",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "keys:write", async (call) => revokeKey(await orchestrator(), call.param("key"))),
-});
+serve("keys-revoke", async (call) => revokeKey(await orchestrator(), call.param("key")));

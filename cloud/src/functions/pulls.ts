@@ -1,66 +1,67 @@
-import { app } from "@azure/functions";
-import { newPull } from "@sallyport/shared/schema/api.ts";
-import { guarded } from "../access/guard.ts";
-import { keys, orchestrator } from "../compose.ts";
+import { newPull, putPullBody } from "@sallyport/shared/schema/api.ts";
+import type { PullDefinition } from "@sallyport/shared/schema/pull.ts";
+import { type Call, paged, tagged } from "../access/guard.ts";
+import { requireMatch, revisionOf, tagOf } from "../access/tags.ts";
+import { orchestrator } from "../compose.ts";
 import { putPull, resetPull, setPaused } from "../pulls/define.ts";
+import type { PullDeps } from "../pulls/deps.ts";
 import { getPull, listPulls } from "../pulls/views.ts";
+import { serve } from "../serve.ts";
+import { requireOpen, requireQuota } from "../tenants/quotas.ts";
 
-app.http("pulls-add", {
-  route: "v1/tenants/{tenant}/pulls",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "pulls:write", async (call) => {
-    const { pulls } = await orchestrator();
-    const { id, definition, revision } = await call.body(newPull);
-    return { id, ...(await putPull(pulls, { tenant: call.tenant, pull: id }, definition, revision)) };
-  }),
+serve("pulls-add", async (call) => {
+  const { id, definition, revision } = call.body(newPull);
+  return put(call, id, definition, revision ?? revisionOf(call.ifMatch));
 });
 
-app.http("pulls-list", {
-  route: "v1/tenants/{tenant}/pulls",
-  methods: ["GET"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "pulls:read", async (call) => listPulls((await orchestrator()).pulls, call.tenant)),
+serve("pulls-put", async (call) =>
+  put(call, call.param("pull"), call.body(putPullBody).definition, revisionOf(call.ifMatch)),
+);
+
+serve("pulls-list", async (call) => {
+  const { pulls, store } = await orchestrator();
+  const page = await listPulls(pulls, call.tenant, call.page());
+  if (call.principal.only === null) return paged(page, page.items);
+  const sites = new Map((await store.connections.list(call.tenant)).map(({ row, value }) => [row.row, value.site]));
+  return paged(
+    page,
+    page.items.filter(({ id, definition: { connection } }) =>
+      call.sees({ pull: id, connection, site: sites.get(connection) }),
+    ),
+  );
 });
 
-app.http("pulls-get", {
-  route: "v1/tenants/{tenant}/pulls/{pull}",
-  methods: ["GET"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "pulls:read", async (call) =>
-    getPull((await orchestrator()).pulls, call.tenant, call.param("pull")),
-  ),
-});
+serve("pulls-get", async (call) => shown((await orchestrator()).pulls, call));
 
-app.http("pulls-pause", {
-  route: "v1/tenants/{tenant}/pulls/{pull}/pause",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "pulls:write", async (call) => {
-    const { pulls } = await orchestrator();
-    await setPaused(pulls, { tenant: call.tenant, pull: call.param("pull") }, true);
-    return getPull(pulls, call.tenant, call.param("pull"));
-  }),
-});
+serve("pulls-pause", async (call) => changed(call, (pulls, key) => setPaused(pulls, key, true)));
+serve("pulls-resume", async (call) => changed(call, (pulls, key) => setPaused(pulls, key, false)));
+serve("pulls-reset", async (call) => changed(call, resetPull));
 
-app.http("pulls-resume", {
-  route: "v1/tenants/{tenant}/pulls/{pull}/resume",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "pulls:write", async (call) => {
-    const { pulls } = await orchestrator();
-    await setPaused(pulls, { tenant: call.tenant, pull: call.param("pull") }, false);
-    return getPull(pulls, call.tenant, call.param("pull"));
-  }),
-});
+/** A key for some pulls or connections may change only what was and stays theirs. */
+async function put(call: Call, id: string, definition: PullDefinition, revision: number | undefined) {
+  const { pulls, store } = await orchestrator();
+  const stored = await store.runs.definition({ tenant: call.tenant, pull: id });
+  await call.require({ pull: id, connection: definition.connection });
+  if (stored === undefined) {
+    await requireOpen(store, call.tenant);
+    await requireQuota(store, call.tenant, "pulls");
+  } else await call.require({ pull: id, connection: stored.value.definition.connection });
+  const answer = { id, ...(await putPull(pulls, { tenant: call.tenant, pull: id }, definition, revision)) };
+  return tagged(answer, tagOf(answer.revision));
+}
 
-app.http("pulls-reset", {
-  route: "v1/tenants/{tenant}/pulls/{pull}/reset",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "pulls:write", async (call) => {
-    const { pulls } = await orchestrator();
-    await resetPull(pulls, { tenant: call.tenant, pull: call.param("pull") });
-    return getPull(pulls, call.tenant, call.param("pull"));
-  }),
-});
+async function shown(pulls: PullDeps, call: Call) {
+  const view = await getPull(pulls, call.tenant, call.param("pull"));
+  return tagged(view, tagOf(view.revision));
+}
+
+async function changed(
+  call: Call,
+  change: (pulls: PullDeps, key: { tenant: string; pull: string }) => Promise<unknown>,
+) {
+  const { pulls } = await orchestrator();
+  const pull = call.param("pull");
+  if (call.ifMatch !== null) requireMatch(call.ifMatch, tagOf((await getPull(pulls, call.tenant, pull)).revision));
+  await change(pulls, { tenant: call.tenant, pull });
+  return shown(pulls, call);
+}

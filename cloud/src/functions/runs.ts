@@ -1,66 +1,33 @@
-import { app } from "@azure/functions";
 import { newRunBody } from "@sallyport/shared/schema/api.ts";
 import { runId } from "@sallyport/shared/schema/ids.ts";
-import { guarded } from "../access/guard.ts";
-import { keys, orchestrator } from "../compose.ts";
+import { paged } from "../access/guard.ts";
+import { orchestrator } from "../compose.ts";
 import { cancelRun } from "../pulls/cancel.ts";
 import { getParts, getRun, listRuns, startAgain, startRun } from "../pulls/views.ts";
+import { serve } from "../serve.ts";
+import { requireOpen } from "../tenants/quotas.ts";
 
-app.http("runs-start", {
-  route: "v1/tenants/{tenant}/pulls/{pull}/runs",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "runs:start", async (call) =>
-    startRun((await orchestrator()).pulls, call.tenant, call.param("pull"), await call.body(newRunBody)),
-  ),
+serve("runs-start", async (call) => {
+  const { pulls, store } = await orchestrator();
+  await requireOpen(store, call.tenant);
+  return startRun(pulls, call.tenant, call.param("pull"), call.body(newRunBody));
 });
 
-app.http("runs-list", {
-  route: "v1/tenants/{tenant}/pulls/{pull}/runs",
-  methods: ["GET"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "runs:read", async (call) =>
-    listRuns((await orchestrator()).pulls, call.tenant, call.param("pull")),
-  ),
+serve("runs-list", async (call) => {
+  const page = await listRuns((await orchestrator()).pulls, call.tenant, call.param("pull"), call.page(50));
+  return paged(page, page.items);
 });
 
-app.http("runs-get", {
-  route: "v1/tenants/{tenant}/runs/{run}",
-  methods: ["GET"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "runs:read", async (call) =>
-    getRun((await orchestrator()).pulls, call.tenant, call.param("run", runId)),
-  ),
-});
+serve("runs-get", async (call) => getRun((await orchestrator()).pulls, call.tenant, call.param("run", runId)));
 
-app.http("runs-parts", {
-  route: "v1/tenants/{tenant}/runs/{run}/parts",
-  methods: ["GET"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "data:read", async (call) =>
-    getParts((await orchestrator()).pulls, call.tenant, call.param("run", runId)),
-  ),
-});
+serve("runs-parts", async (call) => getParts((await orchestrator()).pulls, call.tenant, call.param("run", runId)));
 
-app.http("runs-cancel", {
-  route: "v1/tenants/{tenant}/runs/{run}/cancel",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "runs:start", async (call) => ({
-    answer: await cancelRun(
-      (await orchestrator()).pulls,
-      call.tenant,
-      call.param("run", runId),
-      `key:${call.principal.id}`,
-    ),
-  })),
-});
+serve("runs-cancel", async (call) => ({
+  answer: await cancelRun((await orchestrator()).pulls, call.tenant, call.param("run", runId), call.principal.caller),
+}));
 
-app.http("runs-retry", {
-  route: "v1/tenants/{tenant}/runs/{run}/retry",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "runs:start", async (call) =>
-    startAgain((await orchestrator()).pulls, call.tenant, call.param("run", runId)),
-  ),
+serve("runs-retry", async (call) => {
+  const { pulls, store } = await orchestrator();
+  await requireOpen(store, call.tenant);
+  return startAgain(pulls, call.tenant, call.param("run", runId));
 });

@@ -1,9 +1,9 @@
 import { app } from "@azure/functions";
-import { guarded } from "../access/guard.ts";
 import { sendCanaries } from "../agents/canary.ts";
-import { keys, orchestrator, stopping } from "../compose.ts";
+import { orchestrator, stopping } from "../compose.ts";
 import { reindex } from "../pulls/reindex.ts";
 import { tick } from "../pulls/tick.ts";
+import { serve } from "../serve.ts";
 
 app.timer("schedule", {
   schedule: "0 * * * * *",
@@ -15,13 +15,8 @@ app.timer("schedule", {
 });
 
 // The same by HTTP: timers have been seen to stop after a deployment, and catching up is idempotent.
-app.http("schedule-tick", {
-  route: "v1/schedule/tick",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "schedule:tick", async () => {
-    const { pulls, canaries } = await orchestrator();
-    const report = await tick(pulls, Date.now());
-    return { ...report, reindexed: await reindex(pulls), canaries: await sendCanaries(canaries, stopping) };
-  }),
+serve("schedule-tick", async () => {
+  const { pulls, canaries } = await orchestrator();
+  const report = await tick(pulls, Date.now());
+  return { ...report, reindexed: await reindex(pulls), canaries: await sendCanaries(canaries, stopping) };
 });

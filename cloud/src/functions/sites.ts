@@ -1,36 +1,32 @@
-import { app } from "@azure/functions";
 import { newCode, newSite } from "@sallyport/shared/schema/api.ts";
-import { authorize } from "../access/api-keys.ts";
-import { guarded } from "../access/guard.ts";
+import { paged } from "../access/guard.ts";
+import { authorize } from "../access/principal.ts";
 import { createCode } from "../agents/enrolment.ts";
-import { keys, orchestrator } from "../compose.ts";
+import { orchestrator } from "../compose.ts";
+import { serve } from "../serve.ts";
+import { requireOpen, requireQuota } from "../tenants/quotas.ts";
 import { addSite, listSites } from "../tenants/tenants.ts";
 
-app.http("sites-add", {
-  route: "v1/tenants/{tenant}/sites",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "sites:write", async (call) =>
-    addSite(await orchestrator(), call.tenant, await call.body(newSite)),
-  ),
+serve("sites-add", async (call) => {
+  const wanted = call.body(newSite);
+  await call.require({ site: wanted.id });
+  return addSite(await orchestrator(), call.tenant, wanted);
 });
 
-app.http("sites-list", {
-  route: "v1/tenants/{tenant}/sites",
-  methods: ["GET"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "sites:read", async (call) => listSites(await orchestrator(), call.tenant)),
+serve("sites-list", async (call) => {
+  const page = await listSites(await orchestrator(), call.tenant, call.page());
+  return paged(
+    page,
+    page.items.filter(({ id }) => call.sees({ site: id })),
+  );
 });
 
-app.http("codes-add", {
-  route: "v1/tenants/{tenant}/sites/{site}/codes",
-  methods: ["POST"],
-  authLevel: "anonymous",
-  handler: guarded(keys, "sites:write", async (call) => {
-    const { enrolment } = await orchestrator();
-    const { autoApprove } = await call.body(newCode);
-    // Such a code approves an agent: from then on it is sent the site's credentials.
-    if (autoApprove) authorize(call.principal, "agents:approve", call.tenant);
-    return createCode(enrolment, call.tenant, call.param("site"), autoApprove, call.principal.id);
-  }),
+serve("codes-add", async (call) => {
+  const { enrolment, store } = await orchestrator();
+  const { autoApprove } = call.body(newCode);
+  // Such a code approves an agent: from then on it is sent the site's credentials.
+  if (autoApprove) authorize(call.principal, "agents:approve", call.tenant);
+  await requireOpen(store, call.tenant);
+  await requireQuota(store, call.tenant, "agents");
+  return createCode(enrolment, call.tenant, call.param("site"), autoApprove, call.principal.caller);
 });

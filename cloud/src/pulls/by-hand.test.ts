@@ -106,7 +106,7 @@ test("a paused pull is not due, and a resumed one from now on; runs by hand go o
   assert.equal(revision, 3);
   assert.equal(definition.paused, false);
   await tick(deps, Date.parse(nextDue!) + 61_000);
-  assert.equal((await listRuns(deps, "acme", key.pull))[0]?.kind, "scheduled");
+  assert.equal((await listRuns(deps, "acme", key.pull)).items[0]?.kind, "scheduled");
   await assert.rejects(setPaused(deps, { ...key, pull: "none" }, true), { code: "api.not_found" });
 });
 

@@ -27,7 +27,7 @@ test("a changed plan supersedes the run, and its successor reads from the same p
   source.onBatch = async () => undefined;
   deps.advance(3600_000);
   await answer(deps, key, splitRunId(run.id).run);
-  const [successor, old] = await listRuns(deps, "acme", key.pull);
+  const [successor, old] = (await listRuns(deps, "acme", key.pull)).items;
   assert.deepEqual([old!.id, old!.state, old!.error?.code], [run.id, "superseded", "request.plan_changed"]);
   assert.equal(successor!.state, "queued");
   const [bell] = deps.bells.slice(-1);

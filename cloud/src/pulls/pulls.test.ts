@@ -61,7 +61,7 @@ test("a pull reads everything, then what is new, then nothing", async () => {
     ],
   );
   assert.deepEqual(
-    (await listRuns(deps, "acme", key.pull)).map((run) => run.id),
+    (await listRuns(deps, "acme", key.pull)).items.map((run) => run.id),
     [third.id, second.id, first.id],
   );
   const parts = await getParts(deps, "acme", first.id);

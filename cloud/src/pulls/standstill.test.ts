@@ -47,7 +47,7 @@ describe("a day without a tick", () => {
       // Between two due times, so that no run is due in time.
       const due = await skipTo(deps, key, 24 * HOUR_MS + 30 * MINUTE_MS);
       await settle(deps, key);
-      const runs = await listRuns(deps, key.tenant, key.pull);
+      const runs = (await listRuns(deps, key.tenant, key.pull)).items;
       assert.deepEqual([runs.length, runs.filter(({ state }) => state === "published").length], [count, count]);
       assert.ok(runs.every(({ kind }) => kind === "scheduled"));
       const { nextDue, activeRun } = await getPull(deps, key.tenant, key.pull);
@@ -71,7 +71,7 @@ describe("a due time during a run", () => {
         await tick(deps, deps.clock.now());
       }
       await settle(deps, key);
-      const kinds = (await listRuns(deps, key.tenant, key.pull)).map(({ kind, state }) => `${kind} ${state}`);
+      const kinds = (await listRuns(deps, key.tenant, key.pull)).items.map(({ kind, state }) => `${kind} ${state}`);
       const queued = overlap === "queue" ? ["scheduled published"] : [];
       assert.deepEqual(kinds.toSorted(), ["manual published", ...queued]);
       assert.equal(kinds.length, count);
@@ -96,8 +96,8 @@ it("jitter moves a due time by the pull's own share, and a tick before that star
     assert.deepEqual(await listRuns(deps, key.tenant, key.pull), []);
     await skipTo(deps, key, 1000);
     // An entry that was written to guard the definition may be what it is found by: a minute after it at most.
-    const isFound = async () => (await listRuns(deps, key.tenant, key.pull)).length > 0;
+    const isFound = async () => (await listRuns(deps, key.tenant, key.pull)).items.length > 0;
     for (let ticks = 0; ticks < 45 && !(await isFound()); ticks++) await settle(deps, key);
-    assert.equal((await listRuns(deps, key.tenant, key.pull)).length, 1);
+    assert.equal((await listRuns(deps, key.tenant, key.pull)).items.length, 1);
   }
 });

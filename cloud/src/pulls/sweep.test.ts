@@ -133,7 +133,7 @@ describe("a run ends although somebody lost", () => {
       const ids = await Promise.all(found.map((manifest) => idsIn(sweeper, manifest)));
       assert.deepEqual(ids.flat(), ends === "published" ? idsFrom(1, ROWS) : []);
       assert.equal((await sweeper.store.runs.cursor(key))?.value.activeRun, null);
-      assert.ok((await listRuns(sweeper, key.tenant, key.pull)).every(({ state }) => FINAL.has(state)));
+      assert.ok((await listRuns(sweeper, key.tenant, key.pull)).items.every(({ state }) => FINAL.has(state)));
     });
   }
 });

@@ -42,7 +42,7 @@ test("what is due starts by the tick, once, and is entered again", async () => {
   const due = Date.parse((await deps.store.runs.cursor(key))!.value.nextDue!);
   const other = rig.process(source);
   await Promise.all([tick(deps, due + 60_000), tick(other, due + 60_000)]);
-  const runs = await listRuns(deps, "acme", key.pull);
+  const runs = (await listRuns(deps, "acme", key.pull)).items;
   assert.deepEqual(
     runs.map(({ kind, state }) => [kind, state]),
     [["scheduled", "queued"]],
@@ -52,7 +52,7 @@ test("what is due starts by the tick, once, and is entered again", async () => {
   const next = Date.parse((await deps.store.runs.cursor(key))!.value.nextDue!);
   assert.ok(next > due);
   await tick(deps, next + 120_000);
-  assert.equal((await listRuns(deps, "acme", key.pull)).length, 2);
+  assert.equal((await listRuns(deps, "acme", key.pull)).items.length, 2);
 });
 
 test("a definition is changed only by who knows its revision, and another table starts anew", async () => {

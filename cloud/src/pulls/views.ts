@@ -4,8 +4,10 @@ import { WARNINGS } from "@sallyport/shared/protocol/warnings.ts";
 import type { NewRunBody, PullView, partsView, RunView } from "@sallyport/shared/schema/api.ts";
 import { manifest, type PullDefinition } from "@sallyport/shared/schema/pull.ts";
 import type { z } from "zod";
+import { suggestionFor } from "../requests/suggest.ts";
 import { readWhole } from "../sinks/blob.ts";
 import { publicRunId, splitRunId } from "../store/ids.ts";
+import type { Page, PageRequest } from "../store/keyed.ts";
 import type { PullKey, Run } from "../store/runs.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import { manifestPath } from "./publish.ts";
@@ -13,7 +15,7 @@ import { insertRunByHand, retryRun } from "./start.ts";
 
 export type PartsView = z.infer<typeof partsView>;
 
-function viewOf(pull: string, id: string, run: Run): RunView {
+function viewOf(pull: string, id: string, run: Run, definition: PullDefinition | undefined): RunView {
   const { state, kind, rows, bytes, slices, seq, from, to, error, startedAt, endedAt } = run;
   return {
     id: publicRunId(pull, id),
@@ -27,11 +29,15 @@ function viewOf(pull: string, id: string, run: Run): RunView {
     from,
     to,
     error,
+    suggestion: definition === undefined ? null : suggested(error, definition),
     warnings: (run.warnings ?? []).map(({ code, facts }) => ({ code, message: WARNINGS[code], facts })),
     startedAt,
     endedAt,
   };
 }
+
+const suggested = (error: Run["error"], { connection, operation }: PullDefinition): RunView["suggestion"] =>
+  error && suggestionFor({ code: error.code, detail: error.facts }, connection, operation);
 
 /** Starts a run by hand. Throws `api.not_found`, `api.invalid`. */
 export async function startRun(
@@ -53,7 +59,9 @@ export async function startAgain(deps: PullDeps, tenant: string, runId: string):
 /** Throws `api.not_found`. */
 export async function getRun(deps: PullDeps, tenant: string, runId: string): Promise<RunView> {
   const { key, id, run } = await find(deps, tenant, runId);
-  return viewOf(key.pull, id, run);
+  const isDenied = run.error?.code === "policy.denied";
+  const stored = isDenied ? await deps.store.runs.definition(key) : undefined;
+  return viewOf(key.pull, id, run, stored?.value.definition);
 }
 
 /** A pull with how far it has got. Throws `api.not_found`. */
@@ -73,23 +81,33 @@ export interface ListedPull {
   readonly definition: PullDefinition;
 }
 
-/** All pulls of a tenant, by name. */
-export async function listPulls(deps: PullDeps, tenant: string): Promise<ListedPull[]> {
-  const all = await deps.store.runs.definitions(tenant);
-  return all.map(({ pull, definition: { value } }) => ({
+/** A tenant's pulls, by name. */
+export async function listPulls(deps: PullDeps, tenant: string, page: PageRequest): Promise<Page<ListedPull>> {
+  const all = await deps.store.runs.definitions(tenant, { ...page, most: page.most + 1 });
+  const items = all.slice(0, page.most).map(({ pull, definition: { value } }) => ({
     id: pull,
     revision: value.revision,
     definition: value.definition,
   }));
+  return { items, next: all.length > page.most ? items.at(-1)?.id : undefined };
 }
 
 /** Newest first. Throws `api.not_found` without such a pull. */
-export async function listRuns(deps: PullDeps, tenant: string, pull: string, most = 50): Promise<RunView[]> {
+export async function listRuns(
+  deps: PullDeps,
+  tenant: string,
+  pull: string,
+  page: PageRequest = { most: 50 },
+): Promise<Page<RunView>> {
   const key = { tenant, pull };
-  if (!(await deps.store.runs.definition(key))) {
-    throw new SallyportError("api.not_found", `There is no pull ${pull}.`);
-  }
-  return (await deps.store.runs.runs(key, most)).map(({ id, run }) => viewOf(pull, id, run.value));
+  const stored = await deps.store.runs.definition(key);
+  if (!stored) throw new SallyportError("api.not_found", `There is no pull ${pull}.`);
+  const runs = await deps.store.runs.runs(key, page.most + 1, page.after);
+  const shown = runs.slice(0, page.most);
+  return {
+    items: shown.map(({ id, run }) => viewOf(pull, id, run.value, stored.value.definition)),
+    next: runs.length > page.most ? shown.at(-1)?.id : undefined,
+  };
 }
 
 /**

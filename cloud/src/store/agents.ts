@@ -7,7 +7,7 @@ import type { TableClient } from "@azure/data-tables";
 import { base64url, nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { sentCanary } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
-import { keyed } from "./keyed.ts";
+import { keyed, type Page, type PageRequest } from "./keyed.ts";
 import type { Stored } from "./record.ts";
 
 const journalHead = z.object({ seq: z.int().min(0), hash: sha256Text });
@@ -71,11 +71,12 @@ export interface AgentStore {
   update(stored: Stored<Agent>, value: Agent): Promise<Stored<Agent> | undefined>;
   /** The id is each record's `row.row`. */
   list(tenant: string, site: string): Promise<Stored<Agent>[]>;
+  page(tenant: string, site: string, request: PageRequest): Promise<Page<Stored<Agent>>>;
   /** The active agents of all tenants, by a scan of the table: a storage operation for each thousand rows of it. */
   active(): Promise<Stored<Agent>[]>;
-}
   /** The same for those that wait or were revoked, too. */
   all(): Promise<Stored<Agent>[]>;
+}
 
 export function agentStore(table: TableClient): AgentStore {
   const records = keyed(table, agentRecord);
@@ -106,8 +107,9 @@ export function agentStore(table: TableClient): AgentStore {
     },
     update: records.update,
     list: (tenant, site) => records.list(partition(tenant, site)),
+    page: (tenant, site, request) => records.page(partition(tenant, site), request),
     // Places have no status, so the filter leaves them out.
     active: () => records.scan("status eq 'active'"),
+    all: () => records.scan("status gt ''"),
   };
 }
-    all: () => records.scan("status gt ''"),

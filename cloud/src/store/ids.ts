@@ -5,10 +5,12 @@ import { nameId, runId } from "@sallyport/shared/schema/ids.ts";
 
 const LATEST_MS = 9_999_999_999_999;
 
-/** `{inverted time}-{id}`: the newest run has the smallest key, so that a list starts with it. */
-export function newRunKey(nowMs: number, random: (bytes: number) => Buffer): string {
+/** `{inverted time}-{id}`: the newest has the smallest key, so that a list starts with it. */
+export function newestFirst(nowMs: number, random: (bytes: number) => Buffer): string {
   return `${String(LATEST_MS - nowMs).padStart(13, "0")}-${random(4).toString("hex")}`;
 }
+
+export const newRunKey: (nowMs: number, random: (bytes: number) => Buffer) => string = newestFirst;
 
 export const publicRunId = (pull: string, run: string): string => `${pull}.${run}`;
 

@@ -4,6 +4,17 @@ import type { z } from "zod";
 import { fromRow, type Stored, toProperties } from "./record.ts";
 import { type Change, commit, range, read, removeUnchanged, scan } from "./tables.ts";
 
+/** `after`: the row key that the page before ended with. */
+export interface PageRequest {
+  readonly most: number;
+  readonly after?: string | undefined;
+}
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** What the next page comes after; undefined when there is none. */
+  readonly next: string | undefined;
+}
+
 export interface Keyed<T> {
   readonly table: TableClient;
   get(partition: string, row: string): Promise<Stored<T> | undefined>;
@@ -15,6 +26,8 @@ export interface Keyed<T> {
   remove(stored: Stored<T>): Promise<boolean>;
   /** A partition in the order of its row keys; `most` is 1,000 by default. */
   list(partition: string, most?: number): Promise<Stored<T>[]>;
+  /** A page of a partition in the order of its row keys. */
+  page(partition: string, request: PageRequest): Promise<Page<Stored<T>>>;
   /** All partitions, by an OData filter. */
   scan(filter: string): Promise<Stored<T>[]>;
 }
@@ -48,6 +61,15 @@ export function keyed<S extends z.ZodObject>(table: TableClient, schema: S): Key
         if (found.length === most) break;
       }
       return found;
+    },
+    async page(partition, { most, after }) {
+      const found: Stored<z.infer<S>>[] = [];
+      // A space sorts before every sign that a row key may hold.
+      for await (const row of range(table, partition, after === undefined ? "" : `${after} `, "\uffff")) {
+        if (found.length === most) return { items: found, next: found.at(-1)?.row.row };
+        found.push(fromRow(schema, row));
+      }
+      return { items: found, next: undefined };
     },
     scan: async (filter) => (await Array.fromAsync(scan(table, filter))).map((row) => fromRow(schema, row)),
   };

@@ -2,12 +2,14 @@
 import type { TableClient } from "@azure/data-tables";
 import { type AgentStore, agentStore } from "./agents.ts";
 import { type ApiKeyStore, apiKeyStore } from "./api-keys.ts";
+import { type AuditRecord, auditStore } from "./audit.ts";
 import { type CodeStore, codeStore } from "./codes.ts";
 import { type Connection, connectionStore } from "./connections.ts";
 import { type EventStore, eventStore } from "./events.ts";
 import { type JtiStore, jtiStore } from "./jtis.ts";
 import type { Keyed } from "./keyed.ts";
 import { type LaneStore, laneStore } from "./lanes.ts";
+import { type RepeatRecord, repeatStore } from "./repeats.ts";
 import { type RequestRecord, requestStore } from "./requests.ts";
 import { type RunStore, runStore } from "./runs.ts";
 import { type Site, siteStore } from "./sites.ts";
@@ -27,6 +29,8 @@ export interface Store {
   readonly codes: CodeStore;
   readonly jtis: JtiStore;
   readonly requests: Keyed<RequestRecord>;
+  readonly audit: Keyed<AuditRecord>;
+  readonly repeats: Keyed<RepeatRecord>;
   readonly events: EventStore;
   readonly webhooks: Keyed<Webhook>;
   readonly lanes: LaneStore;
@@ -44,6 +48,8 @@ const TABLES = [
   "codes",
   "jtis",
   "requests",
+  "audit",
+  "repeats",
   "events",
   "webhooks",
   "deliveries",
@@ -74,5 +80,7 @@ export function openStore(connect: ConnectTable, random: (bytes: number) => Buff
     webhooks: webhookStore(connect("webhooks")),
     lanes: laneStore(connect("deliveries"), random),
     watched: watchedStore(connect("watched")),
+    audit: auditStore(connect("audit")),
+    repeats: repeatStore(connect("repeats")),
   };
 }

@@ -6,6 +6,7 @@ import { plan } from "@sallyport/shared/schema/operations.ts";
 import { pullDefinition, runState } from "@sallyport/shared/schema/pull.ts";
 import { z } from "zod";
 import { cancelRow, outRow, pullPartition, restRow, runRow, sliceRow } from "./ids.ts";
+import type { PageRequest } from "./keyed.ts";
 import { fromRow, type Stored, toProperties } from "./record.ts";
 import { type Change, quoted, type Row, range, read } from "./tables.ts";
 
@@ -29,11 +30,11 @@ export const cursorRecord = z.object({
   activeRun: z.string().nullable(),
   nextFence: count,
   nextDue: time.nullable(),
-});
   /** The start of the run that was decided last: its results are as new as that. */
   freshAt: time.nullable(),
   /** What was found of its age last, when, and whether that was told; null until there was something to tell. */
   freshness: z.object({ state: z.enum(["fresh", "stale"]), at: time, told: z.boolean() }).nullable(),
+});
 export type Cursor = z.infer<typeof cursorRecord>;
 
 export const runError = z.object({
@@ -123,8 +124,8 @@ export interface RunStore {
   definition(key: PullKey): Promise<Stored<DefinitionRecord> | undefined>;
   cursor(key: PullKey): Promise<Stored<Cursor> | undefined>;
   run(key: PullKey, run: string): Promise<Stored<Run> | undefined>;
-  /** Newest first. */
-  runs(key: PullKey, most: number): Promise<{ readonly id: string; readonly run: Stored<Run> }[]>;
+  /** Newest first; `after`: the id of the last one seen. */
+  runs(key: PullKey, most: number, after?: string): Promise<{ readonly id: string; readonly run: Stored<Run> }[]>;
   /** Oldest first. */
   queued(key: PullKey): Promise<{ readonly id: string; readonly run: Stored<Run> }[]>;
   slices(key: PullKey, run: string): Promise<Stored<Slice>[]>;
@@ -136,8 +137,11 @@ export interface RunStore {
   rests(key: PullKey, most: number): Promise<Rest[]>;
   /** A page of all pulls of all tenants, by a scan of the table; `token` goes on after an earlier one. */
   page(most: number, token: string): Promise<{ readonly keys: readonly PullKey[]; readonly token: string }>;
-  /** All pulls of a tenant, by name. */
-  definitions(tenant: string): Promise<{ readonly pull: string; readonly definition: Stored<DefinitionRecord> }[]>;
+  /** A tenant's pulls, by name: all of them, or a page. */
+  definitions(
+    tenant: string,
+    page?: PageRequest,
+  ): Promise<{ readonly pull: string; readonly definition: Stored<DefinitionRecord> }[]>;
 }
 
 export function runStore(table: TableClient): RunStore {
@@ -154,9 +158,10 @@ export function runStore(table: TableClient): RunStore {
     run: (key, run) => one(runRecord, key, runRow(run)),
     cancel: (key, run) => one(cancelRecord, key, cancelRow(run)),
     out: (key, row) => one(outRecord, key, row),
-    async runs(key, most) {
+    async runs(key, most, after) {
       // Slices and cancel entities have no state, so this filter leaves them out.
-      const rows = range(table, partition(key), "run|", "run}", "state gt ''");
+      const from = after === undefined ? "run|" : `${runRow(after)} `;
+      const rows = range(table, partition(key), from, "run}", "state gt ''");
       return (await first(rows, most)).map(named);
     },
     async queued(key) {
@@ -187,8 +192,8 @@ export function runStore(table: TableClient): RunStore {
       });
       return { keys, token: found?.continuationToken ?? "" };
     },
-    async definitions(tenant) {
-      const filter = `PartitionKey gt ${quoted(`${tenant}|`)} and PartitionKey lt ${quoted(`${tenant}}`)}`;
+    async definitions(tenant, { most, after = "" } = { most: Number.POSITIVE_INFINITY }) {
+      const filter = `PartitionKey gt ${quoted(`${tenant}|${after}`)} and PartitionKey lt ${quoted(`${tenant}}`)}`;
       const list = table.listEntities<Record<string, unknown>>({
         queryOptions: { filter: `${filter} and RowKey eq 'def'` },
       });
@@ -197,6 +202,7 @@ export function runStore(table: TableClient): RunStore {
         const pull = String(partitionKey).slice(tenant.length + 1);
         const row = { partition: String(partitionKey), row: "def", etag, timestampMs: 0, readAtMs: 0, properties };
         found.push({ pull, definition: fromRow(definitionRecord, row) });
+        if (found.length === most) break;
       }
       return found;
     },

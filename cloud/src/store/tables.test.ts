@@ -143,8 +143,10 @@ test("a token's id is used once", async () => {
 });
 
 test("the other records come back as they were written", async () => {
-  await store.tenants.insert("acme", { name: "Acme", createdAt: now });
-  assert.equal(await store.tenants.insert("acme", { name: "Other", createdAt: now }), false);
+  const tenant = { name: "Acme", createdAt: now, quotas: { pulls: 3 }, closedAt: null };
+  await store.tenants.insert("acme", tenant);
+  assert.equal(await store.tenants.insert("acme", { ...tenant, name: "Other" }), false);
+  assert.deepEqual((await store.tenants.get("acme"))?.value, tenant);
   assert.deepEqual(
     (await store.tenants.list()).map(({ row, value }) => [row.row, value.name]),
     [["acme", "Acme"]],
@@ -156,10 +158,13 @@ test("the other records come back as they were written", async () => {
     sha256: "s".repeat(43),
     tenant: null,
     scopes: ["runs:read" as const],
+    only: { sites: ["plant"] },
+    previous: { sha256: "p".repeat(43), until: now },
     createdAt: now,
     createdBy: "admin",
     expiresAt: null,
     revokedAt: null,
+    lastUsedAt: null,
   };
   await store.apiKeys.insert("k1", key);
   assert.deepEqual((await store.apiKeys.get("k1"))?.value, key);
@@ -181,6 +186,23 @@ test("the other records come back as they were written", async () => {
   await store.codes.update(stored!, { ...code, sealedKey: null, usedBy: "u".repeat(43), answer });
   const used = (await store.codes.get("ABCDEFGH"))?.value;
   assert.deepEqual([used?.sealedKey, used?.answer], [null, answer]);
+});
+
+test("a partition is read page by page, each beginning after the one before, and the last one says so", async () => {
+  for (const site of ["a", "a-b", "ab", "b", "b0"]) {
+    await store.sites.insert("paged", site, { name: site, createdAt: now });
+  }
+  const seen: string[][] = [];
+  let after: string | undefined;
+  do {
+    const page = await store.sites.page("paged", { most: 2, after });
+    seen.push(page.items.map(({ row }) => row.row));
+    after = page.next;
+  } while (after !== undefined);
+  assert.deepEqual(seen, [["a", "a-b"], ["ab", "b"], ["b0"]]);
+  assert.deepEqual(await store.sites.page("nobody", { most: 1 }), { items: [], next: undefined });
+  const exact = await store.sites.page("paged", { most: 5 });
+  assert.deepEqual([exact.items.length, exact.next], [5, undefined]);
 });
 
 test("an entity that is not what its schema says is an error, not a record", async () => {

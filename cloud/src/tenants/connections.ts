@@ -5,8 +5,10 @@ import type { z } from "zod";
 import { putCredential } from "../secrets/credentials.ts";
 import type { SecretStore } from "../secrets/secrets.ts";
 import type { Connection } from "../store/connections.ts";
+import type { Page, PageRequest } from "../store/keyed.ts";
 import type { Store } from "../store/open.ts";
 import type { Stored } from "../store/record.ts";
+import { requireOpen, requireQuota } from "./quotas.ts";
 
 export interface ConnectionDeps {
   readonly store: Store;
@@ -16,7 +18,7 @@ export interface ConnectionDeps {
 
 type NewConnection = z.infer<typeof newConnection>;
 
-/** @throws api.not_found, api.conflict */
+/** @throws api.not_found, api.conflict, api.quota, api.closed */
 export async function addConnection(
   { store, now }: ConnectionDeps,
   tenant: string,
@@ -26,6 +28,10 @@ export async function addConnection(
     throw new SallyportError("api.not_found", `There is no site ${wanted.site} of tenant ${tenant}.`, {
       site: wanted.site,
     });
+  }
+  if ((await store.connections.get(tenant, wanted.id)) === undefined) {
+    await requireOpen(store, tenant);
+    await requireQuota(store, tenant, "connections");
   }
   const record = {
     site: wanted.site,
@@ -43,17 +49,25 @@ export async function addConnection(
   return wanted;
 }
 
+export interface ListedConnection extends NewConnection {
+  readonly hasCredential: boolean;
+}
+
 /** Names and kinds; a credential is never read back. */
+export const listed = ({ row, value }: Stored<Connection>): ListedConnection => ({
+  id: row.row,
+  site: value.site,
+  kind: value.kind,
+  hasCredential: value.credentialVersion !== null,
+});
+
 export async function listConnections(
-  { store }: ConnectionDeps,
+  { store }: Pick<ConnectionDeps, "store">,
   tenant: string,
-): Promise<(NewConnection & { hasCredential: boolean })[]> {
-  return (await store.connections.list(tenant)).map(({ row, value }) => ({
-    id: row.row,
-    site: value.site,
-    kind: value.kind,
-    hasCredential: value.credentialVersion !== null,
-  }));
+  page: PageRequest,
+): Promise<Page<ListedConnection>> {
+  const { items, next } = await store.connections.page(tenant, page);
+  return { items: items.map(listed), next };
 }
 
 /** In clear, or sealed: then for this very connection. @throws api.not_found, api.invalid, api.changed, secrets.unavailable */
@@ -63,6 +77,7 @@ export async function storeCredential(
   connection: string,
   credential: Credential,
 ): Promise<{ connection: string; storedAt: string }> {
+  await requireOpen(store, tenant);
   const stored = await requireConnection(store, tenant, connection);
   if (credential.form === "sealed") refuseOthers(credential, { tenant, connection, site: stored.value.site });
   const credentialVersion = await putCredential(secrets, tenant, connection, credential);
@@ -86,7 +101,11 @@ function refuseOthers(sealed: SealedFile, here: { tenant: string; site: string; 
 }
 
 /** @throws api.not_found */
-export async function requireConnection(store: Store, tenant: string, connection: string): Promise<Stored<Connection>> {
+export async function requireConnection(
+  store: Pick<Store, "connections">,
+  tenant: string,
+  connection: string,
+): Promise<Stored<Connection>> {
   const stored = await store.connections.get(tenant, connection);
   if (stored === undefined)
     throw new SallyportError("api.not_found", `There is no connection ${connection}.`, { connection });

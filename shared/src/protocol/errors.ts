@@ -372,6 +372,12 @@ export const ERRORS = {
     advice:
       "Something between ends the TLS connection and opens another: let the agent reach the domain controller directly.",
   },
+  "directory.kerberos": {
+    http: 502,
+    retry: "later",
+    advice:
+      "Check that the agent's machine has Kerberos, finds and reaches the domain's KDC, and that the controller has the service name: docs/connectors/active-directory.md.",
+  },
   "directory.clock_skew": {
     http: 502,
     retry: "later",

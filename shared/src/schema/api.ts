@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { rotation } from "../crypto/rotation.ts";
 import { sealedPart } from "../crypto/sealed-part.ts";
+import { suggestion } from "./api-requests.ts";
 import { base64url, nameId, position, randomId, runId, sha256Text } from "./ids.ts";
 import { pullDefinition, runState } from "./pull.ts";
 
@@ -20,6 +21,7 @@ export type Problem = z.infer<typeof problem>;
 
 export const scope = z.enum([
   "tenants:write",
+  "tenants:export",
   "sites:read",
   "sites:write",
   "agents:approve",
@@ -33,10 +35,29 @@ export const scope = z.enum([
   "requests:write",
   "schedule:tick",
   "keys:write",
+  "audit:read",
+  "events:read",
+  "webhooks:write",
 ]);
 export type Scope = z.infer<typeof scope>;
 
 export const newTenant = z.strictObject({ id: nameId, name: z.string().min(1).max(100) });
+/** How much a tenant may have at once. */
+export const quotas = z.strictObject({
+  sites: z.int().min(0).max(10_000),
+  agents: z.int().min(0).max(10_000),
+  connections: z.int().min(0).max(10_000),
+  pulls: z.int().min(0).max(10_000),
+  keys: z.int().min(0).max(10_000),
+});
+export type Quotas = z.infer<typeof quotas>;
+/** What is left out stays as it is. */
+export const tenantChange = z.strictObject({
+  name: z.string().min(1).max(100).optional(),
+  quotas: quotas.partial().optional(),
+});
+/** The tenant's id once more, so that nobody ends the wrong one by a slip in an address. */
+export const offboarding = z.strictObject({ confirm: nameId, deleteResults: z.boolean().default(false) });
 export const newSite = z.strictObject({ id: nameId, name: z.string().min(1).max(100) });
 export const newCode = z.strictObject({ autoApprove: z.boolean().default(false) });
 export const newConnection = z.strictObject({
@@ -63,37 +84,52 @@ export const sealedCredential = z.strictObject({
   parts: z.array(sealedPart).min(1).max(12),
 });
 export type SealedFile = z.infer<typeof sealedCredential>;
+export const credentialShape = z.discriminatedUnion("form", [plainCredential, sealedCredential]);
 /** Without a `form` it is in clear. */
-export const newCredential = z.preprocess(
-  (body) => {
-    const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
-    return isObject ? { form: "plain", ...body } : body;
-  },
-  z.discriminatedUnion("form", [plainCredential, sealedCredential]),
-);
+export const newCredential = z.preprocess((body) => {
+  const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
+  return isObject ? { form: "plain", ...body } : body;
+}, credentialShape);
 export type Credential = z.infer<typeof newCredential>;
 /** `revision`: of the definition that this one replaces; left out for a new pull. */
 export const newPull = z.strictObject({ id: nameId, definition: pullDefinition, revision: z.int().min(1).optional() });
+const names = z.array(nameId).min(1).max(100);
+/** All that are given have to hold: what is outside a list, or cannot be told to be inside it, is refused. */
+export const restriction = z.strictObject({
+  sites: names.optional(),
+  connections: names.optional(),
+  pulls: names.optional(),
+});
+export type Restriction = z.infer<typeof restriction>;
+/** Which revision it replaces is said by `If-Match`; without it the pull is new. */
+export const putPullBody = z.strictObject({ definition: pullDefinition });
 export const newKey = z.strictObject({
   id: nameId,
   tenant: nameId.nullable(),
   scopes: z.array(scope).min(1).max(32),
+  only: restriction.optional(),
   expiresAt: z.iso.datetime().optional(),
 });
+/** Both secrets work for so many seconds; 0 ends the old one at once. */
+export const keyRotation = z.strictObject({
+  overlapSeconds: z
+    .int()
+    .min(0)
+    .max(30 * 86_400)
+    .default(86_400),
+});
+export const newRunShape = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("manual") }),
+  z.strictObject({ kind: z.literal("backfill"), from: position.optional(), to: position.optional() }),
+]);
 /**
  * Starts a run by hand; nothing, or nothing in it, is an ordinary one. A backfill reads from `from` (the beginning when left
  * out) up to `to` (what was read so far).
  */
-export const newRunBody = z.preprocess(
-  (body) => {
-    const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
-    return isObject || body === undefined ? { kind: "manual", ...(body as object | undefined) } : body;
-  },
-  z.discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("manual") }),
-    z.strictObject({ kind: z.literal("backfill"), from: position.optional(), to: position.optional() }),
-  ]),
-);
+export const newRunBody = z.preprocess((body) => {
+  const isObject = typeof body === "object" && body !== null && !Array.isArray(body);
+  return isObject || body === undefined ? { kind: "manual", ...(body as object | undefined) } : body;
+}, newRunShape);
 export type NewRunBody = z.infer<typeof newRunBody>;
 
 export const pullView = z.object({
@@ -129,6 +165,8 @@ export const runView = z.object({
       at: z.string(),
     })
     .nullable(),
+  /** Where the agent's policy denied it: what would have allowed it. */
+  suggestion: suggestion.nullable().default(null),
   /** What is no error, but wants a person's eye. */
   warnings: z.array(z.object({ code: z.string(), message: z.string(), facts: z.record(z.string(), z.unknown()) })),
   startedAt: z.string(),

@@ -17,7 +17,7 @@ interface Route {
 }
 
 /** What stands in an address for each of its parts: all of it is there, so that nothing but the key is wrong. */
-const PARTS: Readonly<Record<string, string>> = {
+export const PARTS: Readonly<Record<string, string>> = {
   tenant: TENANT,
   site: SITE,
   agent: "0".repeat(32),
@@ -25,9 +25,12 @@ const PARTS: Readonly<Record<string, string>> = {
   pull: "nowhere",
   run: "nowhere.1234567890123-00000000",
   key: "nobody",
+  request: "0".repeat(32),
+  webhook: "nobody",
+  letter: "0",
 };
-/** Routes that ask for no key: agents sign what they send, and health is public. */
-const OPEN: readonly string[] = ["agent-enrol", "agent-health", "agent-token", "health"];
+/** Routes that ask for no key: agents sign what they send, health and the API's description are public. */
+const OPEN: readonly string[] = ["agent-enrol", "agent-health", "agent-token", "health", "openapi"];
 
 /** The routes, from what the host logged when it mapped them. */
 function routesOf({ folder }: Stack): Route[] {

@@ -38,7 +38,7 @@ export async function openWorld() {
   // Keys of an enrolment are dated by the machine's clock.
   clock.nowMs = Date.now();
   const createdAt = now().toISOString();
-  await store.tenants.insert(TENANT, { name: "Contoso", createdAt });
+  await store.tenants.insert(TENANT, { name: "Contoso", createdAt, quotas: null, closedAt: null });
   await store.sites.insert(TENANT, SITE, { name: "Oslo", createdAt });
   const { kty, crv, x, y, d } = (await generateKeyPair("ES256")).privateJwk;
   /** The orchestrator's ring, which tests rotate, and whether it loses its next answers. */

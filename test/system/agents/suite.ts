@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { AgentView } from "@sallyport/cloud/src/agents/registry.ts";
+import type { AgentView } from "@sallyport/shared/schema/api-views.ts";
 import { readArrowRows } from "../../e2e/arrow-reader.ts";
 import { type RunningAgent, runAgent, sallyport } from "../../stack/agent.ts";
 import { createCleanup } from "../../stack/cleanup.ts";

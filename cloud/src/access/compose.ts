@@ -1,0 +1,37 @@
+/** What the guard of the HTTP functions is made of. */
+import type { Settings } from "../settings.ts";
+import type { Store } from "../store/open.ts";
+import { entra } from "./entra.ts";
+import type { GuardDeps } from "./guard.ts";
+import { noteUsed } from "./keys.ts";
+import { createRates, DEFAULT_RATES } from "./rates.ts";
+import { places } from "./resources.ts";
+
+export interface GuardParts {
+  readonly settings: Settings;
+  readonly store: Store;
+  now(): Date;
+  random(bytes: number): Buffer;
+}
+
+export function openGuard({ settings, store, now, random }: GuardParts): GuardDeps {
+  const { SALLYPORT_ENTRA_ISSUER: issuer, SALLYPORT_ENTRA_AUDIENCE: audience } = settings;
+  const { SALLYPORT_RATE: perSecond = DEFAULT_RATES.perSecond, SALLYPORT_BURST: burst = DEFAULT_RATES.burst } =
+    settings;
+  return {
+    ...{ store, now, random },
+    authentication: {
+      keys: {
+        adminKeySha256: settings.SALLYPORT_ADMIN_KEY_SHA256,
+        findKey: async (id) => {
+          const stored = await store.apiKeys.get(id);
+          return stored && { id, ...stored.value, used: () => noteUsed({ store, now }, stored) };
+        },
+        now,
+      },
+      entra: issuer === undefined || audience === undefined ? undefined : entra({ issuer, audience }),
+    },
+    rates: createRates({ perSecond, burst }, () => performance.now()),
+    places: places(store),
+  };
+}

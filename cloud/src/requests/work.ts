@@ -1,0 +1,137 @@
+/** One try of a request: a session, its result into blobs or memory, and the record's next state. */
+import { ERRORS, type SallyportError, toSallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { type NewRequest, REQUEST_LIMITS } from "@sallyport/shared/schema/api-requests.ts";
+import { limits as limitsSchema, type Operation } from "@sallyport/shared/schema/operations.ts";
+import { isRepeatable } from "@sallyport/shared/schema/write-operations.ts";
+import type { SessionOutcome } from "../sessions/session.ts";
+import { putOnce } from "../sinks/blob.ts";
+import type { RequestRecord } from "../store/requests.ts";
+import type { RequestDeps } from "./deps.ts";
+import type { Held } from "./hold.ts";
+import { inputOf } from "./input.ts";
+import { type Collected, collect } from "./result.ts";
+import { suggestionFor } from "./suggest.ts";
+
+export interface Ask {
+  readonly tenant: string;
+  readonly id: string;
+  readonly caller: string;
+}
+
+/** What a try came to. `members`: the result's part of the answer. */
+export type Tried =
+  | { readonly do: "answer"; readonly record: RequestRecord; readonly members: string }
+  /** The agent is away or busy: nothing was sealed, and it may be asked again. */
+  | { readonly do: "wait"; readonly record: RequestRecord };
+
+/** How often an agent that serves is looked up: it may have been revoked meanwhile. */
+const REVOKED_EVERY_MS = 10_000;
+
+/**
+ * Runs one session for a held request and writes its next state. `keep`: asked at the end, whether the result has to be
+ * stored, because nobody waits for the answer any more, or a repeat may ask for it.
+ */
+export async function tryRequest(
+  deps: RequestDeps,
+  ask: Ask,
+  wanted: NewRequest,
+  held: Held,
+  keep: () => boolean,
+  signal: AbortSignal,
+): Promise<Tried> {
+  const folder = `${ask.tenant}/requests/${ask.id}`;
+  // A new name for each try: what an earlier one has staged is never mixed with this one's.
+  const name = deps.random(8).toString("hex");
+  const watch = new AbortController();
+  let watching: NodeJS.Timeout | undefined;
+  const collector = collect(deps.blobs, `${folder}/${name}.ndjson`, deps.random, (mayServe) => {
+    const look = async () => {
+      if (!(await mayServe().catch(() => true))) watch.abort("revoked");
+    };
+    watching = setInterval(() => void look(), REVOKED_EVERY_MS);
+  });
+  try {
+    const outcome = await session(deps, ask, wanted, collector.consumer, AbortSignal.any([signal, watch.signal]));
+    if (!outcome.ok) {
+      const isRevoked = watch.signal.aborted;
+      return await refused(deps, wanted, held, isRevoked ? { ...outcome, code: "agent.revoked" } : outcome);
+    }
+    const collected = collector.collected();
+    const stored = await store(deps, folder, name, collected, keep());
+    const { rows, bytes } = outcome;
+    return await ended(deps, held, { state: "succeeded", rows, bytes, ...stored }, collected.members);
+  } catch (thrown) {
+    return await refused(deps, wanted, held, failureOf(deps, ask, thrown));
+  } finally {
+    clearInterval(watching);
+    await collector.abandon();
+  }
+}
+
+type Failure = Pick<Extract<SessionOutcome, { ok: false }>, "code" | "message" | "detail">;
+
+function failureOf(deps: RequestDeps, ask: Ask, thrown: unknown): SallyportError {
+  const error = toSallyportError(thrown, "storage.failed", "The request's session or its storage failed.");
+  deps.log("request failed", { ...ask, code: error.code, error: String(error.cause ?? error.message) });
+  return error;
+}
+
+function session(
+  deps: RequestDeps,
+  { tenant, caller }: Ask,
+  { connection, operation, input, limits }: NewRequest,
+  consumer: Parameters<RequestDeps["openSession"]>[1],
+  signal: AbortSignal,
+): Promise<SessionOutcome> {
+  const own = limitsSchema.parse({ ...REQUEST_LIMITS, ...limits });
+  const request = {
+    ...{ tenant, connection, caller, limits: own, operation: operation as Operation },
+    requestId: deps.random(16).toString("hex"),
+    ...(operation.op === "sql.write" && input ? { input: inputOf(operation.columns, input, own) } : {}),
+  };
+  return deps.openSession(request, consumer, signal);
+}
+
+async function store(
+  { blobs }: RequestDeps,
+  folder: string,
+  name: string,
+  { members, isInline, commit }: Collected,
+  keep: boolean,
+): Promise<Pick<RequestRecord, "result" | "rowsBlob">> {
+  const rowsBlob = (await commit()) ?? null;
+  if (isInline && !keep) return { result: null, rowsBlob };
+  const result = `${folder}/${name}.json`;
+  await putOnce(blobs, result, Buffer.from(members), "application/json");
+  return { result, rowsBlob };
+}
+
+/** Waits where the agent may be there later and nothing was changed; otherwise this is the end. */
+async function refused(deps: RequestDeps, wanted: NewRequest, held: Held, failure: Failure): Promise<Tried> {
+  const { code, message, detail } = failure;
+  const at = deps.now().toISOString();
+  const { retry, advice } = ERRORS[code];
+  const error = { code, message, advice, facts: { ...detail }, at };
+  const wasStopped = code === "request.cancelled" && deps.stopping.aborted && isRepeatable(wanted.operation);
+  if ((retry === "free" || wasStopped) && at < held.record.deadline) {
+    await held.write({ state: "waiting", error });
+    return { do: "wait", record: held.record };
+  }
+  const suggestion = suggestionFor(failure, wanted.connection, wanted.operation);
+  return ended(deps, held, { state: "failed", error, suggestion }, "");
+}
+
+async function ended(deps: RequestDeps, held: Held, part: Partial<RequestRecord>, members: string): Promise<Tried> {
+  const endedAt = deps.now();
+  const expiresAt = new Date(endedAt.getTime() + deps.settings.keepSeconds * 1000).toISOString();
+  const { asked } = held.record;
+  const error = part.state === "succeeded" ? { error: null } : {};
+  await held.write({ ...error, ...part, asked: null, endedAt: endedAt.toISOString(), expiresAt });
+  // It holds what was asked for, parameters and rows: gone as soon as nobody needs it.
+  if (asked !== null)
+    await deps.blobs
+      .getBlobClient(asked)
+      .deleteIfExists()
+      .catch(() => undefined);
+  return { do: "answer", record: held.record, members };
+}
