@@ -32,13 +32,23 @@ export const rolesOf = ({ publicJwk, principalId }: Identity): TokenIssuer => ({
   management: [principalId],
 });
 
-/** The queue of doorbells. */
+/** The queues of doorbells, and the topic of events with a subscription for whoever wants to look. */
 export const QUEUE_CONFIG: OfficialConfig = {
   UserConfig: {
     Namespaces: [
       {
         Name: "sallyport",
-        Queues: [{ Name: "slices", Properties: { LockDuration: "PT1M", MaxDeliveryCount: 10 } }],
+        Queues: ["slices", "deliveries"].map((Name) => ({
+          Name,
+          Properties: { LockDuration: "PT1M", MaxDeliveryCount: 10 },
+        })),
+        Topics: [
+          {
+            Name: "events",
+            Properties: { RequiresDuplicateDetection: true, DuplicateDetectionHistoryTimeWindow: "PT1H" },
+            Subscriptions: [{ Name: "all" }],
+          },
+        ],
       },
     ],
     Logging: { Type: "File" },

@@ -1,6 +1,8 @@
 import { app } from "@azure/functions";
 import { sendCanaries } from "../agents/canary.ts";
 import { orchestrator, stopping } from "../compose.ts";
+import { watchAgents } from "../events/agents.ts";
+import { sweepLanes } from "../events/sweep.ts";
 import { reindex } from "../pulls/reindex.ts";
 import { tick } from "../pulls/tick.ts";
 import { serve } from "../serve.ts";
@@ -16,7 +18,10 @@ app.timer("schedule", {
 
 // The same by HTTP: timers have been seen to stop after a deployment, and catching up is idempotent.
 serve("schedule-tick", async () => {
-  const { pulls, canaries } = await orchestrator();
+  const { pulls, canaries, events } = await orchestrator();
   const report = await tick(pulls, Date.now());
-  return { ...report, reindexed: await reindex(pulls), canaries: await sendCanaries(canaries, stopping) };
+  const reindexed = await reindex(pulls);
+  const sent = await sendCanaries(canaries, stopping);
+  const watched = await watchAgents(events.watch);
+  return { ...report, reindexed, canaries: sent, watched, deliveries: await sweepLanes(events.deliver) };
 });

@@ -85,6 +85,10 @@ export const tickAnswer = z.object({
   failed: z.int(),
   reindexed: z.int(),
   canaries: z.object({ agents: z.int(), sent: z.int(), answered: z.int() }),
+  /** Agents that were looked at, and how many events that made. */
+  watched: z.object({ agents: z.int(), told: z.int() }),
+  /** Lines of webhooks that were rung for. */
+  deliveries: z.object({ lanes: z.int() }),
 });
 
 /** Everything that is stored of a tenant but secrets and results. */

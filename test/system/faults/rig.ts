@@ -121,8 +121,11 @@ async function startStorage(folder: string, cleanup: Cleanup): Promise<StorageDo
 }
 
 const startQueue = (): Promise<ServiceBus> => {
-  const queue = { Name: "slices", Properties: { LockDuration: "PT1M", MaxDeliveryCount: 3 } };
-  const namespace = { Name: "sallyport", Queues: [queue] };
+  const queues = ["slices", "deliveries"].map((Name) => ({
+    Name,
+    Properties: { LockDuration: "PT1M", MaxDeliveryCount: 3 },
+  }));
+  const namespace = { Name: "sallyport", Queues: queues, Topics: [{ Name: "events" }] };
   const config = { UserConfig: { Namespaces: [namespace], Logging: { Type: "File" as const } } };
   return startServiceBus({ config, keys: [{ name: "app", key: randomBytes(32).toString("base64") }] });
 };
