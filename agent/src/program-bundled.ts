@@ -5,11 +5,13 @@ import { join } from "node:path";
 const FOLDER = import.meta.dirname;
 
 export const EXECUTOR_MODULE: string = join(FOLDER, "executor.cjs");
+export const SIGN_IN_MODULE: string = join(FOLDER, "sign-in.cjs");
 /** All that an executor runs, once it is sure that it is confined. */
 export const EXECUTOR_SCRIPT: string = join(FOLDER, "serve.js");
 /** Bytecode depends on all three; V8 checks the rest. */
 export const CODE_CACHE: string = join(FOLDER, `serve-${process.version}-${process.platform}-${process.arch}.cache`);
 export const READABLE: readonly string[] = [FOLDER];
+export const READABLE_BY_SIGN_IN: readonly string[] = READABLE;
 export const programFiles = (): readonly string[] => [FOLDER, ...readdirSync(FOLDER).map((name) => join(FOLDER, name))];
 
 /** Everything is loaded: from now on this process opens no file at all. */

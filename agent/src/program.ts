@@ -11,8 +11,14 @@ const FOLDERS = ["agent", "shared", "node_modules"].map((name) => join(ROOT, nam
 /** What an executor's process starts with. */
 export const EXECUTOR_MODULE: string = join(import.meta.dirname, "executor/main.ts");
 
+/** What a sign-in child's process starts with. */
+export const SIGN_IN_MODULE: string = join(import.meta.dirname, "sign-in/main.ts");
+
 /** What an executor may read. Not the root itself: an agent's state, with its keys, may lie below it. */
 export const READABLE: readonly string[] = [...FOLDERS, join(ROOT, "package.json")];
+
+/** The same, and Node itself, in which the FFI looks for the kind of C library. */
+export const READABLE_BY_SIGN_IN: readonly string[] = [...READABLE, process.execPath];
 
 /** Files and folders that the account which runs the agent must not be able to change. */
 export const programFiles = (): readonly string[] => [import.meta.filename, ...FOLDERS];

@@ -106,11 +106,12 @@ describe("what one file keeps to itself", () => {
   it("the environment is read where settings come from, and nowhere else", () => {
     assert.deepEqual(environmentReaders(sources).sort(), [
       // The agent's command line refuses what could weaken it, Windows says where programs keep their data, and an
-      // executor is given a clean environment with no more than Windows needs to start it.
+      // executor is given a clean environment with no more than Windows needs to start it; a sign-in child, where Kerberos is set up.
       "agent/src/cli/main.ts",
       "agent/src/cli/run.ts",
       "agent/src/config.ts",
       "agent/src/supervisor/executors.ts",
+      "agent/src/supervisor/sign-in-child.ts",
       // What `sallyportctl` is told: where the orchestrator is, and by which key.
       "cloud/src/cli/settings.ts",
       // Hands it to readSettings, once.

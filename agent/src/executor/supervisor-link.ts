@@ -11,6 +11,7 @@ import {
   toExecutor,
   type UnsealReport,
 } from "../pipe/messages.ts";
+import type { FromSignIn, ToSignIn } from "../pipe/sign-in-messages.ts";
 
 export interface Supervisor {
   readonly order: Promise<SessionOrder>;
@@ -24,6 +25,8 @@ export interface Supervisor {
   countLogin(login: string): Promise<void>;
   /** Settles when the message is on its way. */
   say(message: ToSupervisor): Promise<void>;
+  /** Says this to the sign-in child, or asks for one, and gives what it says next. One at a time. */
+  signIn(to?: ToSignIn): Promise<FromSignIn>;
   /** Sets who is told to finish or to stop; what came before is told at once. */
   onInterrupt(interrupt: Interrupt): void;
 }
@@ -48,6 +51,7 @@ export function talkToSupervisor(): Supervisor {
   const go = Promise.withResolvers<Go>();
   const unsealed = Promise.withResolvers<Buffer>();
   const counted = Promise.withResolvers<void>();
+  let signedIn = Promise.withResolvers<FromSignIn>();
   const told: ((interrupt: Interrupt) => void)[] = [];
   let interrupt: Interrupt | undefined;
   // A refusal may come when nobody waits for it yet.
@@ -77,6 +81,8 @@ export function talkToSupervisor(): Supervisor {
         return unsealed.resolve(Buffer.from(message.key, "base64url"));
       case "counted":
         return counted.resolve();
+      case "signIn":
+        return signedIn.resolve(message.from);
       case "refuse":
         for (const each of [go, unsealed, counted]) each.reject(new SallyportError(message.code, message.message));
         return;
@@ -103,6 +109,11 @@ export function talkToSupervisor(): Supervisor {
     async countLogin(login) {
       await say({ say: "login", login });
       await counted.promise;
+    },
+    async signIn(to) {
+      signedIn = Promise.withResolvers<FromSignIn>();
+      await say({ say: "signIn", ...(to === undefined ? {} : { to }) });
+      return await signedIn.promise;
     },
     onInterrupt(next) {
       interrupt = next;

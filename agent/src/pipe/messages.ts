@@ -8,6 +8,7 @@ import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { agentState } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
 import { journalFacts } from "../journal/line.ts";
+import { fromSignIn, toSignIn } from "./sign-in-messages.ts";
 
 const text = (max: number) => z.string().max(max);
 const count = z.int().min(0);
@@ -51,6 +52,8 @@ export const toExecutor = z.discriminatedUnion("say", [
   z.strictObject({ say: z.literal("unsealed"), key: sha256Text }),
   /** The login that was sealed is counted, as those are that a request names. */
   z.strictObject({ say: z.literal("counted") }),
+  /** From the sign-in child. */
+  z.strictObject({ say: z.literal("signIn"), from: fromSignIn }),
   z.strictObject({ say: z.literal("refuse"), code: code.unwrap(), message: text(500) }),
   /** Stop at the next checkpoint. */
   z.strictObject({ say: z.literal("finish") }),
@@ -103,6 +106,8 @@ export const toSupervisor = z.discriminatedUnion("say", [
   }),
   /** The login that was sealed, as the request's would have been. */
   z.strictObject({ say: z.literal("login"), login: sha256Text }),
+  /** Asks for a sign-in child, once; then what is for it. */
+  z.strictObject({ say: z.literal("signIn"), to: toSignIn.optional() }),
   /** The system took the login. Said at once: the session goes on, and may be killed. */
   z.strictObject({ say: z.literal("accepted") }),
   /** It will send no more than so many bytes before it says so again; said before the first byte beyond what was said. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createAccepts } from "./accepts.ts";
 import type { Accepted } from "./listener.ts";
-import type { Offer } from "./session.ts";
+import type { Offer } from "./session-deps.ts";
 
 const CHALLENGE = Buffer.alloc(32, 7).toString("base64url");
 const silent = { warn: () => {}, error: () => {}, info: () => {} } as never;

@@ -5,7 +5,8 @@ import type { Admission } from "./budgets.ts";
 import type { Accepted } from "./listener.ts";
 import type { Reject } from "./reject.ts";
 import { isRendezvousAddress, readSenderHeaders } from "./rendezvous.ts";
-import type { Offer, RunningSession } from "./session.ts";
+import type { RunningSession } from "./session.ts";
+import type { Offer } from "./session-deps.ts";
 
 export interface AcceptsDeps {
   readonly admission: Admission;

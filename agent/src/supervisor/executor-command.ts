@@ -44,13 +44,19 @@ export function executorCommand(
     // For sweep.ts.
     "--expose-gc",
   ];
+  return { ...confined(node, platform), module };
+}
+
+/**
+ * Node with these flags, without core dumps and ended with its parent, as far as this machine has the tools for it.
+ * @param node flags of Node's own
+ */
+export function confined(
+  node: readonly string[],
+  platform: NodeJS.Platform = process.platform,
+): Omit<ExecutorCommand, "module"> {
   if (platform !== "linux") {
-    return {
-      execPath: process.execPath,
-      execArgv: node,
-      module,
-      missing: ["prlimit and setpriv (Linux only)"],
-    };
+    return { execPath: process.execPath, execArgv: node, missing: ["prlimit and setpriv (Linux only)"] };
   }
   // The pipe to the executor stays open through both tools: they replace themselves and hand it on.
   const wrappers = [
@@ -65,7 +71,6 @@ export function executorCommand(
   return {
     execPath,
     execArgv,
-    module,
     missing: found.filter(({ path }) => path === undefined).map(({ tool }) => tool),
   };
 }

@@ -28,6 +28,7 @@ import { createOutgrown } from "./outgrown.ts";
 import { createPolicySource } from "./policy-source.ts";
 import { createReject } from "./reject.ts";
 import { runSession } from "./session.ts";
+import { startSignInChild } from "./sign-in-child.ts";
 import {
   checkFiles,
   endOrphans,
@@ -154,6 +155,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         memoryBytes: config.executorMemory,
         state: state(),
         maskKey: maskKey(policy.current().policy),
+        startSignIn: (hear, ended) => startSignInChild(hear, ended, log),
         outgrown,
         heard: liveness.heard,
         clock,

@@ -5,7 +5,7 @@ import { verifyJws } from "@sallyport/shared/crypto/jws.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { hashLogin } from "../journal/login.ts";
 import type { ToExecutor, ToSupervisor } from "../pipe/messages.ts";
-import type { Offer } from "./session.ts";
+import type { Offer } from "./session-deps.ts";
 import { begin, broken, counted, END, KEY, lines, OFFER, opened, publicKey, REQUEST, STAFF } from "./test-session.ts";
 
 const sent = (heard: readonly ToExecutor[]) => heard.map(({ say }) => say);

@@ -3,27 +3,18 @@
  * which is an untrusted party here.
  */
 import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
-import type { Signer } from "@sallyport/shared/crypto/jws.ts";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { buildHello, PROTOCOL_VERSION } from "@sallyport/shared/protocol/hello.ts";
-import type { AgentState } from "@sallyport/shared/schema/liveness.ts";
-import type { Logger } from "pino";
-import type { Clock } from "../clock.ts";
-import type { Journal } from "../journal/journal.ts";
 import { operationName } from "../journal/line.ts";
-import type { UnsealKey } from "../keys.ts";
-import type { MaskKey } from "../mask-key.ts";
-import type { Network } from "../origin.ts";
 import { type EndReport, type RequestReport, SENDING_STEP_BYTES, type ToSupervisor } from "../pipe/messages.ts";
-import type { Pinned } from "../state.ts";
 import { VERSION } from "../version.ts";
-import { type ConnectionBudgets, type Place, roomOf } from "./budgets.ts";
+import { type Place, roomOf } from "./budgets.ts";
 import type { Executor, ExecutorExit } from "./executors.ts";
 import { ruleHashes } from "./masking.ts";
-import type { Outgrown } from "./outgrown.ts";
 import { credibleBytes, dailyRowsOf, isPlausible, limitsOf } from "./plausible.ts";
-import type { PolicySnapshot } from "./policy-source.ts";
+import type { Offer, SessionDeps } from "./session-deps.ts";
 import { codeOf, countedLogins, endFacts, idsOf, loginLine, requestLine } from "./session-lines.ts";
+import { createSigningIn } from "./sign-in.ts";
 import { createUnsealing, type UnsealFor } from "./unseal.ts";
 
 /** What this agent can serve, as its hello says. */
@@ -37,40 +28,6 @@ const GRACE_MS = 30_000;
 const EXIT_WITHIN_MS = 10_000;
 /** What an executor that was told to stop may take to end its statement and say so. */
 const STOP_WITHIN_MS = 3_000;
-
-export interface Offer {
-  readonly address: string;
-  readonly challenge: string;
-  readonly ping: boolean;
-}
-
-export interface SessionDeps {
-  readonly journal: Journal;
-  readonly budgets: ConnectionBudgets;
-  /** Ids of the requests that are running, of all sessions. */
-  readonly running: Set<string>;
-  readonly loginKey: string;
-  readonly signer: Signer;
-  readonly unsealKey: () => UnsealKey;
-  readonly pinned: Pinned;
-  readonly policy: PolicySnapshot;
-  readonly network: Network;
-  readonly maxSessions: number;
-  /** Whether the owner's policy of this moment has it: `policy` is the one that the session began with. */
-  readonly hasConnection: (name: string) => boolean;
-  /** Resident bytes above which an executor is killed. */
-  readonly memoryBytes: number;
-  /** What a ping is answered with. */
-  readonly state: AgentState;
-  /** The site's mask key as this session begins. */
-  readonly maskKey: MaskKey | undefined;
-  /** Runs of which a session outgrew its memory. */
-  readonly outgrown: Outgrown;
-  /** A request was opened: this agent is reached. */
-  readonly heard: (request: string, ping: boolean) => void;
-  readonly clock: Clock;
-  readonly log: Logger;
-}
 
 export interface RunningSession {
   /** Settles when the executor has gone and the journal has its last line. */
@@ -241,6 +198,8 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
     whyStopped: () => (stopped === undefined ? undefined : new SallyportError(stopped, "The session was stopped.")),
   });
 
+  const signingIn = createSigningIn(executor, policy.policy, deps.startSignIn);
+
   /** Whose logins a key may have been for, where it went out and no login of the policy's was named: nobody else knows. */
   const unnamedLogins = (): readonly string[] => {
     if (!unsealing.hasOpened || request?.connection === undefined) return [];
@@ -257,7 +216,8 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       announcedBytes = message.bytes;
       return;
     }
-    if (expected === "end" && !accepted && unsealing.takes(message, served)) return;
+    if (expected === "end" && !accepted && (unsealing.takes(message, served) || signingIn.takes(message, served)))
+      return;
     // Each message once and in order; anything else is not our executor any more.
     if (message.say !== expected && !(message.say === "end" && expected !== "nothing"))
       return executor.kill("protocol");
@@ -283,6 +243,7 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
 
   const conclude = (exit: ExecutorExit): void => {
     done.abort();
+    signingIn.close();
     if (request !== undefined) deps.running.delete(request.request);
     const code = codeOf(exit, end, stopped);
     learn(code);

@@ -12,7 +12,8 @@ import { openPolicy } from "../policy/file.ts";
 import type { ConnectionBudgets } from "./budgets.ts";
 import type { Executor, ExecutorExit, KillReason } from "./executors.ts";
 import { createOutgrown, type Outgrown } from "./outgrown.ts";
-import { type Offer, runSession } from "./session.ts";
+import { runSession } from "./session.ts";
+import type { Offer } from "./session-deps.ts";
 
 export const TEXT = `
 v: 1
@@ -155,6 +156,9 @@ export function begin(offer: Offer = OFFER, text: string = TEXT) {
     memoryBytes: 2 ** 29,
     state: { version: "0.1.0", policy: "p".repeat(43), maxSessions: 4, running: 0, locked: false, draining: false },
     maskKey: MASK_KEY,
+    startSignIn: () => {
+      throw new TypeError("No session of these signs in by Kerberos.");
+    },
     outgrown,
     heard: (request, ping) => void opened.push(`${request} ${ping}`),
     clock: {

@@ -12,6 +12,7 @@ import { DEADLINES, type Deadlines, type DirectoryTarget } from "./target.ts";
 /** By the policy's word for it. Loaded where a session needs one. */
 const SIGN_INS: Readonly<Record<string, () => Promise<SignIn>>> = {
   simple: () => Promise.resolve(signInSimply),
+  negotiate: () => import("./sign-in/negotiate.ts").then((module) => module.signInByKerberos),
   ntlm: () => import("./sign-in/ntlm.ts").then((module) => module.signInByNtlm),
 };
 

@@ -4,10 +4,13 @@ import type { DirectoryOperation } from "@sallyport/shared/schema/directory-oper
 import type { Limits } from "@sallyport/shared/schema/operations.ts";
 import type { Outcome, Output, Target } from "../connector.ts";
 import type { DirectoryGrant } from "../directory-grant.ts";
+import type { Kerberos } from "./sign-in/kerberos.ts";
 
 /** Where to connect and as whom. `required` is TLS from the first byte (LDAPS), `sealed` a security layer of the sign-in's. */
 export interface DirectoryTarget extends Omit<Target, "database" | "tls"> {
   readonly tls: { readonly mode: "required" | "startTls" | "sealed"; readonly caPem?: string };
+  /** Kerberos, which runs in a process of its own; without it there is no sign-in by `negotiate`. */
+  readonly kerberos?: Kerberos;
 }
 
 /** Serves one operation over one connection of its own, closed before it returns or throws a SallyportError. */
