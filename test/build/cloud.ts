@@ -1,6 +1,6 @@
 /**
  * The function app as Azure gets it: CommonJS without `node_modules` (an ES module registers nothing there), host.json,
- * and beside it the thread that writes Parquet with its WebAssembly.
+ * and beside it the thread that writes Parquet with its WebAssembly, and OpenTelemetry.
  */
 import { copyFileSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -16,7 +16,12 @@ export function buildCloud(folder: string = CLOUD_DIST): Promise<Bundle> {
   return bundle(
     {
       folder,
-      entryPoints: { index: "functions", "parquet-worker": join(CLOUD, "src/sinks/parquet-worker.ts") },
+      entryPoints: {
+        index: "functions",
+        "parquet-worker": join(CLOUD, "src/sinks/parquet-worker.ts"),
+        // A file of its own, which is not even read where no exporter is set.
+        otel: join(CLOUD, "src/telemetry/otel.ts"),
+      },
       format: "cjs",
       // Supplied by the worker that loads the app.
       external: ["@azure/functions-core"],

@@ -107,7 +107,7 @@ async function answer(
     const judgement = judge(request, policy, order.ping, loginKey, now);
     await supervisor.say(judgement.report);
     const go = await supervisor.go;
-    stopwatch.mark("allowedMs");
+    if (judgement.work.do !== "refuse") stopwatch.mark("allowedMs");
     const work = await openWork(within(judgement.work, go), { supervisor, policy, loginKey, now });
     const onLogin = (step: "sent" | "accepted"): void => {
       stopwatch.mark(step === "sent" ? "loginMs" : "acceptedMs");

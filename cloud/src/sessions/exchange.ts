@@ -1,4 +1,5 @@
 /** The one request out, and what comes back for it, over a session whose hello was checked. */
+import { AsyncResource } from "node:async_hooks";
 import type { Signer } from "@sallyport/shared/crypto/jws.ts";
 import type { HelloRecord } from "@sallyport/shared/protocol/hello.ts";
 import { type SessionRequestPayload, sealRequest } from "@sallyport/shared/protocol/request.ts";
@@ -59,11 +60,13 @@ export async function exchange(
   socket.removeAllListeners("message"); // the one that closes on whatever comes before the request
   const sentMs = Date.now();
   let [firstMs, lastMs] = [0, sentMs];
-  socket.on("message", (data: Buffer, isBinary) => {
+  const onMessage = (data: Buffer, isBinary: boolean) => {
     lastMs = Date.now();
     firstMs ||= lastMs;
     receiving.message(isBinary ? data : Buffer.of(0));
-  });
+  };
+  // A socket's events belong to whoever opened it; what the rows make somebody do belongs to the request.
+  socket.on("message", AsyncResource.bind(onMessage));
   socket.on("close", () => receiving.closed());
   if (socket.readyState === socket.OPEN) socket.send(sealed.record);
   else receiving.closed(); // while the request was sealed

@@ -110,13 +110,14 @@ describe("spans", () => {
   it("that fail say the code: neither the message nor the stack, nor what was thrown that is not ours", async () => {
     const secret = "Fjord-Secret-7";
     const { spans } = await exported(async (telemetry) => {
+      const others = Object.assign(new Error(secret), { code: secret });
       const ours = new SallyportError("sql.syntax", secret, { statement: secret });
       await assert.rejects(
         telemetry.span("session", {}, () => Promise.reject(ours)),
         ours,
       );
       await assert.rejects(
-        telemetry.span("relay", {}, () => Promise.reject(new Error(secret))),
+        telemetry.span("relay", {}, () => Promise.reject(others)),
         /Fjord/,
       );
       await telemetry.span("hello", {}, async (span) => span.fail("agent.offline"));

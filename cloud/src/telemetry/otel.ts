@@ -18,7 +18,7 @@ import {
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 import { BatchSpanProcessor, TraceIdRatioBasedSampler, TracerProvider } from "@opentelemetry/sdk-trace";
-import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { type ErrorCode, isErrorCode } from "@sallyport/shared/protocol/errors.ts";
 import { type Exporters, makeExporters, type Wish, watched } from "./exporters.ts";
 import { type Facts, fitting } from "./facts.ts";
 import { createMeters } from "./meters.ts";
@@ -124,7 +124,7 @@ export function startOtel(wish: Wish, exporters: Exporters = makeExporters(wish)
         }),
       );
     } catch (thrown) {
-      code = thrown instanceof SallyportError ? thrown.code : "api.internal";
+      code = codeOf(thrown);
       throw thrown;
     } finally {
       finish(span, code);
@@ -145,6 +145,12 @@ export function startOtel(wish: Wish, exporters: Exporters = makeExporters(wish)
       clearTimeout(timer);
     },
   };
+}
+
+/** By its code, not by its class: in the bundle this file has a class of its own. */
+function codeOf(thrown: unknown): ErrorCode {
+  const code: unknown = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+  return typeof code === "string" && isErrorCode(code) ? code : "api.internal";
 }
 
 const firstOf = (run: RunOf): SpanContext => ({ ...runTrace(run), traceFlags: TraceFlags.SAMPLED, isRemote: true });
