@@ -10,12 +10,15 @@ import { network } from "./network/suite.ts";
 import { sealed } from "./secrets/sealed.ts";
 import { secrets } from "./secrets/suite.ts";
 import { servicebus } from "./servicebus/suite.ts";
+import { runSideBySide } from "./side-by-side.ts";
 import { soak } from "./soak/suite.ts";
 import { stack } from "./stack/suite.ts";
-import { runSuites, type Suite, type SuiteOptions } from "./suite.ts";
+import { runSuites, type Suite, summary } from "./suite.ts";
 import { tds } from "./tds/suite.ts";
 
+/** The longest first: with `--jobs` the others fill the time beside it. */
 const SUITES: readonly Suite[] = [
+  crash,
   stack,
   bundle,
   secrets,
@@ -27,7 +30,6 @@ const SUITES: readonly Suite[] = [
   mssqlWrite,
   servicebus,
   agents,
-  crash,
   soak,
 ];
 
@@ -38,6 +40,7 @@ const HELP = `Checks invariants of the running system on this machine: the whole
   npm run test:system -- secrets network    the named ones
   npm run test:system -- crash --seed 7     with kills drawn from this seed; --kills N draws as many
   npm run test:system -- soak --minutes 10  as long, with the faults that take a minute each
+  npm run test:system -- --jobs 2           two suites at a time, each in a process of its own
 
 ${SUITES.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join("\n")}
 
@@ -50,6 +53,7 @@ const { values, positionals } = parseArgs({
     seed: { type: "string" },
     kills: { type: "string" },
     minutes: { type: "string" },
+    jobs: { type: "string" },
   },
   allowPositionals: true,
 });
@@ -63,17 +67,28 @@ if (unknown.length > 0) {
   process.exit(64);
 }
 const chosen = SUITES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
-const { passed, failed } = await runSuites(chosen, (line) => console.log(line), {
+const options = {
   ...wholeNumber("seed", values.seed),
   ...wholeNumber("kills", values.kills),
   ...wholeNumber("minutes", values.minutes),
-});
-console.log(`\n${passed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+};
+const { jobs = 1 } = wholeNumber("jobs", values.jobs);
+const say = (line: string): void => console.log(line);
+const tally =
+  jobs > 1
+    ? await runSideBySide(
+        chosen,
+        jobs,
+        Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]),
+        say,
+      )
+    : await runSuites(chosen, say, options);
+console.log(`\n${summary(tally)}`);
+process.exit(tally.failed === 0 ? 0 : 1);
 
-function wholeNumber(name: keyof SuiteOptions, text: string | undefined): SuiteOptions {
+function wholeNumber<Name extends string>(name: Name, text: string | undefined): { [N in Name]?: number } {
   if (text === undefined) return {};
-  if (/^\d{1,10}$/.test(text)) return { [name]: Number(text) };
+  if (/^\d{1,10}$/.test(text)) return { [name]: Number(text) } as { [N in Name]?: number };
   console.error(`--${name} takes a whole number, not ${text}`);
   return process.exit(64);
 }

@@ -23,6 +23,10 @@ export interface Tally {
   readonly failed: number;
 }
 
+/** The last line of a run. */
+export const summary = ({ passed, failed }: Tally): string => `${passed} passed, ${failed} failed`;
+export const SUMMARY = /^(\d+) passed, (\d+) failed$/m;
+
 /** Runs the suites in turn. A suite that throws outside its checks counts as one more failed check. */
 export async function runSuites(
   suites: readonly Suite[],
