@@ -25,3 +25,17 @@ export function guidBytes(text: string): Buffer {
   const plain = Buffer.from(text.replaceAll("-", ""), "hex");
   return Buffer.from(GUID_ORDER.map((at) => plain[at]!));
 }
+
+/** The stored bytes of `S-1-5-21-…`; undefined for a text that is none. */
+export function sidBytes(text: string): Buffer | undefined {
+  const [, authority, rest = ""] = /^S-1-([0-9]{1,14})((?:-[0-9]{1,10}){0,15})$/.exec(text) ?? [];
+  const parts = rest.split("-").slice(1).map(Number);
+  if (authority === undefined || Number(authority) >= 2 ** 48 || parts.some((part) => part >= 2 ** 32))
+    return undefined;
+  const bytes = Buffer.alloc(8 + parts.length * 4);
+  bytes.writeUInt8(1, 0);
+  bytes.writeUInt8(parts.length, 1);
+  bytes.writeUIntBE(Number(authority), 2, 6);
+  for (const [index, part] of parts.entries()) bytes.writeUInt32LE(part, 8 + index * 4);
+  return bytes;
+}

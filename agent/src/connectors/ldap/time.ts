@@ -51,3 +51,29 @@ export function fileTime(text: string): Instant | "never" | undefined {
   const days = ticks / TICKS_PER_DAY;
   return { days: Number(days) - DAYS_1601_TO_1970, ticks: Number(ticks - days * TICKS_PER_DAY) };
 }
+
+/** An instant in UTC as rows show it: `2026-11-22T11:30:00Z`, with up to 7 digits of a second. */
+const ISO = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.(\d{1,7}))?Z?$/;
+
+function isoTicks(text: string): { readonly ms: number; readonly fraction: string } | undefined {
+  const [, day, clock, fraction = ""] = ISO.exec(text) ?? [];
+  const ms = Date.parse(`${day}T${clock}Z`);
+  return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== day ? undefined : { ms, fraction };
+}
+
+/** To the form of RFC 4517; undefined for what is no instant. */
+export function writeGeneralizedTime(text: string): string | undefined {
+  const instant = isoTicks(text);
+  if (instant === undefined) return undefined;
+  const digits = new Date(instant.ms).toISOString().replace(/[-:T]/g, "").slice(0, 14);
+  return `${digits}.${instant.fraction === "" ? "0" : instant.fraction}Z`;
+}
+
+/** To ticks since 1601; undefined for what is no instant, or before that. */
+export function writeFileTime(text: string): string | undefined {
+  const instant = isoTicks(text);
+  if (instant === undefined) return undefined;
+  const since1970 = BigInt(instant.ms) * 10_000n + BigInt(instant.fraction.padEnd(7, "0"));
+  const ticks = since1970 + BigInt(DAYS_1601_TO_1970) * TICKS_PER_DAY;
+  return ticks < 0n ? undefined : String(ticks);
+}

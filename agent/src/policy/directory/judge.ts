@@ -8,9 +8,9 @@ import {
 } from "@sallyport/shared/schema/policy-directory.ts";
 import type { DirectoryGrant } from "../../connectors/directory-grant.ts";
 import { hasName } from "../../names.ts";
+import { mayBeWithin } from "../../place.ts";
 import { elsewhere, type Fit } from "../fit.ts";
 import type { Ruling } from "../ruling.ts";
-import { mayBeWithin } from "./place.ts";
 import { filteredBy, neverRead, readFit } from "./read.ts";
 import { attributesWritten, placesOf, whyInvalid, whyNeverWritten, writeFit } from "./write.ts";
 

@@ -8,9 +8,9 @@ import {
 } from "@sallyport/shared/schema/policy-directory.ts";
 import type { DirectoryGrant } from "../../connectors/directory-grant.ts";
 import { hasName } from "../../names.ts";
+import { isWithin } from "../../place.ts";
 import { elsewhere, type Fit, nearly } from "../fit.ts";
 import { isNeverFilteredBy, isNeverRead, NEVER_READ_ARCS, NEVER_READ_OIDS } from "./never.ts";
-import { isWithin } from "./place.ts";
 
 export type DirectoryReading = AdSearch | AdChanges | AdSchema;
 

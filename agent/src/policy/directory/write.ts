@@ -4,9 +4,9 @@ import type { AdWrite } from "@sallyport/shared/schema/directory-operations.ts";
 import type { DirectoryWriteRule } from "@sallyport/shared/schema/policy-directory.ts";
 import type { DirectoryGrant } from "../../connectors/directory-grant.ts";
 import { hasName } from "../../names.ts";
+import { isWithin } from "../../place.ts";
 import { elsewhere, type Fit, type Misuse, nearly } from "../fit.ts";
 import { isAccountControl, isAccountSwitch, isNeverWritten, NEVER_WRITTEN_OIDS } from "./never.ts";
-import { isWithin } from "./place.ts";
 
 /** The attributes that a request would write, with what it would write into them. */
 function written(

@@ -1,11 +1,22 @@
 /** Where an object stands, by its distinguished name taken apart: strictly where that allows, widely where it denies. */
 import { type DistinguishedName, type NamePart, parseDn } from "@sallyport/shared/directory/distinguished-name.ts";
-import { sameName } from "../../names.ts";
+import { sameName } from "./names.ts";
 
 type Same = (a: string, b: string) => boolean;
 
 /** At the base, or below it. What is no name is nowhere. */
 export const isWithin = (name: string, base: string): boolean => under(parseDn(name), parseDn(base), sameName);
+
+/** The same for many names and one base, which the directory spells alike nearly always. */
+export function withinOf(base: string): (name: string) => boolean {
+  const parsed = parseDn(base);
+  const ending = `,${base}`;
+  return (name) => {
+    // A backslash before the comma may make it a letter of the name.
+    const isPlain = name.endsWith(ending) && name[name.length - ending.length - 1] !== "\\";
+    return isPlain || name === base || under(parseDn(name), parsed, sameName);
+  };
+}
 
 /**
  * The same, with names taken for one that a directory might: it holds `Stáff` for `Staff`, full-width letters for plain

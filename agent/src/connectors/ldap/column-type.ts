@@ -1,0 +1,137 @@
+/** What an attribute becomes as a column, by its syntax, and how each of its values gets there [MS-ADTS 3.1.1.2.2.2]. */
+
+import type { ColumnBuffer } from "@sallyport/shared/rows/columns.ts";
+import { notExact } from "@sallyport/shared/rows/refusals.ts";
+import type { Column, ColumnType, ItemType } from "@sallyport/shared/rows/types.ts";
+import type { AttributeType } from "./attribute-types.ts";
+import { sidText } from "./sid.ts";
+import { fileTime, generalizedTime } from "./time.ts";
+
+type Append = (buffer: ColumnBuffer, value: Buffer) => void;
+
+interface Syntax {
+  readonly type: ItemType;
+  readonly append: Append;
+}
+
+const appendText: Append = (buffer, value) => buffer.appendText(value, 0, value.length, "utf8");
+const text: Syntax = { type: { kind: "utf8" }, append: appendText };
+const binary: Syntax = {
+  type: { kind: "binary" },
+  append: (buffer, value) => buffer.appendBytes(value, 0, value.length),
+};
+
+const wholeNumber = (bits: 32 | 64): Syntax => ({
+  type: { kind: "int", bits, signed: true },
+  append(buffer, value) {
+    const digits = value.toString("latin1");
+    if (!/^-?[0-9]{1,19}$/.test(digits)) throw notExact(buffer.column, "is no whole number");
+    const number = BigInt(digits);
+    if (number !== BigInt.asIntN(bits, number)) throw notExact(buffer.column, `does not fit ${bits} bits`);
+    if (bits === 32) buffer.appendInt(Number(number));
+    else buffer.appendInt64(Number(BigInt.asUintN(32, number)), Number(number >> 32n));
+  },
+});
+
+const bool: Syntax = {
+  type: { kind: "bool" },
+  append(buffer, value) {
+    const word = value.toString("latin1");
+    if (word !== "TRUE" && word !== "FALSE") throw notExact(buffer.column, "is neither TRUE nor FALSE");
+    buffer.appendBool(word === "TRUE");
+  },
+};
+
+const time: Syntax = {
+  type: { kind: "timestamp", unit: "us" },
+  append(buffer, value) {
+    const instant = generalizedTime(value.toString("latin1"));
+    if (instant === undefined) throw notExact(buffer.column, "is no time");
+    buffer.appendTimestamp(instant.days, instant.ticks);
+  },
+};
+
+/** Counted in 100 ns, which only nanoseconds hold; a time that never comes is no value. */
+const ticks: Syntax = {
+  type: { kind: "timestamp", unit: "ns" },
+  append(buffer, value) {
+    const instant = fileTime(value.toString("latin1"));
+    if (instant === undefined) throw notExact(buffer.column, "is no count since 1601");
+    if (instant === "never") buffer.appendNull();
+    else buffer.appendTimestamp(instant.days, instant.ticks);
+  },
+};
+
+const sid: Syntax = {
+  type: { kind: "utf8" },
+  append(buffer, value) {
+    const written = sidText(value);
+    if (written === undefined) throw notExact(buffer.column, "is no security identifier");
+    buffer.appendString(written);
+  },
+};
+
+const SYNTAXES: Readonly<Record<string, Syntax>> = {
+  "2.5.5.8": bool,
+  "2.5.5.9": wholeNumber(32),
+  "2.5.5.10": binary,
+  "2.5.5.11": time,
+  "2.5.5.15": binary,
+  "2.5.5.16": wholeNumber(64),
+  "2.5.5.17": sid,
+};
+
+/** Large integers that count time since 1601 [MS-ADA1 to 3]; others of the same syntax count something else. */
+const TIMES = new Set(
+  [
+    ...[
+      "accountExpires",
+      "badPasswordTime",
+      "creationTime",
+      "lastLogoff",
+      "lastLogon",
+      "lastLogonTimestamp",
+      "lastSetTime",
+    ],
+    ...["lockoutTime", "priorSetTime", "pwdLastSet", "msDS-UserPasswordExpiryTimeComputed"],
+    ...["msDS-LastSuccessfulInteractiveLogonTime", "msDS-LastFailedInteractiveLogonTime"],
+  ].map((name) => name.toLowerCase()),
+);
+/** Octets that are GUIDs: 16 bytes, always. */
+const GUIDS = new Set(["objectguid", "schemaidguid", "attributesecurityguid", "parentguid", "invocationid"]);
+
+const uuid: ColumnType = { kind: "fixedBinary", bytes: 16, uuid: true };
+
+const appendGuid: Append = (buffer, value) => {
+  if (value.length !== 16) throw notExact(buffer.column, "is no GUID of 16 bytes");
+  buffer.appendUuid(value, 0);
+};
+
+const syntaxOf = ({ name, syntax }: AttributeType): Syntax =>
+  syntax === "2.5.5.16" && TIMES.has(name.toLowerCase()) ? ticks : (SYNTAXES[syntax] ?? text);
+
+const isGuid = ({ name, syntax, isSingle }: AttributeType): boolean =>
+  isSingle && syntax === "2.5.5.10" && GUIDS.has(name.toLowerCase());
+
+/** The column of an attribute: NULL where an object has no value, a list where the schema allows several. */
+export function columnOf(attribute: AttributeType): Column {
+  const { name, syntax, isSingle } = attribute;
+  const { type } = syntaxOf(attribute);
+  const own: ColumnType = isGuid(attribute) ? uuid : isSingle ? type : { kind: "list", of: type };
+  return { name, type: own, nullable: true, source: `${syntax}${isSingle ? "" : "[]"}` };
+}
+
+/** Writes an object's values, of which there is at least one, into its column. @throws SallyportError `value.not_exact`, `limit.bytes` */
+export function writerOf(attribute: AttributeType): (buffer: ColumnBuffer, values: readonly Buffer[]) => void {
+  const append = isGuid(attribute) ? appendGuid : syntaxOf(attribute).append;
+  if (attribute.isSingle) {
+    return (buffer, values) => {
+      if (values.length > 1) throw notExact(buffer.column, "is one of several, where the schema allows one");
+      append(buffer, values[0]!);
+    };
+  }
+  return (buffer, values) => {
+    for (const value of values) append(buffer.items!, value);
+    buffer.appendList();
+  };
+}

@@ -1,0 +1,383 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { JsonValue } from "@sallyport/shared/rows/to-json.ts";
+import { adSchema, adSearch } from "@sallyport/shared/schema/directory-operations.ts";
+import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
+import { tlv } from "../../../../test/emulators/ldap/ber.ts";
+import type { Ldap, Values } from "../../../../test/emulators/ldap/start.ts";
+import { NEVER_READ_ARCS, NEVER_READ_OIDS } from "../../policy/directory/never.ts";
+import type { DirectoryGrant } from "../directory-grant.ts";
+import { createRecorder, type Recorder, type RecorderOptions } from "../mssql/test-output.ts";
+import { ldapConnector } from "./index.ts";
+import type { DirectoryTarget } from "./target.ts";
+import { DOMAIN, STAFF, startDirectory } from "./test-directory.ts";
+
+const never = new AbortController().signal;
+type ReadGrant = Extract<DirectoryGrant, { kind: "directoryRead" }>;
+
+const GRANT: ReadGrant = {
+  ...{ kind: "directoryRead", rule: "staff", bases: [STAFF], classes: "*", attributes: "*", denied: [] },
+  neverRead: { oids: NEVER_READ_OIDS, arcs: NEVER_READ_ARCS },
+};
+
+interface Asked {
+  readonly base?: string;
+  readonly scope?: string;
+  readonly classes?: readonly string[];
+  readonly attributes?: "*" | readonly string[];
+  readonly filter?: unknown;
+}
+
+async function run(
+  target: DirectoryTarget,
+  asked: Asked,
+  grant: Partial<ReadGrant> = {},
+  options: RecorderOptions = {},
+) {
+  const recorder = createRecorder(options);
+  const wish = { op: "ad.search", base: STAFF, classes: ["user"], attributes: ["sAMAccountName"], ...asked };
+  const operation = adSearch.parse(wish);
+  const outcome = await ldapConnector(target, operation, { ...GRANT, ...grant }, DEFAULT_LIMITS, recorder, never);
+  return { recorder, outcome, warnings: outcome.warnings ?? [] };
+}
+
+/** The first column of every row, in order of its text. */
+const firsts = ({ rows }: Recorder): JsonValue[] => rows.map(([value]) => value ?? null).sort();
+
+function addUsers(ldap: Ldap, count: number, values: (index: number) => Values = () => ({})): void {
+  for (let index = 0; index < count; index += 1) {
+    const name = `user${String(index).padStart(5, "0")}`;
+    ldap.store.add(`CN=${name},${STAFF}`, "user", { sAMAccountName: name, ...values(index) });
+  }
+}
+
+test("every object comes once, over pages that the directory makes smaller than asked for", async (t) => {
+  const { target, ldap } = await startDirectory(t, { limits: { pageSize: 70 } });
+  addUsers(ldap, 500);
+  const { recorder, outcome } = await run(target(), {}, {}, { batchBytes: 1024 });
+  assert.equal(recorder.rows.length, 501);
+  assert.equal(new Set(firsts(recorder)).size, 501);
+  assert.deepEqual(outcome, { complete: true, warnings: [] });
+});
+
+test("each syntax becomes its own type, and no value loses anything", async (t) => {
+  const { target, ldap } = await startDirectory(t);
+  const kari = ldap.store.add(`CN=Nordmann\\, Kari,${STAFF}`, "user", {
+    ...{ sAMAccountName: "kari", givenName: "Kåri ☃", userAccountControl: "-2147483646" },
+    ...{ whenCreated: "20240229235959.0Z", pwdLastSet: "133801920000000001", accountExpires: "9223372036854775807" },
+    ...{ thumbnailPhoto: Buffer.from([0xff, 0xd8, 0, 1]), showInAdvancedViewOnly: "TRUE" },
+    ...{
+      proxyAddresses: ["SMTP:kari@corp.example", "smtp:kåri@corp.example"],
+      userCertificate: [Buffer.from([1]), Buffer.from([2, 3])],
+    },
+    uSNChanged: "9007199254740993",
+  });
+  const attributes = [
+    ...["objectGUID", "objectSid", "givenName", "userAccountControl", "whenCreated", "pwdLastSet", "accountExpires"],
+    ...[
+      "thumbnailPhoto",
+      "showInAdvancedViewOnly",
+      "proxyAddresses",
+      "userCertificate",
+      "uSNChanged",
+      "distinguishedName",
+      "sn",
+    ],
+  ];
+  const { recorder } = await run(target(), {
+    attributes,
+    filter: { attribute: "sAMAccountName", is: "equal", value: "kari" },
+  });
+  assert.deepEqual(
+    recorder.columns.map(({ type }) => (type.kind === "list" ? `list of ${type.of.kind}` : type.kind)),
+    [
+      ...["fixedBinary", "utf8", "utf8", "int", "timestamp", "timestamp", "timestamp", "binary", "bool"],
+      ...["list of utf8", "list of binary", "int", "utf8", "utf8"],
+    ],
+  );
+  const [row] = recorder.rows;
+  const order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+  const hex = Buffer.from(order.map((at) => kari.guid[at]!)).toString("hex");
+  assert.equal(String(row?.[0]).replaceAll("-", ""), hex);
+  assert.match(String(row?.[1]), /^S-1-5-21-\d+-\d+-\d+-\d+$/);
+  assert.deepEqual(row?.slice(2), [
+    ...["Kåri ☃", -2147483646, "2024-02-29T23:59:59.000000", "2024-12-31T00:00:00.0000001", null, "/9gAAQ==", true],
+    ...[["SMTP:kari@corp.example", "smtp:kåri@corp.example"], ["AQ==", "AgM="], "9007199254740993"],
+    ...[`CN=Nordmann\\, Kari,${STAFF}`, null],
+  ]);
+});
+
+test("a value that its column cannot hold is an error, and its text is not in it", async (t) => {
+  for (const values of [
+    { whenCreated: "yesterday" },
+    { userAccountControl: "abc" },
+    { pwdLastSet: "2650467743999999999" },
+  ]) {
+    const { target, ldap } = await startDirectory(t);
+    addUsers(ldap, 1, () => values);
+    const attributes = Object.keys(values);
+    await assert.rejects(run(target(), { attributes }), (error: Error & { code?: string }) => {
+      assert.equal(error.code, "value.not_exact");
+      return !error.message.includes(Object.values(values)[0]!);
+    });
+  }
+});
+
+const FILTERS: readonly (readonly [filter: unknown, found: readonly string[]])[] = [
+  [{ attribute: "sAMAccountName", is: "equal", value: "USER00001" }, ["user00001"]],
+  [{ attribute: "sAMAccountName", is: "startsWith", value: "user0000" }, ["user00000", "user00001", "user00002"]],
+  [{ attribute: "sAMAccountName", is: "endsWith", value: "2" }, ["user00002"]],
+  [{ attribute: "sAMAccountName", is: "contains", value: "0001" }, ["user00001"]],
+  [{ attribute: "sAMAccountName", is: "equal", value: "*)(objectClass=*" }, []],
+  [{ attribute: "sAMAccountName", is: "contains", value: "*" }, []],
+  [{ attribute: "department", is: "present" }, ["user00000", "user00001", "user00002"]],
+  [{ attribute: "userAccountControl", is: "bitsAll", value: "2" }, ["user00001"]],
+  [{ attribute: "userAccountControl", is: "bitsAny", value: "514" }, ["user00000", "user00001", "user00002"]],
+  [{ not: { attribute: "department", is: "equal", value: "Sales 1" } }, ["svc-sync", "user00000", "user00002"]],
+  [
+    {
+      any: [
+        { attribute: "department", is: "equal", value: "Sales 0" },
+        { all: [{ attribute: "userAccountControl", is: "atLeast", value: "514" }] },
+      ],
+    },
+    ["user00000", "user00001"],
+  ],
+  [{ attribute: "whenCreated", is: "atMost", value: "2020-01-01T00:00:02Z" }, ["user00000", "user00001", "user00002"]],
+  [{ attribute: "whenCreated", is: "equal", value: "2020-01-01T00:00:01Z" }, ["user00001"]],
+  [{ attribute: "2.5.4.0", is: "equal", value: "group" }, []],
+  [{ attribute: "noSuchThing", is: "equal", value: "x" }, []],
+];
+
+test("filters find what they say, and a value is never a part of one", async (t) => {
+  const { target, ldap } = await startDirectory(t);
+  addUsers(ldap, 3, (index) => ({
+    ...{ department: `Sales ${index}`, userAccountControl: index === 1 ? "514" : "512" },
+    whenCreated: `2020010100000${index}.0Z`,
+  }));
+  for (const [filter, found] of FILTERS) {
+    const { recorder } = await run(target(), { filter });
+    assert.deepEqual(firsts(recorder), found, JSON.stringify(filter));
+  }
+  const one = ldap.store.find(`CN=user00001,${STAFF}`)!;
+  const { recorder } = await run(target(), { attributes: ["objectGUID", "objectSid"] });
+  for (const [attribute, at] of [
+    ["objectGUID", 0],
+    ["objectSid", 1],
+  ] as const) {
+    const value = String(recorder.rows.find(([guid]) => String(guid).endsWith(one.guid.toString("hex", 10)))?.[at]);
+    const again = await run(target(), { filter: { attribute, is: "equal", value } });
+    assert.deepEqual(firsts(again.recorder), ["user00001"]);
+  }
+});
+
+test("a value that is nothing for its attribute is refused", async (t) => {
+  const { target } = await startDirectory(t);
+  const bad: readonly (readonly [attribute: string, is: string, value: string])[] = [
+    ["objectGUID", "equal", "not-a-guid"],
+    ["objectGUID", "atLeast", "01234567-89ab-cdef-0123-456789abcdef"],
+    ["userAccountControl", "equal", "abc"],
+    ["userAccountControl", "bitsAll", "0x2"],
+    ["whenCreated", "atLeast", "2020-02-30T00:00:00Z"],
+    ["objectSid", "equal", "S-2-x"],
+  ];
+  for (const [attribute, is, value] of bad) {
+    await assert.rejects(run(target(), { filter: { attribute, is, value } }), { code: "request.invalid" });
+  }
+});
+
+test("a group's 5,000 members come whole, and an error where they change meanwhile", async (t) => {
+  const { target, ldap } = await startDirectory(t);
+  const members = Array.from({ length: 5000 }, (_, index) => `CN=member${index},${STAFF}`);
+  ldap.store.add(`CN=all,${STAFF}`, "group", { groupType: "2", member: members, cn: "all" });
+  const asked = { classes: ["group"], attributes: ["cn", "member"] };
+  const { recorder } = await run(target(), asked);
+  assert.deepEqual(recorder.rows, [["all", members]]);
+
+  let reads = 0;
+  ldap.emulated.answer = ({ base }) => {
+    reads += base.startsWith("<GUID=") ? 1 : 0;
+    if (reads === 3) ldap.store.set(`CN=all,${STAFF}`, { member: members.slice(1) });
+    return undefined;
+  };
+  await assert.rejects(run(target(), asked), { code: "directory.changed" });
+});
+
+test("a computer is no user by that word, and is found by its own", async (t) => {
+  const { target, ldap } = await startDirectory(t);
+  ldap.store.add(`CN=pc1,${STAFF}`, "computer", { sAMAccountName: "pc1$" });
+  assert.deepEqual(firsts((await run(target(), {})).recorder), ["svc-sync"]);
+  assert.deepEqual(firsts((await run(target(), { classes: ["computer"] })).recorder), ["pc1$"]);
+  await assert.rejects(run(target(), { classes: ["wizard"] }), { code: "request.invalid" });
+});
+
+test("everything is everything but secrets and what is made on demand", async (t) => {
+  const { target, ldap } = await startDirectory(t);
+  ldap.store.set(`CN=svc-sync,${STAFF}`, { unicodePwd: Buffer.from("hash") });
+  const { recorder } = await run(target(), { attributes: "*" });
+  const names = recorder.columns.map(({ name }) => name);
+  assert.ok(
+    ["objectGUID", "sAMAccountName", "mail", "whenChanged", "userAccountControl"].every((name) => names.includes(name)),
+  );
+  for (const hidden of ["unicodePwd", "nTSecurityDescriptor", "tokenGroups", "groupType"])
+    assert.ok(!names.includes(hidden), hidden);
+  assert.ok(!JSON.stringify(ldap.log).includes("unicodePwd"));
+});
+
+test("what the owner denies, and what is never read, is found behind every name that the schema has for it", async (t) => {
+  const { target } = await startDirectory(t);
+  const department = "1.2.840.113556.1.2.141";
+  const filter = { attribute: "department", is: "present" };
+  for (const [asked, denied] of [
+    [{ attributes: [department] }, ["department"]],
+    [{ attributes: ["department"] }, [department]],
+    [{ filter }, [department]],
+    [{ attributes: ["1.2.840.113556.1.4.90"] }, []],
+    [{ attributes: ["ms-Mcs-AdmPwd"] }, []],
+  ] as const) {
+    await assert.rejects(run(target(), asked, { denied }), { code: "policy.denied" });
+  }
+  await assert.rejects(run(target(), { attributes: ["mail", "0.9.2342.19200300.100.1.3"] }), {
+    code: "request.invalid",
+  });
+});
+
+test("an attribute that the schema does not have is an empty column and a warning", async (t) => {
+  const { target } = await startDirectory(t);
+  const { recorder, warnings } = await run(target(), { attributes: ["sAMAccountName", "favouriteColour"] });
+  assert.deepEqual(recorder.rows, [["svc-sync", null]]);
+  assert.deepEqual(warnings, [{ code: "directory.unknown_attribute", facts: { attributes: ["favouriteColour"] } }]);
+});
+
+test("other servers are told of and never asked; the domain's own other parts are no news", async (t) => {
+  const { target } = await startDirectory(t);
+  const { warnings } = await run(target(), { base: DOMAIN }, { bases: [DOMAIN] });
+  assert.deepEqual(warnings, [{ code: "directory.elsewhere", facts: { hosts: ["ForestDnsZones.corp.example"] } }]);
+});
+
+test("a base that is not there, or that the directory knows by another name, is refused", async (t) => {
+  const { target, ldap } = await startDirectory(t);
+  await assert.rejects(run(target(), { base: `OU=None,${STAFF}` }), { code: "directory.not_found" });
+  const { emulated } = ldap;
+  emulated.answer = (asked) => {
+    if (asked.base !== STAFF || asked.scope !== 0) return undefined;
+    return { parts: [entryOf(`OU=Other,${DOMAIN}`)], code: 0, diagnostic: "" };
+  };
+  await assert.rejects(run(target(), {}), { code: "policy.denied" });
+});
+
+const octets = (text: string): Buffer => tlv(0x04, text);
+const entryOf = (dn: string): Buffer =>
+  tlv(0x64, octets(dn), tlv(0x30, tlv(0x30, octets("objectClass"), tlv(0x31, octets("top"), octets("user")))));
+const page = (cookie: string) => ({ "1.2.840.113556.1.4.319": tlv(0x30, Buffer.from([2, 1, 0]), octets(cookie)) });
+
+test("a page without entries but with a cookie is not the end", async (t) => {
+  const { target, ldap } = await startDirectory(t);
+  let pages = 0;
+  ldap.emulated.answer = ({ base, scope }) => {
+    if (base !== STAFF || scope !== 2) return undefined;
+    pages += 1;
+    const parts = pages === 3 ? [entryOf(`CN=late,${STAFF}`)] : [];
+    return { parts, code: 0, diagnostic: "", controls: page(pages === 3 ? "" : `more${pages}`) };
+  };
+  const { recorder } = await run(target(), {});
+  assert.deepEqual([recorder.rows.length, pages], [1, 3]);
+});
+
+const CUTS: readonly (readonly [
+  what: string,
+  answer: Partial<{ code: number; controls: object; parts: Buffer[] }>,
+  code: string,
+])[] = [
+  ["cut short at its size limit", { code: 4, controls: page("") }, "directory.truncated"],
+  ["without a word on whether there is more", {}, "directory.truncated"],
+  ["given up for time", { code: 3, controls: page("") }, "directory.timeout"],
+  ["beyond a limit", { code: 11, controls: page("") }, "directory.limit"],
+  ["from elsewhere", { controls: page(""), parts: [entryOf(`CN=a,OU=Other,${DOMAIN}`)] }, "directory.protocol"],
+  [
+    "from a neighbour whose name ends alike",
+    { controls: page(""), parts: [entryOf(`CN=a\\,${STAFF}`)] },
+    "directory.protocol",
+  ],
+];
+for (const [what, answer, code] of CUTS) {
+  test(`a result ${what} is ${code}, never success`, async (t) => {
+    const { target, ldap } = await startDirectory(t);
+    ldap.emulated.answer = ({ base, scope }) =>
+      base === STAFF && scope === 2 ? ({ parts: [], code: 0, diagnostic: "", ...answer } as never) : undefined;
+    await assert.rejects(run(target(), {}), { code });
+  });
+}
+
+test("a controller that forgets its cookie, or goes away in the middle, ends the search; nothing is asked anew", async (t) => {
+  for (const [way, code] of [
+    ["forget", "directory.cursor_lost"],
+    ["cut", "connection.lost"],
+  ] as const) {
+    const { target, ldap } = await startDirectory(t, { limits: { pageSize: 20 } });
+    addUsers(ldap, 100);
+    let pages = 0;
+    ldap.emulated.answer = ({ base, scope }) => {
+      if (base !== STAFF || scope !== 2) return undefined;
+      pages += 1;
+      if (pages < 3) return undefined;
+      if (way === "cut") ldap.cut();
+      return { parts: [], code: 53, diagnostic: "00000057: no such cookie\0" };
+    };
+    await assert.rejects(run(target(), {}), { code });
+    assert.equal(ldap.log.filter(({ event }) => event === "bind").length, 1);
+    assert.equal(pages, 3);
+  }
+});
+
+test("an output that is slow holds the directory back", async (t) => {
+  const { target, ldap } = await startDirectory(t);
+  addUsers(ldap, 2000, () => ({ displayName: "x".repeat(1000) }));
+  let searches = 0;
+  const before: number[] = [];
+  ldap.emulated.answer = ({ base, scope }) => {
+    searches += base === STAFF && scope === 2 ? 1 : 0;
+    return undefined;
+  };
+  const beforeFlush = async (): Promise<void> => {
+    before.push(searches);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(searches, before.at(-1));
+  };
+  const { recorder } = await run(target(), { attributes: ["displayName"] }, {}, { batchBytes: 64 * 1024, beforeFlush });
+  assert.equal(recorder.rows.length, 2001);
+  assert.ok(before.length > 20 && before[0] === 1);
+});
+
+test("the schema is shown as far as rules show it, with what becomes of each attribute", async (t) => {
+  const { target } = await startDirectory(t);
+  const recorder = createRecorder();
+  const shown = [{ classes: ["user"], attributes: ["mail", "objectGUID", "proxyAddresses", "whenChanged", "member"] }];
+  const grant = { kind: "directorySchema", rule: "staff", bases: [STAFF], classes: ["user"], shown } as const;
+  const operation = adSchema.parse({ op: "ad.schema" });
+  await ldapConnector(target(), operation, grant, DEFAULT_LIMITS, recorder, never);
+  const [result] = recorder.results as [{ classes: { name: string }[]; attributes: { name: string }[] }];
+  assert.deepEqual(result.classes, [
+    {
+      ...{ name: "user", oid: "1.2.840.113556.1.5.9", parent: "organizationalPerson", kind: "structural" },
+      attributes: ["mail", "objectGUID", "proxyAddresses", "whenChanged"],
+    },
+  ]);
+  assert.deepEqual(
+    result.attributes.map(({ name, column, several }: { name: string; column?: string; several?: boolean }) => [
+      name,
+      column,
+      several,
+    ]),
+    [
+      ["mail", "utf8", false],
+      ["objectGUID", "uuid", false],
+      ["proxyAddresses", "utf8", true],
+      ["whenChanged", "timestamp", false],
+    ],
+  );
+  const unknown = adSchema.parse({ op: "ad.schema", class: "wizard" });
+  await assert.rejects(ldapConnector(target(), unknown, grant, DEFAULT_LIMITS, createRecorder(), never), {
+    code: "directory.not_found",
+  });
+});
