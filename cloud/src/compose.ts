@@ -19,6 +19,8 @@ import { openSigningKey } from "./agents/signing/open.ts";
 import { JTI_MINUTES, type TokenDeps } from "./agents/tokens.ts";
 import { createTries, type Tries } from "./agents/tries.ts";
 import { composeEvents, type Events } from "./events/compose.ts";
+import { composeHealth } from "./health/compose.ts";
+import type { Health } from "./health/health.ts";
 import { type PullDeps, systemClock } from "./pulls/deps.ts";
 import { serviceBusRing } from "./pulls/ring.ts";
 import { DEFAULT_PULL_SETTINGS, type PullSettings } from "./pulls/settings.ts";
@@ -51,6 +53,7 @@ export interface Orchestrator {
   readonly pulls: PullDeps;
   readonly requests: RequestDeps;
   readonly events: Events;
+  readonly health: Health;
   now(): Date;
   random(bytes: number): Buffer;
 }
@@ -138,6 +141,7 @@ async function build(): Promise<Orchestrator> {
     }),
   });
   const { blobs, links, openSession } = pulls;
+  const slices = bus.createSender(SLICES_QUEUE);
   return {
     events,
     store,
@@ -179,9 +183,13 @@ async function build(): Promise<Orchestrator> {
       log: (what, facts) => logLine("agent", what, facts),
     },
     pulls,
+    health: await composeHealth({
+      ...{ ...sender, store, canarySeconds, blobs, queue: slices, signing },
+      log: (what, facts) => logLine("health", what, facts),
+    }),
     requests: {
       ...{ store, blobs, links, openSession, stopping, now, random },
-      ring: ringRequests(bus.createSender(SLICES_QUEUE)),
+      ring: ringRequests(slices),
       settings: {
         ...DEFAULT_REQUEST_SETTINGS,
         ...(settings.SALLYPORT_LEASE_SECONDS === undefined ? {} : { leaseSeconds: settings.SALLYPORT_LEASE_SECONDS }),
@@ -262,7 +270,7 @@ const alert = (what: string, facts: Readonly<Record<string, unknown>>): void => 
 
 /** One JSON line, which Application Insights and the host's log keep: ids, codes and numbers, never values. */
 function logLine(
-  kind: "agent" | "alert" | "event" | "pull" | "request" | "telemetry",
+  kind: "agent" | "alert" | "event" | "health" | "pull" | "request" | "telemetry",
   what: string,
   facts: Readonly<Record<string, unknown>>,
 ): void {

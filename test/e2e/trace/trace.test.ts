@@ -15,8 +15,10 @@ import { commit } from "@sallyport/cloud/src/store/tables.ts";
 import { runTrace } from "@sallyport/cloud/src/telemetry/run-trace.ts";
 import { SPANS } from "@sallyport/cloud/src/telemetry/telemetry.ts";
 import type { RunView } from "@sallyport/shared/schema/api.ts";
+import type { HealthDetails } from "@sallyport/shared/schema/health.ts";
 import sql from "mssql";
 import { createCleanup } from "../../stack/cleanup.ts";
+import { call } from "../../stack/https.ts";
 import { runPull } from "../../stack/pull.ts";
 import { connectionConfig, type SampleServer } from "../../stack/sample.ts";
 import { CONNECTION, READER, type Stack, startStack, TENANT } from "../../stack/start.ts";
@@ -172,6 +174,15 @@ describe("a pull's trace", { timeout: 300_000 }, () => {
       [],
     );
     assert.ok(collector.spans.every(({ events }) => events.length === 0));
+  });
+
+  it("comes from a system that says that it works: a status for anybody, the rest for whoever has a key", async () => {
+    const anybody = await call(`${stack.origin}/api/health`, { method: "GET", ca: stack.caPem });
+    assert.deepEqual([anybody.status, JSON.parse(anybody.body.toString())], [200, { status: "ok", wrong: [] }]);
+    const { status, wrong } = await stack.api.get<HealthDetails>("/health");
+    assert.deepEqual([status, wrong], ["ok", []]);
+    const nobody = stack.api.as(`sp_nobody_${"a".repeat(43)}`);
+    await assert.rejects(nobody.get("/health"), /api\.unauthenticated/);
   });
 
   it("is joined by the metrics, which the end of the process sends", async () => {

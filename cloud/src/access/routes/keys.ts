@@ -1,6 +1,7 @@
-/** Routes of API keys, and of the schedule. */
+/** Routes of API keys, of the schedule, and of the orchestrator's health. */
 import { keyRotation, newKey } from "@sallyport/shared/schema/api.ts";
 import { createdKey, keyView, revokedKey, rotatedKey, tickAnswer } from "@sallyport/shared/schema/api-views.ts";
+import { healthDetails } from "@sallyport/shared/schema/health.ts";
 import { z } from "zod";
 import type { GuardedRoute } from "./route.ts";
 
@@ -33,5 +34,10 @@ export const KEYS = {
     ...{ method: "POST", path: "v1/schedule/tick", scope: "schedule:tick", about: "platform", status: 200 },
     does: "What the timers do: what is due, a part of the slow re-index, canaries, and what has expired.",
     answer: tickAnswer,
+  },
+  "health-details": {
+    ...{ method: "GET", path: "v1/health", scope: "sites:read", about: "platform", status: 200 },
+    does: "What is wrong with the orchestrator, since when, and what to do; a check's answer is kept for up to a minute.",
+    answer: healthDetails,
   },
 } as const satisfies Record<string, GuardedRoute>;

@@ -1,5 +1,6 @@
 /** Routes that ask for no key: agents sign what they send, health and the API's description are public. */
 import { enrolRequest, sealedAnswer, tokenAnswer, tokenBody } from "@sallyport/shared/schema/api.ts";
+import { healthView } from "@sallyport/shared/schema/health.ts";
 import { agentHealth } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
 import type { OpenRoute } from "./route.ts";
@@ -24,8 +25,8 @@ export const OPEN = {
   },
   health: {
     ...{ method: "GET", path: "health", scope: null, status: 200 },
-    does: "Whether the orchestrator works.",
-    answer: z.looseObject({ status: z.string() }),
+    does: "Whether the orchestrator works, and the codes of what is wrong. Answered with 503 where no pull can run.",
+    answer: healthView,
   },
   openapi: {
     ...{ method: "GET", path: "v1/openapi.json", scope: null, status: 200 },
