@@ -4,6 +4,8 @@ param name string
 param location string
 param tags object
 param principalId string
+param assignRoles bool
+param workspaceId string
 
 var relaySender = '26baccc8-eea7-41f1-98f4-1762cc7f685d'
 
@@ -28,7 +30,7 @@ resource listenRule 'Microsoft.Relay/namespaces/authorizationRules@2024-01-01' =
   }
 }
 
-resource senderRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource senderRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (assignRoles) {
   name: guid(namespace.id, principalId, relaySender)
   scope: namespace
   properties: {
@@ -39,7 +41,7 @@ resource senderRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 // No built-in role makes hybrid connections without also giving the namespace's keys.
-resource enroller 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+resource enroller 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (assignRoles) {
   name: guid(resourceGroup().id, 'sallyport-hybrid-connections')
   properties: {
     roleName: 'Sallyport hybrid connections (${name})'
@@ -61,7 +63,7 @@ resource enroller 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   }
 }
 
-resource enrollerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+resource enrollerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (assignRoles) {
   name: guid(namespace.id, principalId, enroller.name)
   scope: namespace
   properties: {
@@ -71,6 +73,36 @@ resource enrollerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'sallyport'
+  scope: namespace
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        categoryGroup: 'allLogs'
+        enabled: true
+      }
+    ]
+  }
+}
+
+output id string = namespace.id
 output name string = namespace.name
 output host string = '${namespace.name}.servicebus.windows.net'
 output listenRuleName string = listenRule.name
+output grants array = [
+  {
+    role: relaySender
+    scope: namespace.id
+  }
+  {
+    role: 'Sallyport hybrid connections'
+    actions: [
+      'Microsoft.Relay/namespaces/hybridConnections/read'
+      'Microsoft.Relay/namespaces/hybridConnections/write'
+      'Microsoft.Relay/namespaces/hybridConnections/delete'
+    ]
+    scope: namespace.id
+  }
+]

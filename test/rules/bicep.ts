@@ -1,19 +1,22 @@
 /**
- * Bicep as the rules see it: the statements of a file with their values as a tree of objects, arrays and expressions.
- * It reads the plain part of the language that infra/ keeps to, and refuses what it does not know
- * (https://learn.microsoft.com/azure/azure-resource-manager/bicep/file).
+ * Bicep as the rules see it: the statements of a file with their values as a tree of objects, arrays and expressions, made from the
+ * parse tree of tree-sitter-bicep. What its grammar does not know (`import {}`, `resourceInput<>`) is refused, and so is what
+ * begins no statement of these kinds (https://learn.microsoft.com/azure/azure-resource-manager/bicep/file).
  */
+import { createRequire } from "node:module";
+import { Language, Parser, type Node as Tree } from "web-tree-sitter";
 
 export interface Token {
-  /** `text`: what stands between the quotes, interpolations included. `line`: one or more line ends. */
-  readonly kind: "word" | "text" | "sign" | "line";
+  /** `text`: what stands between the quotes, interpolations included. */
+  readonly kind: "word" | "text" | "sign";
   readonly value: string;
 }
 
 export type Node =
   | { readonly kind: "object"; readonly fields: ReadonlyMap<string, Node> }
+  /** An array, the arguments of a call, what stands in parentheses, or a loop with its one item. */
   | { readonly kind: "array"; readonly items: readonly Node[] }
-  /** Anything else: its tokens, and the objects, arrays and parentheses among them. */
+  /** Anything else: its tokens, and the objects and arrays among them, in their order. */
   | { readonly kind: "expression"; readonly parts: readonly (Token | Node)[] };
 
 export interface Statement {
@@ -25,137 +28,135 @@ export interface Statement {
   readonly existing: boolean;
   /** Names of the decorators above it. */
   readonly decorators: readonly string[];
+  /** Names that only parts of its value have: of loops and lambdas. */
+  readonly locals: readonly string[];
   /** Absent where a parameter has no default. */
   readonly value: Node | undefined;
 }
 
-const SPACE = /(?:[ \t\r]|\/\/.*|\/\*[\s\S]*?\*\/)+/y;
-const LINES = /(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*\n(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*/y;
-const WORD = /[A-Za-z_][A-Za-z0-9_]*|\d+/y;
-const TEXT = /'(?:[^'\\\n$]|\\.|\$(?!\{)|\$\{[^}\n]*\})*'/y;
-const SIGN = /==|!=|[@(){}[\].,:=?!<>&|+*/-]/y;
+const { resolve } = createRequire(import.meta.url);
+await Parser.init();
+const parser = new Parser();
+parser.setLanguage(await Language.load(resolve("tree-sitter-bicep/tree-sitter-bicep.wasm")));
 
-/** @throws Error naming the place of what is none of these. */
-export function bicepTokens(text: string): Token[] {
-  const found: Token[] = [];
-  let at = 0;
-  const match = (pattern: RegExp): string | undefined => {
-    pattern.lastIndex = at;
-    const matched = pattern.exec(text)?.[0];
-    at += matched?.length ?? 0;
-    return matched;
-  };
-  while (at < text.length) {
-    if (match(LINES) !== undefined) {
-      found.push({ kind: "line", value: "\n" });
-      continue;
-    }
-    if (match(SPACE) !== undefined) continue;
-    const word = match(WORD);
-    const quoted = word === undefined ? match(TEXT) : undefined;
-    const sign = word === undefined && quoted === undefined ? match(SIGN) : undefined;
-    if (word !== undefined) found.push({ kind: "word", value: word });
-    else if (quoted !== undefined) found.push({ kind: "text", value: quoted.slice(1, -1) });
-    else if (sign !== undefined) found.push({ kind: "sign", value: sign });
-    else throw new Error(`line ${text.slice(0, at).split("\n").length}: ${text.slice(at, at + 20)} is not understood`);
-  }
-  return found;
-}
-
-/** @throws Error at what is not of this part of the language. */
+/** @throws Error naming the line of what the grammar does not take, or of a statement that is not known here. */
 export function parseBicep(text: string): Statement[] {
-  const reader = createReader(bicepTokens(text));
-  const statements: Statement[] = [];
-  for (reader.skipLines(); !reader.ended(); reader.skipLines()) statements.push(readStatement(reader));
-  return statements;
-}
-
-type Reader = ReturnType<typeof createReader>;
-
-function createReader(tokens: readonly Token[]) {
-  let at = 0;
-  const peek = (): Token | undefined => tokens[at];
-  const is = (value: string) => peek()?.kind !== "text" && peek()?.value === value;
-  const take = (): Token => {
-    const token = tokens[at++];
-    if (token === undefined) throw new Error("the file ends too early");
-    return token;
-  };
-  const skipLines = () => {
-    while (peek()?.kind === "line") at += 1;
-  };
-  const expect = (value: string) => {
-    if (!is(value)) throw new Error(`${JSON.stringify(peek()?.value ?? "the end")} stands where ${value} should`);
-    at += 1;
-  };
-  return { peek, is, take, skipLines, expect, ended: () => at >= tokens.length };
-}
-
-const KEYWORDS = ["targetScope", "param", "var", "resource", "module", "output"] as const;
-
-function readStatement(reader: Reader): Statement {
-  const decorators: string[] = [];
-  for (; reader.is("@"); reader.skipLines()) {
-    reader.take();
-    decorators.push(reader.take().value);
-    reader.expect("(");
-    readList(reader, ")");
+  const tree = parser.parse(text);
+  if (tree === null) throw new Error("the parser was stopped");
+  try {
+    requireSound(tree.rootNode);
+    const statements: Statement[] = [];
+    let decorators: string[] = [];
+    for (const node of tree.rootNode.namedChildren) {
+      if (node.type === "comment" || node.type === "diagnostic_comment") continue;
+      if (node.type === "decorators") {
+        decorators = all(node, "decorator").map((one) => one.descendantsOfType("identifier")[0]!.text);
+        continue;
+      }
+      statements.push({ ...readStatement(node), decorators });
+      decorators = [];
+    }
+    return statements;
+  } finally {
+    tree.delete();
   }
-  const word = reader.take().value;
-  const keyword = KEYWORDS.find((known) => known === word);
-  if (keyword === undefined) throw new Error(`${JSON.stringify(word)} begins no statement that is known here`);
-  const name = keyword === "targetScope" ? "" : reader.take().value;
-  const type = keyword === "targetScope" || keyword === "var" ? "" : reader.take().value;
-  const existing = reader.is("existing");
-  if (existing) reader.take();
-  const hasValue = reader.is("=");
-  if (hasValue) reader.take();
-  const value = hasValue ? readExpression(reader) : undefined;
-  if (!reader.ended() && reader.peek()?.kind !== "line")
-    throw new Error(`${keyword} ${name} does not end with its line`);
-  return { keyword, name, type, existing, decorators, value };
 }
 
-/** Up to the end of the line, a comma, or the bracket that closes what it stands in. */
-function readExpression(reader: Reader): Node {
-  const parts: (Token | Node)[] = [];
-  for (;;) {
-    const token = reader.peek();
-    const ends = token === undefined || token.kind === "line";
-    if (ends || (token.kind === "sign" && [",", ")", "]", "}"].includes(token.value))) break;
-    reader.take();
-    if (token.kind === "sign" && token.value === "{") parts.push(readObject(reader));
-    else if (token.kind === "sign" && token.value === "[") parts.push({ kind: "array", items: readList(reader, "]") });
-    else if (token.kind === "sign" && token.value === "(") parts.push({ kind: "array", items: readList(reader, ")") });
-    else parts.push(token);
+function requireSound(root: Tree): void {
+  if (!root.hasError) return;
+  const broken = (node: Tree): Tree | undefined =>
+    node.isError || node.isMissing
+      ? node
+      : node.children
+          .filter(({ hasError }) => hasError)
+          .map(broken)
+          .find(Boolean);
+  const at = broken(root) ?? root;
+  throw new Error(`line ${at.startPosition.row + 1}: ${JSON.stringify(at.text.slice(0, 40))} is not understood`);
+}
+
+const KEYWORDS: Readonly<Record<string, Statement["keyword"]>> = {
+  target_scope_assignment: "targetScope",
+  parameter_declaration: "param",
+  variable_declaration: "var",
+  resource_declaration: "resource",
+  module_declaration: "module",
+  output_declaration: "output",
+};
+
+function readStatement(node: Tree): Omit<Statement, "decorators"> {
+  const keyword = KEYWORDS[node.type];
+  if (keyword === undefined) throw new Error(`line ${node.startPosition.row + 1}: ${node.type} is not known here`);
+  const named = node.namedChildren.filter(({ type }) => type !== "comment");
+  const name = keyword === "targetScope" ? "" : named[0]!.text;
+  const hasType = keyword !== "targetScope" && keyword !== "var";
+  const [type, value] = hasType ? [named[1], named[2]] : ["", named.at(-1)];
+  return {
+    keyword,
+    name,
+    type: typeof type === "string" ? type : (type?.text ?? "").replace(/^'|'$/g, ""),
+    existing: node.children.some(({ type: each }) => each === "existing"),
+    locals: localsOf(node),
+    value: value === undefined ? undefined : convert(value),
+  };
+}
+
+const all = (node: Tree, type: string): Tree[] => node.descendantsOfType(type);
+
+function localsOf(node: Tree): string[] {
+  const loops = all(node, "for_statement").flatMap((loop) => loop.childForFieldName("initializer")?.text ?? []);
+  const pairs = ["loop_variable", "loop_enumerator"].flatMap((type) => all(node, type)).map(({ text }) => text);
+  // `(a, b) => …` and `a => …`: what stands before the arrow.
+  const lambdas = all(node, "lambda_expression").flatMap(({ namedChildren: [parameters] }) =>
+    parameters === undefined ? [] : [...all(parameters, "identifier")].map(({ text }) => text),
+  );
+  return [...new Set([...loops, ...pairs, ...lambdas])];
+}
+
+const LISTS = new Set(["array", "arguments", "parenthesized_expression"]);
+
+function convert(node: Tree): Node {
+  const items = node.namedChildren.filter(({ type }) => type !== "comment");
+  if (node.type === "object") return readObject(items);
+  if (LISTS.has(node.type)) return { kind: "array", items: adjoining(items).map(convertAll) };
+  if (node.type === "for_statement") return { kind: "array", items: [{ kind: "expression", parts: partsOf(node) }] };
+  return { kind: "expression", parts: partsOf(node) };
+}
+
+/** In an array the grammar takes the `f()` of `[ f().b ]` apart, since items may stand without commas: what adjoins is one item. */
+function adjoining(items: readonly Tree[]): Tree[][] {
+  const groups: Tree[][] = [];
+  for (const item of items) {
+    const last = groups.at(-1);
+    if (last?.at(-1)?.endIndex === item.startIndex) last.push(item);
+    else groups.push([item]);
   }
-  const [only] = parts;
-  if (only === undefined) throw new Error("a value is missing");
-  return parts.length === 1 && (only.kind === "object" || only.kind === "array") ? only : { kind: "expression", parts };
+  return groups;
 }
 
-function readObject(reader: Reader): Node {
+const convertAll = (group: readonly Tree[]): Node =>
+  group.length === 1 ? convert(group[0]!) : { kind: "expression", parts: group.flatMap(partsOf) };
+
+function readObject(properties: readonly Tree[]): Node {
   const fields = new Map<string, Node>();
-  for (reader.skipLines(); !reader.is("}"); reader.skipLines()) {
-    const key = reader.take().value;
-    reader.expect(":");
-    if (fields.has(key)) throw new Error(`${key} is given twice`);
-    fields.set(key, readExpression(reader));
-    if (reader.is(",")) reader.take();
+  for (const property of properties) {
+    const [key, value] = property.namedChildren.filter(({ type }) => type !== "comment");
+    if (property.type !== "object_property" || key === undefined || value === undefined)
+      throw new Error(`line ${property.startPosition.row + 1}: ${property.type} is not known here`);
+    const name = key.text.replace(/^'|'$/g, "");
+    if (fields.has(name)) throw new Error(`${name} is given twice`);
+    fields.set(name, convert(value));
   }
-  reader.take();
   return { kind: "object", fields };
 }
 
-/** The items of an array or a call. A loop, `[for x in y: item]`, is one item: an expression that ends with the real one. */
-function readList(reader: Reader, closer: string): Node[] {
-  const items: Node[] = [];
-  for (reader.skipLines(); !reader.is(closer); reader.skipLines()) {
-    items.push(readExpression(reader));
-    if (reader.is(",")) reader.take();
-  }
-  reader.take();
-  return items;
+/** Tokens in their order, with objects, arrays and parentheses as nodes. */
+function partsOf(node: Tree): (Token | Node)[] {
+  if (node.type === "comment") return [];
+  if (node.type === "string") return [{ kind: "text", value: node.text.replace(/^'''|'''$|^'|'$/g, "") }];
+  if (node.type === "object" || LISTS.has(node.type)) return [convert(node)];
+  if (node.childCount === 0) return [{ kind: /^\w/.test(node.text) ? "word" : "sign", value: node.text }];
+  return node.children.flatMap(partsOf);
 }
 
 /** The node and all that stands in it. */
@@ -201,10 +202,10 @@ function mentionsAt(part: Token | Node, index: number, parts: readonly (Token | 
   if (part.kind === "text") return interpolations(part.value).flatMap((code) => mentions(parseValue(code)));
   if (part.kind !== "word" || /^\d/.test(part.value)) return [];
   const [before, after] = [parts[index - 1], parts[index + 1]];
-  const member = before !== undefined && !isNode(before) && before.value === ".";
+  const member = before !== undefined && !isNode(before) && /^\.\??$/.test(before.value);
   return [{ name: part.value, member, called: after?.kind === "array" }];
 }
 
 const interpolations = (text: string): string[] => [...text.matchAll(/\$\{([^}]*)\}/g)].map(([, code]) => code!);
 
-const parseValue = (code: string): Node => readExpression(createReader(bicepTokens(code)));
+const parseValue = (code: string): Node | undefined => parseBicep(`var x = ${code}\n`)[0]?.value;

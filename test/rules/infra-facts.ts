@@ -12,6 +12,8 @@ export const ROLES: Readonly<Record<string, string>> = {
   blobDelegator: "db58b8e5-c6ad-4a2a-8342-4190687cbf4a",
   tableDataContributor: "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
   serviceBusDataOwner: "090c5cfd-751d-490a-894a-3ce6f1109419",
+  serviceBusDataSender: "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39",
+  cryptoUser: "12338af0-0e69-4776-bea7-57ae8d297424",
   relaySender: "26baccc8-eea7-41f1-98f4-1762cc7f685d",
 };
 
@@ -21,15 +23,31 @@ export const GRANTS: readonly string[] = [
   "infra/app/relay.bicep: enroller on Microsoft.Relay/namespaces",
   "infra/app/relay.bicep: relaySender on Microsoft.Relay/namespaces",
   "infra/app/service-bus.bicep: serviceBusDataOwner on Microsoft.ServiceBus/namespaces/queues",
+  "infra/app/service-bus.bicep: serviceBusDataSender on Microsoft.ServiceBus/namespaces/topics",
   "infra/app/storage.bicep: blobDataContributor on Microsoft.Storage/storageAccounts/blobServices/containers",
   "infra/app/storage.bicep: blobDelegator on Microsoft.Storage/storageAccounts",
   "infra/app/storage.bicep: tableDataContributor on Microsoft.Storage/storageAccounts",
+  "infra/app/vault.bicep: cryptoUser on Microsoft.KeyVault/vaults/keys",
+  "infra/app/vault.bicep: secretsKeeper on Microsoft.KeyVault/vaults",
 ];
 
-/** All that the custom role may do. */
-export const ENROLLER_ACTIONS: readonly string[] = ["read", "write", "delete"].map(
-  (verb) => `Microsoft.Relay/namespaces/hybridConnections/${verb}`,
-);
+/** All that the custom roles may do. */
+export const CUSTOM_ACTIONS: readonly string[] = [
+  ...["read", "write", "delete"].map((verb) => `Microsoft.Relay/namespaces/hybridConnections/${verb}`),
+  ...["getSecret/action", "setSecret/action", "delete", "recover/action", "readMetadata/action"].map(
+    (verb) => `Microsoft.KeyVault/vaults/secrets/${verb}`,
+  ),
+];
+
+/** What must have its logs in the workspace. */
+export const LOGGED: readonly string[] = [
+  "Microsoft.KeyVault/vaults",
+  "Microsoft.Relay/namespaces",
+  "Microsoft.ServiceBus/namespaces",
+  "Microsoft.Storage/storageAccounts/blobServices",
+  "Microsoft.Storage/storageAccounts/tableServices",
+  "Microsoft.Web/sites",
+];
 
 /** Settings that the Functions host, Node, the C library or an Azure library reads, and the product does not. */
 export const PLATFORM_SETTINGS: ReadonlySet<string> = new Set([
@@ -39,32 +57,30 @@ export const PLATFORM_SETTINGS: ReadonlySet<string> = new Set([
   "SALLYPORT_SERVICEBUS__credential",
   "SALLYPORT_SERVICEBUS__clientId",
   "AZURE_CLIENT_ID",
+  "AZURE_TOKEN_CREDENTIALS",
+  "APPLICATIONINSIGHTS_CONNECTION_STRING",
   "NODE_OPTIONS",
   "MALLOC_ARENA_MAX",
   "MALLOC_MMAP_THRESHOLD_",
 ]);
 
-/**
- * Settings that the product needs and Azure cannot have yet: they name files, which every instance would have to share and
- * write. infra/README.md says so; whoever builds their Key Vault halves takes them out of here.
- */
-export const NOT_YET: readonly string[] = ["SALLYPORT_SECRETS", "SALLYPORT_SECRETS_KEY", "SALLYPORT_SIGNING_KEY"];
-
 /** What each setting would look like in Azure. */
 const SAMPLES: Readonly<Record<string, string>> = {
   SALLYPORT_ORIGIN: "https://pulls.example.org",
+  SALLYPORT_ENTRA_ISSUER: "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000/v2.0",
+  SALLYPORT_ENTRA_AUDIENCE: "api://sallyport",
+  SALLYPORT_WEBHOOK_NETWORKS: "10.0.0.0/8",
   SALLYPORT_SERVICEBUS__fullyQualifiedNamespace: "sb-x.servicebus.windows.net",
   SALLYPORT_ADMIN_KEY_SHA256: "0".repeat(64),
   SALLYPORT_TABLES: "https://stx.table.core.windows.net/",
   SALLYPORT_BLOBS: "https://stx.blob.core.windows.net/",
   SALLYPORT_CONTAINER: "sallyport",
   SALLYPORT_RELAY: "relay-x.servicebus.windows.net",
-  SALLYPORT_RELAY_LISTEN: "Endpoint=sb://relay-x.servicebus.windows.net/;SharedAccessKeyName=listen;SharedAccessKey=k",
+  SALLYPORT_RELAY_LISTEN: "https://kv-x.vault.azure.net/secrets/relay-listen",
   SALLYPORT_RELAY_RESOURCE:
     "https://management.azure.com/subscriptions/s/resourceGroups/g/providers/Microsoft.Relay/namespaces/relay-x",
-  SALLYPORT_SIGNING_KEY: "/keys/signing.json",
-  SALLYPORT_SECRETS: "/keys/secrets.json",
-  SALLYPORT_SECRETS_KEY: "/keys/secrets.key",
+  SALLYPORT_SIGNING_KEY: "https://kv-x.vault.azure.net/keys/sallyport-signing",
+  SALLYPORT_SECRETS: "https://kv-x.vault.azure.net",
 };
 
 /** What the platform sets by itself. */
@@ -95,11 +111,12 @@ export const settingsKnown = (sources: readonly Source[]): Set<string> =>
       .map(({ value }) => value),
   );
 
-/** The doorbells' queue. Read from the source: loading compose.ts would read this process's environment. */
-export function queueName(sources: readonly Source[]): string | undefined {
+/** Queues and topics that the product opens. Read from the source: loading compose.ts would read this process's environment. */
+export function entityNames(sources: readonly Source[], kind: "QUEUE" | "TOPIC"): string[] {
   const all = tokensOf(sources, "cloud/src/compose.ts");
-  const at = all.findIndex(({ value }, index) => value === "SLICES_QUEUE" && all[index + 1]?.value === "=");
-  return at === -1 ? undefined : all[at + 2]?.value;
+  return all.flatMap(({ value }, at) =>
+    value.endsWith(`_${kind}`) && all[at - 1]?.value === "const" ? [all[at + 2]?.value ?? "?"] : [],
+  );
 }
 
 /** The results' container where no setting names another. */

@@ -1,8 +1,10 @@
 /** Rules over how the files of infra/ fit together: names that exist, parameters that arrive, tags that azd looks for. */
-import { posix } from "node:path";
+import { existsSync } from "node:fs";
+import { join, posix } from "node:path";
 import { parseStrictYaml } from "@sallyport/agent/src/strict-yaml.ts";
 import { field, literal, mentions, type Statement, within } from "./bicep.ts";
-import type { BicepFile } from "./infra.ts";
+import { type BicepFile, body } from "./infra.ts";
+import { ROOT } from "./source.ts";
 
 /** Words of the language that an expression may begin with. */
 const WORDS = new Set(["true", "false", "null", "for", "in", "if"]);
@@ -18,22 +20,19 @@ export const symbolFaults = (files: readonly BicepFile[]): string[] =>
         .filter(({ member, called }) => !member && !called)
         .map(({ name }) => name),
     );
-    const loops = statements.flatMap(({ value }) => loopVariables(value));
+    const locals = statements.flatMap((statement) => statement.locals);
     return [
       ...names
         .filter((name, index) => names.indexOf(name) !== index)
         .map((name) => `${path}: ${name} is declared twice`),
       ...used
-        .filter((name) => !names.includes(name) && !WORDS.has(name) && !loops.includes(name))
+        .filter((name) => !names.includes(name) && !WORDS.has(name) && !locals.includes(name))
         .map((name) => `${path}: nothing is called ${name}`),
       ...declared
         .filter(({ keyword, name }) => NEEDS_USE.has(keyword) && !used.includes(name))
         .map(({ keyword, name }) => `${path}: the ${keyword} ${name} is not used`),
     ];
   });
-
-const loopVariables = (value: Statement["value"]): string[] =>
-  mentions(value).flatMap(({ name }, index, all) => (name === "for" ? [all[index + 1]!.name] : []));
 
 const isRequired = ({ keyword, value }: Statement): boolean => keyword === "param" && value === undefined;
 const declaredBy = (file: BicepFile, keyword: Statement["keyword"]): string[] =>
@@ -59,7 +58,7 @@ export function moduleFaults(files: readonly BicepFile[]): string[] {
 }
 
 function wiringFaults(file: BicepFile, module: Statement, target: BicepFile): string[] {
-  const params = field(module.value, "params");
+  const params = field(body(module), "params");
   const given = params?.kind === "object" ? [...params.fields.keys()] : [];
   const required = target.statements.filter(isRequired).map(({ name }) => name);
   const outputs = declaredBy(target, "output");
@@ -104,17 +103,39 @@ export function parameterFaults(files: readonly BicepFile[], parametersJson: str
   ];
 }
 
+/** azd packs `cloud/dist` as it is, and runs hooks that are there. */
+export function azdFaults(azureYaml: string): string[] {
+  const { services, hooks = {} } = parseStrictYaml(azureYaml) as {
+    services: Record<string, Record<string, unknown>>;
+    hooks?: Record<string, { run?: string }>;
+  };
+  const wanted = { project: "./cloud", language: "ts", host: "function", dist: "dist", remoteBuild: false };
+  const wrong = Object.entries(services).flatMap(([service, said]) =>
+    Object.entries(wanted)
+      .filter(([name, value]) => said[name] !== value)
+      .map(([name, value]) => `azure.yaml: ${name} of ${service} is not ${value}`),
+  );
+  const lost = Object.entries(hooks).flatMap(([name, { run }]) =>
+    run?.startsWith("./") && !existsSync(join(ROOT, run))
+      ? [`azure.yaml: ${name} runs ${run}, which is not there`]
+      : [],
+  );
+  const left = ["preprovision", "postprovision", "postdeploy", "prepackage"].filter((name) => !(name in hooks));
+  const ignored = existsSync(join(ROOT, "cloud/.funcignore")) ? ["cloud/.funcignore would keep files out of dist"] : [];
+  return [...wrong, ...lost, ...left.map((name) => `azure.yaml: there is no hook ${name}`), ...ignored];
+}
+
 /** azd finds the group by one tag and each service's app by the other; whatever can carry tags carries them. */
 export function tagFaults(files: readonly BicepFile[], azureYaml: string): string[] {
   const { services } = parseStrictYaml(azureYaml) as { services: Record<string, unknown> };
   const all = files.flatMap(({ path, statements }) => statements.map((statement) => ({ path, statement })));
   const environment = all.filter(({ statement }) => field(statement.value, "azd-env-name") !== undefined);
   const tagged = all.flatMap(({ statement }) =>
-    [...within(field(statement.value, "tags"))].flatMap((node) => literal(field(node, "azd-service-name")) ?? []),
+    [...within(field(body(statement), "tags"))].flatMap((node) => literal(field(node, "azd-service-name")) ?? []),
   );
   const plain = all
-    .filter(({ statement }) => statement.keyword === "resource" && field(statement.value, "location") !== undefined)
-    .filter(({ statement }) => !mentions(field(statement.value, "tags")).some(({ name }) => name === "tags"));
+    .filter(({ statement }) => statement.keyword === "resource" && field(body(statement), "location") !== undefined)
+    .filter(({ statement }) => !mentions(field(body(statement), "tags")).some(({ name }) => name === "tags"));
   return [
     ...(environment.map(({ statement }) => statement.name).join() === "tags"
       ? []

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { field, literal, mentions, type Node, parseBicep, type Statement, within } from "./bicep.ts";
-import { ENROLLER_ACTIONS, GRANTS, NOT_YET, PLATFORM_SETTINGS, ROLES, settingsMissing } from "./infra-facts.ts";
+import { LOGGED, PLATFORM_SETTINGS, settingsMissing } from "./infra-facts.ts";
 import { ROOT, type Source } from "./source.ts";
 
 export interface BicepFile {
@@ -24,36 +24,43 @@ export const bicepFiles = (sources: readonly Source[]): BicepFile[] =>
     .map(({ path, text }) => ({ path, statements: parseBicep(text) }));
 
 /** The object that a resource or module is given, also behind a condition or in a loop. */
-const body = ({ value }: Statement): Node | undefined => [...within(value)].find(({ kind }) => kind === "object");
+export const body = ({ value }: Statement): Node | undefined =>
+  [...within(value)].find(({ kind }) => kind === "object");
 
-const typeOf = (statement: Statement): string => statement.type.replace(/@.*/, "");
+export const typeOf = (statement: Statement): string => statement.type.replace(/@.*/, "");
 
-interface Resource {
+export interface Resource {
   readonly path: string;
   readonly statement: Statement;
   readonly body: Node | undefined;
 }
 
 /** What these files make, by type without version. */
-const made = (files: readonly BicepFile[], type: string): Resource[] =>
+export const made = (files: readonly BicepFile[], type: string): Resource[] =>
   files.flatMap(({ path, statements }) =>
     statements
       .filter((statement) => statement.keyword === "resource" && !statement.existing && typeOf(statement) === type)
       .map((statement) => ({ path, statement, body: body(statement) })),
   );
 
-const literals = (node: Node | undefined): string[] =>
+export const literals = (node: Node | undefined): string[] =>
   node?.kind === "array" ? node.items.map((item) => literal(item) ?? "?") : [];
 
-/** The app settings that the function app is given, those behind a condition too. */
+/** The app settings that the function app is given, those too that are set only where there is a value. */
 export const settingNames = (files: readonly BicepFile[]): string[] =>
-  made(files, "Microsoft.Web/sites").flatMap((site) =>
-    [...within(field(site.body, "properties", "siteConfig", "appSettings"))].flatMap(
-      (node) => literal(field(node, "name")) ?? [],
-    ),
-  );
+  made(files, "Microsoft.Web/sites").flatMap(({ path, body: site }) => {
+    const { statements } = files.find((file) => file.path === path)!;
+    const optional = statements.find(({ keyword, name }) => keyword === "var" && name === "optional");
+    const given = [field(site, "properties", "siteConfig", "appSettings"), optional?.value];
+    return given.flatMap((value) => [...within(value)]).flatMap((node) => literal(field(node, "name")) ?? []);
+  });
 
-export function settingFaults(files: readonly BicepFile[], known: ReadonlySet<string>): string[] {
+/** @param explained settings that docs/deploy.md has a row for, because infra/ leaves them at their defaults */
+export function settingFaults(
+  files: readonly BicepFile[],
+  known: ReadonlySet<string>,
+  explained: ReadonlySet<string>,
+): string[] {
   const names = settingNames(files);
   const ours = names.filter((name) => !PLATFORM_SETTINGS.has(name));
   const missing = settingsMissing(ours.filter((name) => known.has(name)));
@@ -63,112 +70,60 @@ export function settingFaults(files: readonly BicepFile[], known: ReadonlySet<st
   return [
     ...ours.filter((name) => !known.has(name)).map((name) => `${name} is set, and nobody reads it`),
     ...names.filter((name, index) => names.indexOf(name) !== index).map((name) => `${name} is set twice`),
-    ...missing.filter((name) => !NOT_YET.includes(name)).map((name) => `${name} is not set`),
-    ...NOT_YET.filter((name) => !missing.includes(name)).map(
-      (name) => `${name} is set or not needed: it is no longer NOT_YET`,
-    ),
+    ...names.filter((name) => name.includes(":")).map((name) => `${name}: the Flex plan refuses a colon`),
+    ...missing.map((name) => `${name} is not set`),
+    ...[...known]
+      .filter((name) => !names.includes(name) && !explained.has(name) && !missing.includes(name))
+      .map((name) => `${name} is read, and neither set nor explained in docs/deploy.md`),
+    ...[...explained]
+      .filter((name) => !known.has(name))
+      .map((name) => `docs/deploy.md explains ${name}, and nobody reads it`),
     ...ftps.map(({ path }) => `${path}: the Flex plan refuses ftpsState`),
   ];
 }
 
 /** Names that the code and infra/ have to share. */
 export interface SharedNames {
-  readonly queue: string | undefined;
+  readonly queues: readonly string[];
+  readonly topics: readonly string[];
   readonly container: string;
   readonly tables: readonly string[];
 }
 
+const QUEUE_FACTS: Readonly<Record<string, string>> = {
+  requiresDuplicateDetection: "false",
+  lockDuration: "PT1M",
+  maxDeliveryCount: "10",
+};
+
 export function nameFaults(files: readonly BicepFile[], names: SharedNames): string[] {
   const queues = made(files, "Microsoft.ServiceBus/namespaces/queues");
+  const topics = made(files, "Microsoft.ServiceBus/namespaces/topics");
   const containers = made(files, "Microsoft.Storage/storageAccounts/blobServices/containers");
   const lists = files.flatMap(({ statements }) => statements.filter(({ name }) => name === "tableNames"));
-  const wanted: Readonly<Record<string, string>> = {
-    requiresDuplicateDetection: "false",
-    lockDuration: "PT1M",
-    maxDeliveryCount: "10",
-  };
   const tables = lists.flatMap(({ value }) => literals(value));
+  const said = (resources: readonly Resource[]) => resources.map(({ body: one }) => literal(field(one, "name")) ?? "?");
   return [
-    ...(queues.length === 1 && literal(field(queues[0]?.body, "name")) === names.queue
-      ? []
-      : [`the one queue is not ${names.queue}`]),
-    ...queues.flatMap(({ body }) =>
-      Object.entries(wanted)
-        .filter(([name, value]) => literal(field(body, "properties", name)) !== value)
+    ...differences("queue", said(queues), names.queues),
+    ...differences("topic", said(topics), names.topics),
+    ...queues.flatMap(({ body: queue }) =>
+      Object.entries(QUEUE_FACTS)
+        .filter(([name, value]) => literal(field(queue, "properties", name)) !== value)
         .map(([name, value]) => `the queue's ${name} is not ${value}`),
     ),
-    ...(containers.some(({ body }) => literal(field(body, "name")) === names.container)
-      ? []
-      : [`there is no container ${names.container}`]),
-    ...names.tables.filter((name) => !tables.includes(name)).map((name) => `the table ${name} is not made`),
-    ...tables.filter((name) => !names.tables.includes(name)).map((name) => `the table ${name} is made for nobody`),
+    ...(said(containers).includes(names.container) ? [] : [`there is no container ${names.container}`]),
+    ...differences("table", tables, names.tables),
   ];
 }
 
-const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-export function roleFaults(files: readonly BicepFile[]): string[] {
-  const ids = files.flatMap(({ path, statements }) =>
-    statements.flatMap(({ name, value }) =>
-      [...within(value)].flatMap((node) => {
-        const id = literal(node);
-        if (id === undefined || !GUID.test(id)) return [];
-        return ROLES[name] === id ? [] : [`${path}: ${name} is not the role that the table has under this name`];
-      }),
-    ),
-  );
-  const assignments = made(files, "Microsoft.Authorization/roleAssignments");
-  const grants = assignments.map((one) => grantOf(files, one));
-  const actions = made(files, "Microsoft.Authorization/roleDefinitions").flatMap(({ body }) =>
-    [...within(body)].flatMap((node) => literals(field(node, "actions"))),
-  );
-  return [
-    ...ids,
-    ...assignments.flatMap(assignmentFaults),
-    ...grants.filter((grant) => !GRANTS.includes(grant)).map((grant) => `${grant} is not in the table of grants`),
-    ...GRANTS.filter((grant) => !grants.includes(grant)).map((grant) => `${grant} is missing`),
-    ...actions.filter((action) => !ENROLLER_ACTIONS.includes(action)).map((action) => `the custom role may ${action}`),
-  ];
-}
-
-/** The names in an assignment's role: a variable of the table, or a role that the same file makes. */
-const roleOf = ({ body }: Resource): string =>
-  mentions(field(body, "properties", "roleDefinitionId"))
-    .filter(({ member, called }) => !member && !called)
-    .map(({ name }) => name)
-    .join();
-
-const scopeOf = ({ body }: Resource): string =>
-  mentions(field(body, "scope"))
-    .map(({ name }) => name)
-    .join(".");
-
-function grantOf(files: readonly BicepFile[], one: Resource): string {
-  const { statements } = files.find(({ path }) => path === one.path)!;
-  const scope = statements.find(({ name }) => name === scopeOf(one));
-  return `${one.path}: ${roleOf(one)} on ${scope === undefined ? "?" : typeOf(scope)}`;
-}
-
-/** The name is made of scope, principal and role, so that a repeat is the same and another is not. */
-function assignmentFaults(one: Resource): string[] {
-  const { path, statement, body } = one;
-  const said = mentions(field(body, "name"))
-    .filter(({ member }) => !member)
-    .map(({ name }) => name);
-  const named = said.join() === ["guid", scopeOf(one), "principalId", roleOf(one)].join();
-  const typed = literal(field(body, "properties", "principalType")) === "ServicePrincipal";
-  const given = mentions(field(body, "properties", "principalId"))
-    .map(({ name }) => name)
-    .join();
-  return [
-    ...(named ? [] : [`${path} ${statement.name}: its name is not guid(scope, principal, role)`]),
-    ...(typed ? [] : [`${path} ${statement.name}: principalType is not stated`]),
-    ...(given === "principalId" ? [] : [`${path} ${statement.name}: it is for another principal`]),
-  ];
-}
+const differences = (what: string, there: readonly string[], wanted: readonly string[]): string[] => [
+  ...wanted.filter((name) => !there.includes(name)).map((name) => `the ${what} ${name} is not made`),
+  ...there.filter((name) => !wanted.includes(name)).map((name) => `the ${what} ${name} is made for nobody`),
+];
 
 const isSecretName = (name: string): boolean =>
-  /^list[A-Z]/.test(name) || /key|secret|password|connectionstring|credential|sas$/i.test(name);
+  // `keyvaultDns` is the end of every vault's host name.
+  /^list[A-Z]/.test(name) || /key(?!vault)|secret|password|connectionstring|credential|sas$/i.test(name);
 
 /** No output is a secret: outputs stay readable in the deployment's history. */
 export const outputFaults = (files: readonly BicepFile[]): string[] =>
@@ -195,17 +150,22 @@ const CLOSED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "Microsoft.ServiceBus/namespaces": { disableLocalAuth: "true", minimumTlsVersion: "1.2" },
   "Microsoft.Relay/namespaces/hybridConnections": { requiresClientAuthorization: "true" },
   "Microsoft.Web/sites": { httpsOnly: "true" },
+  "Microsoft.KeyVault/vaults": { enableRbacAuthorization: "true", enablePurgeProtection: "true" },
+  "Microsoft.KeyVault/vaults/keys": { kty: "EC", curveName: "P-256" },
   "Microsoft.Web/sites/basicPublishingCredentialsPolicies": { allow: "false" },
 };
 
-/** Shared keys are off where Azure allows that; on the relay one rule may listen, and its key goes to one setting. */
+/** Shared keys are off where Azure allows that; on the relay one rule may listen, and its key goes into the vault. */
 export function keyFaults(files: readonly BicepFile[]): string[] {
   const open = Object.entries(CLOSED).flatMap(([type, wanted]) =>
-    made(files, type).flatMap(({ path, statement, body }) =>
+    made(files, type).flatMap(({ path, statement, body: one }) =>
       Object.entries(wanted)
-        .filter(([name, value]) => literal(field(body, "properties", name)) !== value)
+        .filter(([name, value]) => literal(field(one, "properties", name)) !== value)
         .map(([name, value]) => `${path} ${statement.name}: ${name} is not ${value}`),
     ),
+  );
+  const exportable = made(files, "Microsoft.KeyVault/vaults/keys").filter(
+    ({ body: one }) => literal(field(one, "properties", "attributes", "exportable")) !== "false",
   );
   const rules = made(files, "Microsoft.Relay/namespaces/authorizationRules");
   const others = files.flatMap(({ path, statements }) =>
@@ -214,13 +174,35 @@ export function keyFaults(files: readonly BicepFile[]): string[] {
       .filter((statement) => typeOf(statement) !== "Microsoft.Relay/namespaces/authorizationRules")
       .map(({ name }) => `${path} ${name}: a shared access rule`),
   );
-  const rights = rules.map(({ body }) => literals(field(body, "properties", "rights")).join());
-  const keys = files.flatMap(({ statements }) => statements.flatMap(({ value }) => mentions(value)));
-  const listed = keys.filter(({ name, called }) => called && /^list[A-Z]/.test(name));
+  const rights = rules.map(({ body: one }) => literals(field(one, "properties", "rights")).join());
+  const listed = files.flatMap(({ statements }) =>
+    statements.flatMap((statement) =>
+      mentions(statement.value)
+        .filter(({ name, called }) => called && /^list[A-Z]/.test(name))
+        .map(() => typeOf(statement)),
+    ),
+  );
   return [
     ...open,
     ...others,
+    ...exportable.map(({ path, statement }) => `${path} ${statement.name}: the key is exportable`),
     ...(rights.join(";") === "Listen" ? [] : ["the relay's one rule is not for Listen only"]),
-    ...(listed.length === 1 ? [] : [`${listed.length} keys are read instead of the listen rule's one`]),
+    ...(listed.join() === "Microsoft.KeyVault/vaults/secrets"
+      ? []
+      : [`keys are read for ${listed.join(", ") || "nothing"} instead of once, for the vault's secret`]),
   ];
 }
+
+/** Whatever somebody may want to look into afterwards sends its logs to the workspace. */
+export const logFaults = (files: readonly BicepFile[]): string[] =>
+  LOGGED.flatMap((type) =>
+    made(files, type)
+      .filter(({ path, statement }) => {
+        const scopes = made(files, "Microsoft.Insights/diagnosticSettings")
+          .filter((one) => one.path === path)
+          .map(({ body: one }) => mentions(field(one, "scope"))[0]?.name);
+        return !scopes.includes(statement.name);
+      })
+      // The host's own storage has no tables of ours, and its blobs are covered.
+      .map(({ path, statement }) => `${path}: ${statement.name} sends its logs nowhere`),
+  );

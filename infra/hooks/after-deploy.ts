@@ -1,0 +1,67 @@
+/**
+ * azd runs this after it deployed: waits until the app answers. A role that was just assigned is not known everywhere at once, so it
+ * tries: `/api/health` needs the key and the secrets of the vault, and a key that nobody has is looked up in a table.
+ */
+import { randomBytes } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+export interface DeployedDeps {
+  /** Where the app is: SERVICE_API_URI. */
+  readonly uri: string | undefined;
+  /** Where agents find it, when that is not the same: SALLYPORT_ORIGIN. */
+  readonly origin: string | undefined;
+  say(line: string): void;
+  readonly pauseMs: number;
+  readonly tries: number;
+}
+
+/** @throws Error with what the app last answered, when it did not come up */
+export async function afterDeploy({ uri, origin, say, pauseMs, tries }: DeployedDeps): Promise<void> {
+  if (!uri) throw new Error("SERVICE_API_URI is not set: run azd provision first.");
+  const base = uri.replace(/\/+$/, "");
+  let last = "";
+  for (let tried = 1; ; tried++) {
+    const problem = await look(base);
+    if (problem === undefined) break;
+    if (tried === tries)
+      throw new Error(`The app does not answer yet: ${problem}. docs/operate.md, "The app does not start".`);
+    if (problem !== last) say(`Waiting: ${problem}`);
+    last = problem;
+    await pause(pauseMs);
+  }
+  say("The orchestrator answers, and its identity has the rights it needs.");
+  say("");
+  say(`  export SALLYPORT_URL=${(origin || base).replace(/\/+$/, "")}`);
+  say("  npx sallyportctl tenants create contoso --name Contoso     (asks for the admin key)");
+  say("");
+}
+
+/** Undefined when all is well. */
+async function look(base: string): Promise<string | undefined> {
+  try {
+    const health = await fetch(`${base}/api/health`);
+    if (health.status !== 200) return `health is ${health.status}${await codeOf(health)}`;
+    const authorization = `Bearer sp_${randomBytes(8).toString("hex")}_${randomBytes(32).toString("base64url")}`;
+    const tenants = await fetch(`${base}/api/v1/tenants`, { headers: { authorization } });
+    return tenants.status === 401 ? undefined : `tables answer ${tenants.status}${await codeOf(tenants)}`;
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  }
+}
+
+/** The code of a problem (RFC 9457), with which docs/errors.md goes on. */
+async function codeOf(answer: Response): Promise<string> {
+  const text = await answer.text();
+  try {
+    const { code } = JSON.parse(text) as { code?: unknown };
+    return typeof code === "string" ? ` (${code})` : "";
+  } catch {
+    return "";
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { SERVICE_API_URI: uri, SALLYPORT_ORIGIN: origin } = process.env;
+  await afterDeploy({ uri, origin, say: (line) => console.log(line), pauseMs: 10_000, tries: 90 });
+}
