@@ -8,7 +8,7 @@ import { toBase64url, utf8 } from "./bytes.ts";
 export type { JWK } from "jose";
 
 /** Every purpose a signature may have. A signature made for one is worth nothing for another. */
-export const PURPOSES = ["enrol", "token", "hello", "rotate", "unseal", "keys", "request", "grant"] as const;
+export const PURPOSES = ["enrol", "token", "hello", "rotate", "unseal", "keys", "request", "grant", "update"] as const;
 export type Purpose = (typeof PURPOSES)[number];
 /** Agents sign with Ed25519 (RFC 8037), the orchestrator with ECDSA P-256. */
 export type Algorithm = "EdDSA" | "ES256";
