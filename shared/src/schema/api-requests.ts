@@ -135,6 +135,6 @@ export const connectionTest = z.object({
   ),
   /** What the policy shows of the system: the number of its tables or classes. */
   shown: z.int().nullable(),
-  executedMs: z.int().nullable(),
+  executedMs: z.number().nullable(),
 });
 export type ConnectionTest = z.infer<typeof connectionTest>;
