@@ -1,8 +1,9 @@
 /**
  * The agent as one folder: the command line with the supervisor as ES modules, chunks that are loaded when they are
  * needed; and the executor, CommonJS because Node starts that sooner, with one script that was compiled ahead. The
- * supervisor never loads the SQL driver.
+ * supervisor never loads the SQL driver. Beside them the sign-in child, with the only native code.
  */
+import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Bundle, bundle, type Plugin } from "./bundle.ts";
 import { addCodeCache } from "./code-cache.ts";
@@ -46,17 +47,33 @@ export function buildAgent(folder: string = AGENT_DIST): Promise<Bundle> {
           banner: { js: "(function(exports,require,module,__dirname){" },
           footer: { js: "})" },
         },
+        {
+          ...script,
+          entryPoints: { "sign-in": join(ROOT, "agent/src/sign-in/main.ts") },
+          outExtension: { ".js": ".cjs" },
+        },
       ],
     },
-    () => addCodeCache(join(folder, AGENT_MAIN)),
+    async () => {
+      addNativeCode(folder);
+      await addCodeCache(join(folder, AGENT_MAIN));
+    },
   );
+}
+
+/** Of the FFI only what is native, for this platform; where there is none, nobody signs in by Kerberos. */
+function addNativeCode(folder: string): void {
+  const { platform, arch } = process;
+  const name = `@koromix/koffi-${platform}-${arch}/${platform}_${arch}/koffi.node`;
+  const file = join(ROOT, "node_modules", name);
+  if (existsSync(file)) copyFileSync(file, join(folder, "koffi.node"));
 }
 
 /** Puts what the bundle knows of its own files in the place of what the sources know of theirs. */
 const bundledProgram: Plugin = {
   name: "bundled program",
   setup({ onLoad }) {
-    onLoad({ filter: /\/agent\/src\/(program|executor\/load)\.ts$/ }, ({ path }) => ({
+    onLoad({ filter: /\/agent\/src\/(program|executor\/load|sign-in\/native)\.ts$/ }, ({ path }) => ({
       contents: `export * from ${JSON.stringify(path.replace(/\.ts$/, "-bundled.ts"))};`,
       loader: "ts",
     }));

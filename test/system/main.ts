@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { agents } from "./agents/suite.ts";
 import { bundle } from "./bundle/suite.ts";
 import { crash } from "./crash/suite.ts";
+import { directory } from "./directory/suite.ts";
 import { faults } from "./faults/suite.ts";
 import { journal } from "./journal/suite.ts";
 import { mssqlWrite } from "./mssql-write/suite.ts";
@@ -28,6 +29,7 @@ const SUITES: readonly Suite[] = [
   journal,
   tds,
   mssqlWrite,
+  directory,
   servicebus,
   agents,
   soak,
@@ -35,6 +37,7 @@ const SUITES: readonly Suite[] = [
 
 const HELP = `Checks invariants of the running system on this machine: the whole stack on loopback, looked at from outside through
 /proc and strace. Linux only; needs strace, prlimit, setpriv and FreeTDS (freetds-bin), and the right to trace its own processes.
+Directory installs Samba by apt-get where it is missing; its ports are of a network namespace of its own, where it may make one.
 
   npm run test:system                       all suites, one after the other
   npm run test:system -- secrets network    the named ones

@@ -19,7 +19,7 @@ const FAILURES: Readonly<Record<KerberosFailure, readonly [code: ErrorCode, mess
   refused: ["connection.login_failed", "The domain refused the login."],
   locked: [
     "directory.account_disabled",
-    "The account is disabled, locked out or out of its hours; Kerberos says no more.",
+    "The account is disabled, expired, locked out or out of its hours: Kerberos says no more.",
   ],
   expiredAccount: ["directory.account_expired", "The account has expired."],
   expiredPassword: ["directory.password_expired", "The account's password has expired or must be changed first."],

@@ -1,0 +1,17 @@
+/** The checks of the suite `directory`, in the namespace that `suite.ts` makes. */
+import { provision } from "./controller.ts";
+import { tellingCheck } from "./namespace.ts";
+import { peopleLdif } from "./people.ts";
+import { checkSignIns } from "./sign-ins.ts";
+
+const controller = await provision();
+try {
+  await tellingCheck("5,000 users and 200 groups are put in", async () => {
+    await controller.add(peopleLdif());
+    await controller.tool("domain", "passwordsettings", "set", "--account-lockout-threshold=3");
+  });
+  await controller.start();
+  await checkSignIns(tellingCheck, controller);
+} finally {
+  await controller.remove();
+}
