@@ -3,7 +3,7 @@
  * ever one string: six characters of JSON can come of one byte of a cell.
  */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { ColumnView } from "@sallyport/shared/rows/layout.ts";
+import { type ColumnView, cellBytes } from "@sallyport/shared/rows/layout.ts";
 import { columnReader, isNull } from "@sallyport/shared/rows/to-json.ts";
 
 const PIECE_CHARACTERS = 64 * 1024;
@@ -51,8 +51,13 @@ interface Cell {
 
 function cellOf(name: string, view: ColumnView, first: boolean): Cell {
   const label = `${first ? "{" : ","}${JSON.stringify(name)}:`;
-  if (view.type.kind === "utf8") return { label, ...slicedCell(view, cutText, (text) => JSON.stringify(text)) };
-  if (view.type.kind === "binary") return { label, ...slicedCell(view, cutBinary, (text) => `"${text}"`) };
+  return { label, ...jsonOf(name, view) };
+}
+
+function jsonOf(name: string, view: ColumnView): Omit<Cell, "label"> {
+  if (view.items !== undefined) return listCell(name, view, view.items);
+  if (view.type.kind === "utf8") return slicedCell(view, cutText, (text) => JSON.stringify(text));
+  if (view.type.kind === "binary") return slicedCell(view, cutBinary, (text) => `"${text}"`);
   const read = columnReader(view, SECOND_DIGITS);
   const isFloat = view.type.kind === "float";
   const whole = (row: number): string => {
@@ -60,7 +65,29 @@ function cellOf(name: string, view: ColumnView, first: boolean): Cell {
     if (typeof value !== "string") return String(value);
     return isFloat ? unusualFloat(name, value) : `"${value}"`;
   };
-  return { label, slices: undefined, whole };
+  return { slices: undefined, whole };
+}
+
+function listCell(name: string, view: ColumnView, items: ColumnView): Omit<Cell, "label"> {
+  const item = jsonOf(name, items);
+  const offsets = view.offsets!;
+  function* slices(row: number): Generator<string> {
+    let text = "[";
+    for (let at = offsets[row]!; at < offsets[row + 1]!; at++) {
+      if (at > offsets[row]!) text += ",";
+      for (const slice of item.slices?.(at) ?? [item.whole(at)]) {
+        text += slice;
+        if (text.length < SLICE_BYTES) continue;
+        yield text;
+        text = "";
+      }
+    }
+    yield `${text}]`;
+  }
+  return {
+    slices: (row) => (!isNull(view, row) && cellBytes(view, row, row + 1) > SLICE_BYTES ? slices(row) : undefined),
+    whole: (row) => (isNull(view, row) ? "null" : [...slices(row)].join("")),
+  };
 }
 
 /** The front of a cell as JSON, without quotes, and how many of its bytes that was. */

@@ -42,6 +42,7 @@ function isoOf(ticks: bigint, digits: number): string {
 /** The JSON of a sample, by other means than those of to-json.ts. */
 function expectedJson(type: ColumnType, sample: Sample): JsonValue {
   if (sample === null || typeof sample === "boolean" || typeof sample === "string") return sample;
+  if (type.kind === "list") return (sample as readonly Sample[]).map((each) => expectedJson(type.of, each));
   if (type.kind === "date") return new Date(Number(sample) * 86_400_000).toISOString().slice(0, 10);
   if (typeof sample === "number")
     return Number.isFinite(sample) && !Object.is(sample, -0) ? sample : sample === 0 ? "-0" : `${sample}`;
@@ -79,9 +80,18 @@ function assertOurs(rows: readonly (readonly Sample[])[], read: readonly Record<
   for (const [index, row] of rows.entries()) {
     for (const [at, { name, type }] of SAMPLE_COLUMNS.entries()) {
       const value = read[index]![name]!;
-      if (type.kind === "decimal") assert.equal(unscaled(value, type.scale), row[at], name);
-      else assert.equal(value, expectedJson(type, row[at]!), name);
+      assertJson(type, value, row[at]!, name);
     }
+  }
+}
+
+function assertJson(type: ColumnType, value: JsonValue, sample: Sample, name: string): void {
+  if (type.kind === "decimal") assert.equal(unscaled(value, type.scale), sample, name);
+  else if (type.kind !== "list" || value === null) assert.deepEqual(value, expectedJson(type, sample), name);
+  else {
+    const samples = sample as readonly Sample[];
+    assert.equal((value as JsonValue[]).length, samples.length);
+    for (const [at, each] of samples.entries()) assertJson(type.of, (value as JsonValue[])[at]!, each, name);
   }
 }
 
@@ -94,6 +104,10 @@ const signed128 = (words: Uint32Array): bigint =>
 /** A value as apache-arrow stores it; its own accessors turn 64-bit times into numbers. */
 function arrowValue(vector: Vector, type: ColumnType, row: number): unknown {
   if (vector.get(row) === null) return null;
+  if (type.kind === "list") {
+    const items = vector.get(row) as Vector;
+    return Array.from({ length: items.length }, (_, index) => arrowValue(items, type.of, index));
+  }
   const stored = (data: Data): unknown => (data.values as BigInt64Array)[row];
   const [data] = vector.data;
   switch (type.kind) {
@@ -116,6 +130,7 @@ function arrowValue(vector: Vector, type: ColumnType, row: number): unknown {
 
 function arrowSample(type: ColumnType, sample: Sample): unknown {
   if (sample === null) return null;
+  if (type.kind === "list") return (sample as readonly Sample[]).map((each) => arrowSample(type.of, each));
   if (type.kind === "time") return (sample as bigint) * 100n;
   const inUnit = (ticks: bigint, unit: keyof typeof TICKS) => (unit === "ns" ? ticks * 100n : ticks / TICKS[unit]);
   if (type.kind === "timestamp") return inUnit(sample as bigint, type.unit);

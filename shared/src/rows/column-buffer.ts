@@ -1,5 +1,4 @@
 /** One column of a batch being filled: growable buffers, laid out as Arrow wants them. */
-
 import { bitAt, grown, moveBits } from "./bits.ts";
 import { isoDateTime, isoOffset } from "./iso.ts";
 import {
@@ -15,7 +14,7 @@ import {
 import { notExact, tooLarge, wrongKind } from "./refusals.ts";
 import { copyUtf8, utf8LengthOfUtf16le, utf16leToUtf8 } from "./transcode.ts";
 import type { Column, ColumnKind } from "./types.ts";
-import { decimalLimit, isBelow, storeInstant, storeInt64, storeInt128, storeUuid } from "./words.ts";
+import { decimalLimit, isBelow, storeInstant, storeInt64, storeInt128, storeUuid, TICKS_PER_DAY } from "./words.ts";
 
 // Small at first: a result may have 4,096 columns.
 const FIRST_ROWS = 256;
@@ -24,7 +23,6 @@ const FIRST_DATA_BYTES = 4 * 1024;
 const KEPT_DATA_BYTES = 4 * 1024 * 1024;
 /** Texts above this are measured before room is made for them: 3 bytes a unit would be wasteful. */
 const MEASURED_TEXT_BYTES = 64 * 1024;
-const TICKS_PER_DAY = 864_000_000_000;
 const utf8Encoder = new TextEncoder();
 
 /**
@@ -198,7 +196,8 @@ export class ColumnBuffer {
   appendUuid(source: Uint8Array, start: number): void {
     this.expect("fixedBinary");
     if (this.width !== 16) throw wrongKind(this.column, "uuid");
-    storeUuid(this.data, this.nextValid() * 16, source, start);
+    const row = this.nextValid();
+    storeUuid(this.data, row * 16, source, start);
   }
 
   appendDate(daysSinceEpoch: number): void {
@@ -236,12 +235,13 @@ export class ColumnBuffer {
     this.expect("list");
     const items = this.items!;
     const fixedBytes = (items.length - this.dataLength) * fixedRowBytes(items.column.type);
-    const bytes = items.dataLength - this.closedBytes + fixedBytes;
-    if (bytes > this.meter.maxCellBytes) throw tooLarge(this.column, "cell", this.meter.maxCellBytes);
+    if (items.dataLength - this.closedBytes + fixedBytes > this.meter.maxCellBytes)
+      throw tooLarge(this.column, "cell", this.meter.maxCellBytes);
     this.meter.rowBytes += fixedBytes;
     this.closedBytes = items.dataLength;
     this.dataLength = items.length;
-    this.offsets[this.nextValid() + 1] = this.dataLength;
+    const row = this.nextValid();
+    this.offsets[row + 1] = this.dataLength;
   }
 
   /** The first `rows` values as Arrow buffers. They are views: encode them before the next append. */

@@ -2,10 +2,18 @@
 
 import fc from "fast-check";
 import { type ColumnBuffer, createBatch, type RowBatch } from "./columns.ts";
-import type { Column, ColumnType } from "./types.ts";
+import type { Column, ColumnType, ItemType } from "./types.ts";
 
-/** A value as plain integers, text or bytes; `{ instant, offset }` with 100 ns ticks since 1970 for timestampOffset. */
-export type Sample = null | boolean | number | bigint | string | Buffer | { instant: bigint; offset: number };
+/** A value as plain integers, text or bytes; `{ instant, offset }` with 100 ns ticks since 1970 for timestampOffset; several for a list. */
+export type Sample =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Buffer
+  | { instant: bigint; offset: number }
+  | readonly Exclude<Sample, null>[];
 
 interface SampledType {
   readonly type: ColumnType;
@@ -67,7 +75,16 @@ const text: fc.Arbitrary<string> = fc.string({ unit: "binary", maxLength: 40 });
 const bytes = (size: { minLength: number; maxLength: number }): fc.Arbitrary<Buffer> =>
   fc.uint8Array(size).map((array) => Buffer.from(array));
 
-const TYPES: readonly SampledType[] = [
+const list = (of: SampledType): SampledType => ({
+  type: { kind: "list", of: of.type as ItemType },
+  values: fc.array(of.values, { maxLength: 6 }),
+  append: (buffer, samples: readonly Sample[]) => {
+    for (const sample of samples) of.append(buffer.items!, sample as never);
+    buffer.appendList();
+  },
+});
+
+const PLAIN: readonly SampledType[] = [
   { type: { kind: "bool" }, values: fc.boolean(), append: (buffer, sample: boolean) => buffer.appendBool(sample) },
   integer(8, false),
   integer(8, true),
@@ -137,6 +154,9 @@ const TYPES: readonly SampledType[] = [
   timestampOffset("us"),
   timestampOffset("ns"),
 ];
+
+const LISTED = ["bool", "int", "float", "decimal", "utf8", "binary", "date", "time", "timestamp"];
+const TYPES: readonly SampledType[] = [...PLAIN, ...PLAIN.filter(({ type }) => LISTED.includes(type.kind)).map(list)];
 
 /** One column of every type, in a fixed order. */
 export const SAMPLE_COLUMNS: readonly Column[] = TYPES.map(({ type }, index) => ({

@@ -1,7 +1,7 @@
 /** 64- and 128-bit integers written as 32-bit words, lowest first: numbers and BigInt are too narrow or too slow. */
 
 const TWO_32 = 4_294_967_296;
-const TICKS_PER_DAY = 864_000_000_000;
+export const TICKS_PER_DAY = 864_000_000_000;
 
 export type TickUnit = "ms" | "us" | "ns";
 
