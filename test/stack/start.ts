@@ -9,7 +9,7 @@ import { type Azurite, startAzurite } from "../emulators/azurite/start.ts";
 import { startFunctionsHost } from "../emulators/functions-host/start.ts";
 import { type Relay, startRelay } from "../emulators/relay/start.ts";
 import { makeTokenChecks } from "../emulators/relay/token-checks.ts";
-import { type ServiceBus, startServiceBus } from "../emulators/servicebus/start.ts";
+import { type ServiceBus, type ServiceBusOptions, startServiceBus } from "../emulators/servicebus/start.ts";
 import { makeAuthority } from "../emulators/tls/certificates.ts";
 import { type RunningAgent, startAgent } from "./agent.ts";
 import { type Api, connectApi } from "./api.ts";
@@ -48,6 +48,32 @@ export interface StackOn {
   addAgent(name: string, policy?: string): Promise<RunningAgent>;
 }
 
+/** Services that take an identity's tokens over TLS, in place of keys, and whatever else such an app has. */
+export interface Reach {
+  readonly identity: Identity & { readonly clientId: string };
+  /** Whether the queue takes this token. */
+  queueToken(jwt: string): boolean;
+  /** All settings of the app, and where agents find it. */
+  prepare(found: Found): Promise<Reached>;
+}
+
+export interface Found {
+  readonly tls: { readonly key: string; readonly cert: string };
+  readonly caFile: string;
+  readonly adminKey: string;
+  readonly storage: Azurite;
+  readonly queue: ServiceBus;
+  readonly relay: Relay & { readonly listenKey: string };
+  readonly cleanup: Cleanup;
+}
+
+export interface Reached {
+  readonly env: Readonly<Record<string, string>>;
+  /** The origin that agents pin. The app is behind it once it is `opened`. */
+  readonly origin: string;
+  opened(appUrl: string): void;
+}
+
 /** A stack with the emulator for a SQL Server. */
 export interface Stack extends StackOn {
   readonly sqlServer: SqlServer;
@@ -61,6 +87,8 @@ export interface StackOptions {
   /** Settings of the function app beside those that say where things are. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly onStep?: (step: string) => void;
+  /** How the function app gets at its services; by connection strings and files otherwise. */
+  readonly reach?: Reach;
   /** The agent's policy; by default what the sample needs. */
   readonly policy?: (server: SampleServer, caFile: string) => string;
 }
@@ -87,7 +115,7 @@ async function startAround<S extends Source>(
   options: StackOptions,
   startSource: (certificates: Certificates) => Promise<S>,
 ): Promise<{ stack: StackOn; source: S }> {
-  const { folder, cleanup, program = SOURCES, onStep = () => undefined } = options;
+  const { folder, cleanup, reach, program = SOURCES, onStep = () => undefined } = options;
   const { signal } = cleanup;
   const inFolder = (name: string) => join(folder, name);
   mkdirSync(inFolder("logs"), { recursive: true });
@@ -97,35 +125,38 @@ async function startAround<S extends Source>(
   writeFileSync(caFile, authority.caPem);
 
   onStep("emulators");
-  const identity = makeIdentity();
+  const identity = reach?.identity ?? makeIdentity();
+  const secure = reach === undefined ? {} : { tls };
   const [storage, queue, relay, source] = await Promise.all([
-    cleanup.starting(startAzurite({ folder: inFolder("storage") }, signal), (it) => it.close()),
-    cleanup.starting(startQueue(), (it) => it.close()),
+    cleanup.starting(startAzurite({ folder: inFolder("storage"), ...secure }, signal), (it) => it.close()),
+    cleanup.starting(startQueue({ ...secure, entraToken: reach?.queueToken }), (it) => it.close()),
     cleanup.starting(startNamespace(tls, identity), (it) => it.stop()),
     startSource({ tls, ca: authority.caPem, caFile }),
   ]);
   signal.throwIfAborted();
+  const adminKey = `sp_admin_${randomBytes(32).toString("base64url")}`;
+  const reached = await reach?.prepare({ tls, caFile, adminKey, storage, queue, relay, cleanup });
   await prepareStorage(storage.connectionString);
 
   onStep("function app");
-  const adminKey = `sp_admin_${randomBytes(32).toString("base64url")}`;
   const namespace = `localhost:${relay.controlPort}`;
   const host = await cleanup.starting(
     startFunctionsHost(
       {
         app: program.app,
         tls,
-        identity: { privateKeyPem: identity.privateKeyPem, principalId: identity.principalId },
+        identity,
         env: {
-          ...(await appSettings(folder, {
-            caFile,
-            adminKey,
-            storage: storage.connectionString,
-            queue: queue.connectionString,
-            dialAt: namespace,
-            listenAt: namespace,
-            listenKey: relay.listenKey,
-          })),
+          ...(reached?.env ??
+            (await appSettings(folder, {
+              caFile,
+              adminKey,
+              storage: storage.connectionString,
+              queue: queue.connectionString,
+              dialAt: namespace,
+              listenAt: namespace,
+              listenKey: relay.listenKey,
+            }))),
           ...options.settings,
         },
         onLine: (line) => appendFileSync(inFolder("logs/function-app.log"), `${line}\n`, { mode: 0o600 }),
@@ -134,7 +165,8 @@ async function startAround<S extends Source>(
     ),
     (it) => it.close(),
   );
-  const origin = host.url;
+  reached?.opened(host.url);
+  const origin = reached?.origin ?? host.url;
 
   signal.throwIfAborted();
   onStep("agent");
@@ -204,8 +236,12 @@ connections:
         columns: "*"
 `;
 
-const startQueue = (): Promise<ServiceBus> =>
-  startServiceBus({ config: QUEUE_CONFIG, keys: [{ name: "app", key: randomBytes(32).toString("base64") }] });
+const startQueue = (options: Pick<ServiceBusOptions, "entraToken" | "tls">): Promise<ServiceBus> =>
+  startServiceBus({
+    config: QUEUE_CONFIG,
+    keys: [{ name: "app", key: randomBytes(32).toString("base64") }],
+    ...options,
+  });
 
 async function startNamespace(
   tls: { key: string; cert: string },
