@@ -1,6 +1,7 @@
 /** `npm run test:system`: invariants that only the running system can show. See `--help`. */
 import { parseArgs } from "node:util";
 import { agents } from "./agents/suite.ts";
+import { azure } from "./azure/suite.ts";
 import { bundle } from "./bundle/suite.ts";
 import { crash } from "./crash/suite.ts";
 import { directory } from "./directory/suite.ts";
@@ -32,6 +33,7 @@ const SUITES: readonly Suite[] = [
   directory,
   servicebus,
   agents,
+  azure,
   soak,
 ];
 
