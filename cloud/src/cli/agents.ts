@@ -35,7 +35,7 @@ export function addAgents(program: Command): void {
       "agents list --site oslo --tenant contoso",
     ).requiredOption(...SITE),
     async (call, { site }) => {
-      const all = await call.api.get(agentsPath(call, site), z.array(agentView));
+      const all = await call.api.list(agentsPath(call, site), agentView);
       const heads = ["AGENT", "STATUS", "HOST", "VERSION", "SEEN", "LOCKED", "DRAINING", "JOURNAL", "FINGERPRINT"];
       const rows = all.map((agent) => [
         agent.id,
@@ -82,7 +82,7 @@ export function addAgents(program: Command): void {
       .requiredOption("--fingerprint <text>", "what `sallyport status` shows on the agent's machine", asFingerprint),
     async (call, { site, fingerprint }, id = "") => {
       const path = agentsPath(call, site);
-      const found = (await call.api.get(path, z.array(agentView))).find((agent) => agent.id === id);
+      const found = (await call.api.list(path, agentView)).find((agent) => agent.id === id);
       if (found === undefined) {
         const message = `Site ${site} lists no agent ${id}, so its fingerprint cannot be compared. It was not approved.`;
         throw new CliError(EXIT.no, message, `See what there is: sallyportctl agents list --site ${site}`);

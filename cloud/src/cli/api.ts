@@ -3,21 +3,25 @@ import https from "node:https";
 import { getCACertificates } from "node:tls";
 import { parseJson } from "@sallyport/shared/json.ts";
 import { problem } from "@sallyport/shared/schema/api.ts";
-import type { z } from "zod";
+import { z } from "zod";
 import { ApiProblem, CliError, EXIT } from "./exit.ts";
 import { environment, type Settings } from "./settings.ts";
 
 /** Throws ApiProblem for a no of the orchestrator, CliError when there was no answer of its. Paths are below `/api/v1`. */
 export interface Api {
   get<T extends z.ZodType>(path: string, answer: T): Promise<z.infer<T>>;
+  /** A list, all of its pages, or so many of its items. */
+  list<T extends z.ZodType>(path: string, item: T, most?: number): Promise<z.infer<T>[]>;
   post<T extends z.ZodType>(path: string, body: unknown, answer: T): Promise<z.infer<T>>;
-  put<T extends z.ZodType>(path: string, body: unknown, answer: T): Promise<z.infer<T>>;
+  /** `etag`: of what is replaced; the call is refused when it is another by now. */
+  put<T extends z.ZodType>(path: string, body: unknown, answer: T, etag?: string): Promise<z.infer<T>>;
   /** Closes what is kept open between calls. */
   close(): void;
 }
 
 const MAX_ANSWER_BYTES = 64 * 2 ** 20;
-const TIMEOUT_MS = 30_000;
+/** Longer than the longest that the orchestrator waits for a request's result. */
+const TIMEOUT_MS = 60_000;
 
 export function connectApi({ origin, key, caPem }: Settings): Api {
   const agent = new https.Agent({
@@ -35,8 +39,18 @@ export function connectApi({ origin, key, caPem }: Settings): Api {
     path: string,
     body: unknown,
     answer: T,
+    etag?: string,
   ): Promise<z.infer<T>> {
-    const { status, text } = await send(agent, `${origin}/api/v1${path}`, method, key, body);
+    return (await callFor(method, `/api/v1${path}`, body, answer, etag)).value;
+  }
+  async function callFor<T extends z.ZodType>(
+    method: string,
+    path: string,
+    body: unknown,
+    answer: T,
+    etag?: string,
+  ): Promise<{ readonly value: z.infer<T>; readonly next: string | undefined }> {
+    const { status, text, link } = await send(agent, `${origin}${path}`, { method, key, body, etag });
     const json = parseJson(text);
     if (status < 200 || status > 299) {
       const told = problem.safeParse(json);
@@ -50,31 +64,58 @@ export function connectApi({ origin, key, caPem }: Settings): Api {
       );
     }
     const understood = answer.safeParse(json);
-    if (understood.success) return understood.data;
+    if (understood.success) return { value: understood.data, next: nextPage(link) };
     const field = understood.error.issues[0]?.path.join(".") || "body";
     const next = "Use the sallyportctl of the orchestrator's version.";
     throw new CliError(EXIT.internal, `${origin} answered what this version does not understand (${field}).`, next);
   }
   return {
     get: (path, answer) => call("GET", path, undefined, answer),
+    async list(path, item, most = Number.POSITIVE_INFINITY) {
+      const found: z.infer<typeof item>[] = [];
+      let next: string | undefined = `/api/v1${path}`;
+      while (next !== undefined && found.length < most) {
+        const page: { value: z.infer<typeof item>[]; next: string | undefined } = await callFor(
+          "GET",
+          next,
+          undefined,
+          z.array(item),
+        );
+        found.push(...page.value);
+        next = page.next;
+      }
+      return found.slice(0, most);
+    },
     post: (path, body, answer) => call("POST", path, body, answer),
-    put: (path, body, answer) => call("PUT", path, body, answer),
+    put: (path, body, answer, etag) => call("PUT", path, body, answer, etag),
     close: () => agent.destroy(),
   };
 }
 
-function send(
-  agent: https.Agent,
-  url: string,
-  method: string,
-  key: string,
-  body: unknown,
-): Promise<{ readonly status: number; readonly text: string }> {
+/** The address of the next page (RFC 8288), which stays below ours: the key goes nowhere else. */
+const nextPage = (link: string | undefined): string | undefined =>
+  /^<(\/api\/v1\/[^>]*)>; rel="next"$/.exec(link ?? "")?.[1];
+
+interface Sent {
+  readonly method: string;
+  readonly key: string;
+  readonly body: unknown;
+  readonly etag: string | undefined;
+}
+
+interface Answered {
+  readonly status: number;
+  readonly text: string;
+  readonly link: string | undefined;
+}
+
+function send(agent: https.Agent, url: string, { method, key, body, etag }: Sent): Promise<Answered> {
   const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+  const { promise, resolve, reject } = Promise.withResolvers<Answered>();
   const headers = {
     authorization: `Bearer ${key}`,
     accept: "application/json",
+    ...(etag === undefined ? {} : { "if-match": etag }),
     ...(bytes === undefined ? {} : { "content-type": "application/json", "content-length": bytes.byteLength }),
   };
   const request = https.request(
@@ -90,7 +131,11 @@ function send(
       });
       response.on("error", reject);
       response.on("end", () =>
-        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") }),
+        resolve({
+          status: response.statusCode ?? 0,
+          text: Buffer.concat(chunks).toString("utf8"),
+          link: response.headers.link as string | undefined,
+        }),
       );
     },
   );

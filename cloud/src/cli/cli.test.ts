@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,9 +24,11 @@ before(async () => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const ctl = (args: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+const ctl = (args: readonly string[], env: Readonly<Record<string, string>> = {}, input = "") => {
   const node = ["--disable-warning=ExperimentalWarning", MAIN, ...args];
-  const { status, stdout, stderr } = spawnSync(process.execPath, node, { encoding: "utf8", env: { ...env } });
+  // Nobody's own login.
+  const own = { XDG_CONFIG_HOME: join(folder, "config"), ...env };
+  const { status, stdout, stderr } = spawnSync(process.execPath, node, { encoding: "utf8", env: own, input });
   return { status, stdout, stderr };
 };
 const file = (name: string, content: string, mode: number) => {
@@ -39,12 +41,20 @@ const file = (name: string, content: string, mode: number) => {
 const VERBS: Readonly<Record<string, readonly string[]>> = {
   runs: ["list", "show", "parts", "watch", "cancel", "retry"],
   pulls: ["list", "show", "run", "pause", "resume", "reset"],
-  tenants: ["list", "create"],
+  tenants: ["list", "create", "show", "change", "export", "offboard"],
   sites: ["list", "create"],
   agents: ["list", "keys", "approve", "revoke"],
   codes: ["create"],
-  connections: ["list", "create", "credential"],
-  keys: ["list", "create", "revoke"],
+  connections: ["list", "create", "credential", "test"],
+  credentials: ["store"],
+  requests: ["run", "show"],
+  events: ["list"],
+  webhooks: ["list", "create", "show", "rotate", "test", "remove", "dead", "replay"],
+  keys: ["list", "create", "rotate", "revoke"],
+  audit: ["list"],
+  diff: [],
+  apply: [],
+  login: [],
   "signing-key": ["announce", "adopt"],
 };
 
@@ -63,8 +73,8 @@ describe("help", () => {
 
   it("teaches with an example of each", () => {
     for (const noun of program.commands) {
-      for (const verb of noun.commands) {
-        const name = `${noun.name()} ${verb.name()}`;
+      for (const verb of noun.commands.length === 0 ? [noun] : noun.commands) {
+        const name = noun === verb ? noun.name() : `${noun.name()} ${verb.name()}`;
         assert.match(helpOf(verb), new RegExp(`\\nExample:\\n {2}sallyportctl ${name}`), name);
       }
     }
@@ -188,6 +198,61 @@ describe("settings", () => {
       ["keys", "revoke", "k"],
     ]) {
       says(/Add --yes/, 64, args, good());
+    }
+  });
+});
+
+describe("login", () => {
+  const login = () => join(folder, "config/sallyport/login.json");
+  const save = (content: unknown, mode = 0o600) => {
+    mkdirSync(join(folder, "config/sallyport"), { recursive: true });
+    writeFileSync(login(), JSON.stringify(content));
+    chmodSync(login(), mode);
+  };
+  const saved = (origin: string) => ({ v: 1, origin, key: KEY, tenant: "contoso" });
+  after(() => rmSync(join(folder, "config"), { recursive: true, force: true }));
+
+  it("what it kept is used where nothing else is said", () => {
+    save(saved(nowhere));
+    const { status, stderr } = ctl(["pulls", "list"]);
+    assert.equal(status, 69, stderr);
+    assert.match(stderr, new RegExp(`^sallyportctl: ${nowhere} did not answer`));
+  });
+  it("its key goes to no other address", () => {
+    save(saved(nowhere));
+    const { status, stderr } = ctl(["pulls", "list"], { SALLYPORT_URL: "https://elsewhere.example" });
+    assert.equal(status, 78);
+    assert.match(stderr, /There is no API key/);
+  });
+  it("a file that others may read, or that is none, is refused", () => {
+    save(saved(nowhere), 0o644);
+    assert.match(ctl(["pulls", "list"]).stderr, /mode 0644: others may read an API key/);
+    save({ v: 1 });
+    assert.match(ctl(["pulls", "list"]).stderr, /is not what `login` writes/);
+  });
+  it("a key that nobody answers for is not kept; --forget deletes what was", () => {
+    rmSync(login());
+    const tried = ctl(["login", "--url", nowhere], {}, `${KEY}\n`);
+    assert.equal(tried.status, 69, tried.stderr);
+    assert.equal(existsSync(login()), false);
+    save(saved(nowhere));
+    assert.equal(ctl(["login", "--forget"]).status, 0);
+    assert.equal(existsSync(login()), false);
+  });
+});
+
+describe("files", () => {
+  const good = () => ({ SALLYPORT_URL: nowhere, SALLYPORT_API_KEY: KEY, SALLYPORT_TENANT: "contoso" });
+  it("one that is not there is 78, one that is wrong 64, and neither is sent", () => {
+    for (const args of [
+      ["apply", "-f"],
+      ["diff", "-f"],
+      ["requests", "run", "erp", "-f"],
+    ]) {
+      assert.equal(ctl([...args, join(folder, "none.yaml")], good()).status, 78, args.join(" "));
+      const wrong = ctl([...args, file("wrong.yaml", "a: *b", 0o644)], good());
+      assert.equal(wrong.status, 64, args.join(" "));
+      assert.match(wrong.stderr, /line 1: aliases/);
     }
   });
 });

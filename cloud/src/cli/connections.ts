@@ -1,47 +1,26 @@
-/** `sallyportctl connections list|create|credential`. */
-import { readFileSync } from "node:fs";
-import { parseJson } from "@sallyport/shared/json.ts";
-import { newConnection, type SealedFile, sealedCredential } from "@sallyport/shared/schema/api.ts";
+/** `sallyportctl connections list|create|credential|test`. */
+import { newConnection } from "@sallyport/shared/schema/api.ts";
+import { connectionTest } from "@sallyport/shared/schema/api-requests.ts";
+import { plain } from "@sallyport/shared/terminal.ts";
 import { type Command, createOption } from "commander";
-import { z } from "zod";
-import { createdConnection, listedConnection, storedCredential } from "./answers.ts";
-import { CliError, EXIT } from "./exit.ts";
+import { createdConnection, listedConnection } from "./answers.ts";
+import { addStore } from "./credentials.ts";
+import { EXIT } from "./exit.ts";
 import { table } from "./print.ts";
-import { askSecret, readSecretFile } from "./secret.ts";
 import type { CommonOptions } from "./settings.ts";
 import { asName, does, nameArgument, verb } from "./verb.ts";
-import { yesNo } from "./words.ts";
+import { count, yesNo } from "./words.ts";
 
 interface CreateOptions extends CommonOptions {
   readonly site: string;
   readonly kind: string;
 }
-interface CredentialOptions extends CommonOptions {
-  readonly user?: string;
-  readonly sealed?: string;
-  readonly passwordFile?: string;
-}
-
-/** @throws CliError when the file is not what `sallyport credential seal` writes */
-function readSealed(file: string): SealedFile {
-  let text = "";
-  try {
-    text = readFileSync(file, "utf8");
-  } catch {
-    throw new CliError(EXIT.configuration, `${file} cannot be read.`, "Name the file that the customer sent.");
-  }
-  const parsed = sealedCredential.safeParse(parseJson(text));
-  if (parsed.success) return parsed.data;
-  const next = "Ask for the file that `sallyport credential seal` wrote, as it is.";
-  throw new CliError(EXIT.configuration, `${file} holds no sealed credential.`, next);
-}
-
 export function addConnections(program: Command): void {
   const connections = program.command("connections").description("systems that a site's policy names");
   does(
     verb(connections, "list", "all connections of the tenant", "connections list --tenant contoso"),
     async (call) => {
-      const all = await call.api.get(`${call.tenantPath()}/connections`, z.array(listedConnection));
+      const all = await call.api.list(`${call.tenantPath()}/connections`, listedConnection);
       const rows = all.map(({ id, site, kind, hasCredential }) => [id, site, kind, yesNo(hasCredential)]);
       const none = [`Tenant ${call.tenant()} has no connection.`];
       call.print(all, all.length === 0 ? none : table(["CONNECTION", "SITE", "KIND", "CREDENTIAL"], rows));
@@ -65,40 +44,26 @@ export function addConnections(program: Command): void {
       print(made, [`Connection ${made.id} (${made.kind} at ${made.site}) is there.`, next]);
     },
   );
-  does<CredentialOptions>(
+  addStore(connections, "credential");
+  does(
     verb(
       connections,
-      "credential",
-      "stores the login that sessions use; the password is asked for, or piped, and never read back",
-      "connections credential erp --user svc_sallyport --tenant contoso",
-      "connections credential erp --user svc_sallyport --password-file erp.password",
-      "connections credential erp --sealed erp.sealed.json",
-    )
-      .addArgument(nameArgument("<connection>", "which"))
-      .option("--user <login>", "the login's name")
-      .option("--password-file <file>", "its password in a file of mode 0600")
-      .addOption(
-        createOption("--sealed <file>", "what the customer sealed with `sallyport credential seal`").conflicts([
-          "user",
-          "passwordFile",
-        ]),
-      ),
-    async ({ api, print, tenantPath }, { user, passwordFile, sealed }, connection = "") => {
-      const path = `${tenantPath()}/connections/${connection}/credential`;
-      if (sealed !== undefined) {
-        const stored = await api.put(path, readSealed(sealed), storedCredential);
-        return print(stored, [`The sealed credential of ${stored.connection} is stored; nobody here can open it.`]);
-      }
-      if (user === undefined) {
-        throw new CliError(EXIT.usage, "Whose credential is it?", "Give --user LOGIN, or --sealed FILE.");
-      }
-      const password =
-        passwordFile === undefined
-          ? await askSecret(`Password of ${user} (not shown): `)
-          : readSecretFile(passwordFile, "a password");
-      if (password === "") throw new CliError(EXIT.usage, "The password is empty.", "Nothing was stored.");
-      const stored = await api.put(path, { user, password }, storedCredential);
-      print(stored, [`The credential of ${stored.connection} is stored.`]);
+      "test",
+      "lets an agent go the whole way to the system, and says where it ended: exit 0 ok, 1 not",
+      "connections test erp --tenant contoso",
+    ).addArgument(nameArgument("<connection>", "which")),
+    async ({ api, print, tenantPath, coloured }, _, connection = "") => {
+      const told = await api.post(`${tenantPath()}/connections/${connection}/test`, {}, connectionTest);
+      if (!told.ok) process.exitCode = EXIT.no;
+      const rows = told.checks.map(({ check, state, error }) => [
+        check,
+        state,
+        error === null ? "" : `${error.code}: ${error.message}`,
+      ]);
+      const advice = told.checks.flatMap(({ error }) => (error === null ? [] : [plain(error.advice)]));
+      const paint = (cell: string, head: string) => (head === "STATE" ? coloured(cell) : cell);
+      const shown = told.shown === null ? [] : [`The policy shows ${count(told.shown)} of its tables or classes.`];
+      print(told, [...table(["CHECK", "STATE", "WHAT"], rows, paint), ...advice, ...shown]);
     },
   );
 }

@@ -2,8 +2,8 @@
 
 import { type PullView, pullView, runView } from "@sallyport/shared/schema/api.ts";
 import type { PullDefinition } from "@sallyport/shared/schema/pull.ts";
+import { duration } from "@sallyport/shared/terminal.ts";
 import type { Command } from "commander";
-import { z } from "zod";
 import { listedPull } from "./answers.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { facts, table } from "./print.ts";
@@ -28,7 +28,7 @@ const pullArgument = () => nameArgument("<pull>", "a pull's id, as `pulls list` 
 export function addPulls(program: Command): void {
   const pulls = program.command("pulls").description("what is pulled, and when");
   does(verb(pulls, "list", "all pulls of the tenant", "pulls list --tenant contoso"), async (call) => {
-    const all = await call.api.get(`${call.tenantPath()}/pulls`, z.array(listedPull));
+    const all = await call.api.list(`${call.tenantPath()}/pulls`, listedPull);
     const heads = ["PULL", "CONNECTION", "READS", "WATERMARK", "SCHEDULE", "PAUSED", "REVISION"];
     const rows = all.map(({ id, revision, definition }) => [
       id,
@@ -121,6 +121,11 @@ function show(call: Call, pull: PullView): void {
         schedule && `misfire ${schedule.misfire}, overlap ${schedule.overlap}, jitter ${schedule.jitterSeconds} s`,
       ],
       ["NEXT DUE", pull.nextDue === null ? "-" : `${pull.nextDue} (${when(pull.nextDue, Date.now())})`],
+      [
+        "FRESHNESS",
+        definition.freshness &&
+          `told when results are older than ${duration(definition.freshness.maxAgeSeconds * 1000)}`,
+      ],
       ["PAUSED", yesNo(definition.paused)],
       ["ACTIVE RUN", pull.activeRun ?? "none"],
     ]),

@@ -2,7 +2,6 @@
 
 import { partsView, runView } from "@sallyport/shared/schema/api.ts";
 import { type Command, InvalidArgumentError } from "commander";
-import { z } from "zod";
 import { cancelAnswer } from "./answers.ts";
 import { EXIT } from "./exit.ts";
 import { table } from "./print.ts";
@@ -30,12 +29,11 @@ export function addRuns(program: Command): void {
       "runs list orders --json | jq -r '.[] | select(.state==\"failed\") | .id'",
     )
       .addArgument(nameArgument("<pull>", "whose runs"))
-      .option("-n, --lines <count>", "how many at most, up to 50", asLines, 20),
+      .option("-n, --lines <count>", "how many at most, up to 1000", asLines, 20),
     async (call, { lines }, pull = "") => {
-      const all = await call.api.get(`${call.tenantPath()}/pulls/${pull}/runs`, z.array(runView));
-      const shown = all.slice(0, lines);
+      const all = await call.api.list(`${call.tenantPath()}/pulls/${pull}/runs?limit=${lines}`, runView, lines);
       const none = [`Pull ${pull} has not run. Next: sallyportctl pulls run ${pull}`];
-      call.print(shown, shown.length === 0 ? none : runTable(shown, call, Date.now()));
+      call.print(all, all.length === 0 ? none : runTable(all, call, Date.now()));
     },
   );
   does(
@@ -105,6 +103,6 @@ const runPath = (call: Call, id: string): string => `${call.tenantPath()}/runs/$
 
 function asLines(text: string): number {
   const value = Number(text);
-  if (Number.isInteger(value) && value >= 1 && value <= 50) return value;
-  throw new InvalidArgumentError("give a number from 1 to 50");
+  if (Number.isInteger(value) && value >= 1 && value <= 1000) return value;
+  throw new InvalidArgumentError("give a number from 1 to 1000");
 }

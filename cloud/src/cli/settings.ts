@@ -1,7 +1,10 @@
 /** Where the orchestrator is and who asks: options first, then the environment. */
 import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { nameId } from "@sallyport/shared/schema/ids.ts";
 import { CliError, EXIT } from "./exit.ts";
+import { readLogin } from "./saved-login.ts";
 import { readSecretFile } from "./secret.ts";
 
 /** Options of every verb. */
@@ -26,16 +29,31 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The one reader of this command line's environment. */
 export const environment: Environment = process.env;
 
+/** Of `login`: below XDG_CONFIG_HOME, or ~/.config (https://specifications.freedesktop.org/basedir-spec). */
+export const LOGIN_FILE: string = join(
+  environment.XDG_CONFIG_HOME || join(environment.HOME || homedir(), ".config"),
+  "sallyport/login.json",
+);
+
 /** @throws CliError with exit code 78 for what is missing or wrong */
 export function readSettings(options: CommonOptions): Settings {
-  const origin = originOf(options.url ?? environment.SALLYPORT_URL);
-  const key = keyOf(options.keyFile ?? environment.SALLYPORT_KEY_FILE, environment.SALLYPORT_API_KEY);
-  return { origin, key, caPem: options.ca === undefined ? undefined : readCa(options.ca) };
+  const given = options.url ?? environment.SALLYPORT_URL;
+  const file = options.keyFile ?? environment.SALLYPORT_KEY_FILE;
+  const named = file === undefined || file === "" ? environment.SALLYPORT_API_KEY : readSecretFile(file, "an API key");
+  // Only what is missing is looked for there; and a key that was kept goes to the address that it was kept for.
+  const login =
+    given === undefined || given === "" || named === undefined || named === "" ? readLogin(LOGIN_FILE) : undefined;
+  const origin = originOf(given || login?.origin);
+  const kept = login?.origin === origin ? login : undefined;
+  return { origin, key: checkedKey(named || kept?.key), caPem: readCa(options.ca ?? kept?.ca) };
 }
+
+/** @throws CliError with exit code 78 */
+export const readOrigin = (options: CommonOptions): string => originOf(options.url ?? environment.SALLYPORT_URL);
 
 /** @throws CliError with exit code 64 */
 export function readTenant(options: CommonOptions): string {
-  const tenant = options.tenant ?? environment.SALLYPORT_TENANT;
+  const tenant = options.tenant ?? environment.SALLYPORT_TENANT ?? readLogin(LOGIN_FILE)?.tenant;
   if (tenant === undefined || tenant === "") {
     throw new CliError(EXIT.usage, "No tenant is given.", "Add --tenant ID, or set SALLYPORT_TENANT.");
   }
@@ -67,11 +85,10 @@ function originOf(text: string | undefined): string {
   return url.origin;
 }
 
-/** A file that is named wins: whoever names it means it. */
-function keyOf(file: string | undefined, fromEnvironment: string | undefined): string {
-  const key = file === undefined || file === "" ? fromEnvironment : readSecretFile(file, "an API key");
+function checkedKey(key: string | undefined): string {
   if (key === undefined || key === "") {
-    throw new CliError(EXIT.configuration, "There is no API key.", "Set SALLYPORT_API_KEY, or add --key-file FILE.");
+    const next = "Set SALLYPORT_API_KEY, add --key-file FILE, or log in: sallyportctl login";
+    throw new CliError(EXIT.configuration, "There is no API key.", next);
   }
   if (!/^[\x21-\x7e]{1,256}$/.test(key)) {
     throw new CliError(EXIT.configuration, "The API key is not one line of text.", "Keys look like sp_name_….");
@@ -79,7 +96,9 @@ function keyOf(file: string | undefined, fromEnvironment: string | undefined): s
   return key;
 }
 
-function readCa(file: string): string {
+/** @throws CliError with exit code 78 */
+export function readCa(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
   try {
     return readFileSync(file, "utf8");
   } catch (thrown) {

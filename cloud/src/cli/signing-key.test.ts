@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { generateKeyPair } from "@sallyport/shared/crypto/identity.ts";
 import { publicKeyOf, verifyJws } from "@sallyport/shared/crypto/jws.ts";
+import { openIdentityEndpoint } from "../../../test/emulators/functions-host/identity/server.ts";
+import { openSigningKey } from "../agents/signing/open.ts";
 import { loadSigningKey } from "../agents/signing-key.ts";
+import { OFFICER_RIGHTS, testVault } from "../secrets/test-vault.ts";
 
 const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
 const ORIGIN = "https://o.test";
@@ -69,4 +73,42 @@ it("a file that others read, that holds no key, or an address that is none chang
   assert.equal(ctl("announce", "--file", join(folder, "none.json")).status, 78);
   assert.equal(ctl("announce", "--file", join(folder, "missing.json")).status, 78);
   assert.equal(readFileSync(file, "utf8"), before);
+});
+
+it("in a vault: announced and adopted by who signs in and may, out of turn refused, and never with a file beside", async () => {
+  const { vault, identity, credential, caPem } = await testVault(OFFICER_RIGHTS, { keys: ["signing"] });
+  const endpoint = await openIdentityEndpoint(identity);
+  after(() => endpoint.close());
+  const ca = join(folder, "ca.pem");
+  writeFileSync(ca, caPem);
+  const address = `${vault.url}/keys/signing`;
+  const signedIn = {
+    ...endpoint.settings,
+    AZURE_TOKEN_CREDENTIALS: "ManagedIdentityCredential",
+    NODE_EXTRA_CA_CERTS: ca,
+  };
+  const inVault = async (verb: string, ...more: string[]) => {
+    const args = ["--disable-warning=ExperimentalWarning", MAIN, "signing-key", verb, "--origin", ORIGIN, "--json"];
+    const env = { PATH: process.env.PATH ?? "", ...signedIn };
+    const ended = await promisify(execFile)(process.execPath, [...args, ...more], { env }).then(
+      ({ stdout }) => ({ code: 0, stdout }),
+      ({ code, stdout }: { code: number; stdout: string }) => ({ code, stdout }),
+    );
+    return { ...ended, said: JSON.parse(ended.stdout || "{}") as { seq?: number; keys?: string[] } };
+  };
+  const now = () => openSigningKey(address, credential, () => new Date());
+  const before = await now();
+  assert.equal((await inVault("adopt", "--key", address)).code, 1);
+  const announced = await inVault("announce", "--key", address);
+  assert.deepEqual([announced.code, announced.said.seq, announced.said.keys?.length], [0, 2, 2]);
+  assert.equal((await inVault("announce", "--key", address)).code, 1);
+  assert.equal((await now()).signer.kid, before.signer.kid);
+  const adopted = await inVault("adopt", "--key", address);
+  assert.deepEqual([adopted.code, adopted.said.seq], [0, 3]);
+  const after3 = await now();
+  assert.deepEqual(adopted.said.keys, [`SHA256:${after3.signer.kid}`]);
+  assert.notEqual(after3.signer.kid, before.signer.kid);
+  assert.equal((await inVault("announce", "--key", `${vault.url}/secrets/signing`)).code, 64);
+  assert.equal((await inVault("announce", "--key", address, "--file", file)).code, 64);
+  assert.equal((await inVault("announce")).code, 64);
 });

@@ -1,7 +1,6 @@
 /** `sallyportctl sites list|create`. */
 import { plain } from "@sallyport/shared/terminal.ts";
 import type { Command } from "commander";
-import { z } from "zod";
 import { named } from "./answers.ts";
 import { table } from "./print.ts";
 import type { CommonOptions } from "./settings.ts";
@@ -15,7 +14,7 @@ interface CreateOptions extends CommonOptions {
 export function addSites(program: Command): void {
   const sites = program.command("sites").description("places of a tenant behind one firewall");
   does(verb(sites, "list", "all sites of the tenant", "sites list --tenant contoso"), async (call) => {
-    const all = await call.api.get(`${call.tenantPath()}/sites`, z.array(named));
+    const all = await call.api.list(`${call.tenantPath()}/sites`, named);
     const none = [`Tenant ${call.tenant()} has no site.`];
     call.print(all, all.length === 0 ? none : table(["SITE", "NAME"], all.map(namedRow)));
   });

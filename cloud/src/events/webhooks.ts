@@ -8,6 +8,8 @@ import { laneOf } from "../store/lanes.ts";
 import type { Store } from "../store/open.ts";
 import type { Stored } from "../store/record.ts";
 import type { Webhook } from "../store/webhooks.ts";
+import { requireOpen } from "../tenants/quotas.ts";
+import { requireTenant } from "../tenants/tenants.ts";
 import { type EmitDeps, ringSafely } from "./emit.ts";
 import { enter } from "./enter.ts";
 import { testEvent } from "./event.ts";
@@ -49,9 +51,8 @@ export async function addWebhook(
   by: string,
 ): Promise<z.infer<typeof createdWebhook>> {
   const { store, secrets } = deps;
-  if ((await store.tenants.get(tenant)) === undefined) {
-    throw new SallyportError("api.not_found", `There is no tenant ${tenant}.`, { tenant });
-  }
+  await requireTenant(store, tenant);
+  await requireOpen(store, tenant);
   if ((await store.webhooks.list(tenant)).length >= MOST_OF_A_TENANT) {
     throw new SallyportError("api.conflict", `A tenant has at most ${MOST_OF_A_TENANT} webhooks.`);
   }
@@ -120,6 +121,17 @@ export async function testWebhook(deps: WebhookDeps, tenant: string, id: string)
   await enter(deps, key, event);
   await ringSafely(deps, key);
   return { event: event.id };
+}
+
+/** All of a tenant's, for its end. */
+export async function endWebhooks(
+  { store, secrets }: Pick<WebhookDeps, "store" | "secrets">,
+  tenant: string,
+): Promise<void> {
+  for (const stored of await store.webhooks.list(tenant)) {
+    await store.webhooks.remove(stored);
+    await secrets.remove(secretName(tenant, stored.row.row));
+  }
 }
 
 async function requireWebhook(

@@ -10,6 +10,7 @@ import type { z } from "zod";
 import { revokeKey } from "../access/keys.ts";
 import type { HybridConnections } from "../agents/hybrid-connections.ts";
 import { revokeAgent } from "../agents/registry.ts";
+import { endWebhooks } from "../events/webhooks.ts";
 import { cancelRun } from "../pulls/cancel.ts";
 import { setPaused } from "../pulls/define.ts";
 import type { PullDeps } from "../pulls/deps.ts";
@@ -44,6 +45,7 @@ export async function offboard(
   const pulls = await endPulls(deps, tenant);
   const agents = await endAgents(deps, tenant);
   const credentials = await endCredentials(deps, tenant);
+  await endWebhooks(deps, tenant);
   const results = deleteResults ? await deleteBlobs(deps.pulls.blobs, `${tenant}/`) : 0;
   return { closedAt, keys, pulls, agents, credentials, results, done: results < MOST_BLOBS };
 }
