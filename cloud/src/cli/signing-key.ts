@@ -11,7 +11,7 @@ import { readWholeSecret } from "./secret.ts";
 
 interface RotateOptions {
   readonly file?: string;
-  readonly key?: string;
+  readonly vault?: string;
   readonly origin: string;
   readonly json?: boolean;
 }
@@ -41,14 +41,17 @@ function step(noun: Command, name: Step, description: string, next: string): voi
     .command(name)
     .description(description)
     .option("--file <file>", "what SALLYPORT_SIGNING_KEY names, of mode 0600")
-    .option("--key <address>", "or the address that it names, https://VAULT/keys/NAME; you sign in by `az login`")
+    .option(
+      "--vault <address>",
+      "or the key's address that it names, https://VAULT/keys/NAME; you sign in by `az login`",
+    )
     .requiredOption("--origin <origin>", "the orchestrator's https:// address as agents have pinned it")
     .option("--json", "JSON on the standard output")
     .addHelpText(
       "after",
       `\nExample:\n  sallyportctl signing-key ${name} --file signing-key.json --origin https://sallyport-contoso.azurewebsites.net`,
     )
-    .action(async ({ file, key, origin, json = false }: RotateOptions) => {
+    .action(async ({ file, vault, origin, json = false }: RotateOptions) => {
       try {
         if (URL.parse(origin)?.origin !== origin || !origin.startsWith("https:")) {
           throw new CliError(
@@ -57,10 +60,10 @@ function step(noun: Command, name: Step, description: string, next: string): voi
             "Give it as agents have it in agent.yaml.",
           );
         }
-        if ((file === undefined) === (key === undefined))
-          throw new CliError(EXIT.usage, "Give either --file or --key.", "Add --help to see how it goes.");
+        if ((file === undefined) === (vault === undefined))
+          throw new CliError(EXIT.usage, "Give either --file or --vault.", "Add --help to see how it goes.");
         const { seq, keys } =
-          file === undefined ? await inVault(name, key ?? "", origin) : await inFile(name, file, origin);
+          file === undefined ? await inVault(name, vault ?? "", origin) : await inFile(name, file, origin);
         createOutput(json).print({ seq, keys }, [`Key set ${seq}:`, ...keys.map((each) => `  ${each}`), next]);
       } catch (error) {
         fail(error, json);

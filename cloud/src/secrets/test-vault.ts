@@ -4,7 +4,7 @@ import { after } from "node:test";
 import tls from "node:tls";
 import type { TokenCredential } from "@azure/identity";
 import { startVault, type Vault, type VaultOptions } from "../../../test/emulators/azure/vault/start.ts";
-import { makeAccessToken } from "../../../test/emulators/functions-host/identity/token.ts";
+import { type Identity, makeAccessToken } from "../../../test/emulators/functions-host/identity/token.ts";
 import { makeAuthority } from "../../../test/emulators/tls/certificates.ts";
 
 const PRINCIPAL = "33333333-3333-4333-8333-333333333333";
@@ -12,6 +12,9 @@ const PRINCIPAL = "33333333-3333-4333-8333-333333333333";
 export interface TestVault {
   readonly vault: Vault;
   readonly credential: TokenCredential;
+  /** Whom the vault knows, and the authority of its certificate: for processes of their own. */
+  readonly identity: Identity;
+  readonly caPem: string;
   /** Scopes that tokens were asked for. */
   readonly scopes: readonly string[];
 }
@@ -53,5 +56,5 @@ export async function testVault(
       return { token, expiresOnTimestamp: expiresOnSeconds * 1000 };
     },
   };
-  return { vault, credential, scopes };
+  return { vault, credential, scopes, identity, caPem: authority.caPem };
 }
