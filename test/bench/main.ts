@@ -1,6 +1,7 @@
 /** `npm run bench`: see `--help`. */
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { benchFleet } from "./fleet.ts";
 import { benchFootprint } from "./footprint.ts";
 import { benchLosses } from "./losses.ts";
 import { benchMemory } from "./memory.ts";
@@ -19,10 +20,12 @@ const HELP = `Measures Sallyport on this machine, whole, on loopback, and writes
   npm run bench -- footprint    the idle agent from its bundle: time to ready, memory, size, packages
   npm run bench -- small        a query of one row from end to end: latency, CPU, sessions a second
   npm run bench -- losses       rows lost and repeated while each slice of a table loses a session; memory
+  npm run bench -- fleet        many agents against one function host: CPU, storage operations, memory
   npm run bench -- tick         the scheduler's storage operations and CPU, 100 due of 1,000, 10,000 and 100,000 pulls
 
   --rows N         rows of pull, write and losses (1000000)
   --pulls N        the most pulls of tick (100000)
+  --agents N       agents of fleet (1000)
   --runs N         runs of each, medians are given (pull 5, write 3, memory 1, footprint 5, small 20, tick 3)
   --profile DIR    pull: in place of measuring, one run with CPU profiles of every process, kept in DIR
   --json           print the results as JSON
@@ -33,6 +36,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     rows: { type: "string", default: "1000000" },
     pulls: { type: "string", default: "100000" },
+    agents: { type: "string", default: "1000" },
     runs: { type: "string" },
     profile: { type: "string" },
     json: { type: "boolean", default: false },
@@ -51,6 +55,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<Measured[]>>> = {
   memory: () => benchMemory({ runs: runs(1), say }),
   footprint: () => benchFootprint({ runs: runs(5), say }),
   small: () => benchSmall({ runs: runs(20), say }),
+  fleet: () => benchFleet({ agents: count(options.agents), say }),
   losses: () => benchLosses({ rows: count(options.rows), say }),
   tick: () => benchTick({ runs: runs(3), pulls: count(options.pulls), say }),
 };
@@ -78,7 +83,7 @@ function runs(otherwise: number): number {
 
 function count(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) fail(`${text} is no number of rows, pulls or runs.`);
+  if (!Number.isSafeInteger(value) || value < 1) fail(`${text} is no number of rows, pulls, agents or runs.`);
   return value;
 }
 

@@ -13,7 +13,7 @@ export interface Counted {
   take(): Operations;
 }
 
-const NONE: Operations = { query: 0, read: 0, transaction: 0, delete: 0, blob: 0, other: 0 };
+export const NONE: Operations = { query: 0, read: 0, transaction: 0, delete: 0, blob: 0, other: 0 };
 
 export function countOperations(connectionString: string, container: string): Counted {
   let counts = { ...NONE };
@@ -49,7 +49,7 @@ export function countOperations(connectionString: string, container: string): Co
 }
 
 /** By the REST API's own forms (learn.microsoft.com/rest/api/storageservices/table-service-rest-api). */
-function kindOf(method: string, path: string): Kind {
+export function kindOf(method: string, path: string): Kind {
   if (method === "POST" && path.endsWith("/$batch")) return "transaction";
   if (method === "DELETE") return "delete";
   if (method === "GET") return path.endsWith("()") ? "query" : "read";
