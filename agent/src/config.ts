@@ -1,9 +1,12 @@
 /** `agent.yaml`: how this installation reaches the orchestrator, and how much it may use of its machine. */
 import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
+import { channel, ring } from "@sallyport/shared/release/manifest.ts";
 import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
+import { clockHours } from "@sallyport/shared/schema/policy-connection.ts";
 import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
+import { LAYOUT } from "./install/layout.ts";
 import { readStrictYaml, type StrictYaml } from "./strict-yaml.ts";
 import { syslogConfig } from "./syslog/target.ts";
 
@@ -62,6 +65,14 @@ export const agentConfig = z.strictObject({
       syslog: syslogConfig.optional(),
     })
     .prefault({}),
+  /** Which releases this agent is for, and when it may take them by itself; whether it may, policy.yaml says. */
+  updates: z
+    .strictObject({
+      channel: channel.default("stable"),
+      ring: ring.default("broad"),
+      hours: clockHours.prefault({}),
+    })
+    .prefault({}),
 });
 export type AgentConfig = z.infer<typeof agentConfig>;
 
@@ -115,7 +126,7 @@ export function refuseEnvironment(environment: NodeJS.ProcessEnv): void {
 
 /** Where state lies unless `--state` or `stateDir` says otherwise. */
 export const defaultStateDir = (): string =>
-  process.platform === "win32" ? join(process.env.ProgramData ?? "C:\\ProgramData", "Sallyport") : "/var/lib/sallyport";
+  process.platform === "win32" ? join(process.env.ProgramData ?? "C:\\ProgramData", "Sallyport") : LAYOUT.state;
 
 /** Set, it wants no colours (https://no-color.org). */
 export const noColour = (): string | undefined => process.env.NO_COLOR;

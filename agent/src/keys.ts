@@ -32,7 +32,7 @@ const seed = base64url.length(43);
 /** Without its seed where that is a credential of systemd's, so that the key does not lie on the disk in clear. */
 const unsealFile = z.strictObject({ alg: z.literal("X-Wing"), publicKey: base64url, seed: seed.optional() });
 /** The credential's name (systemd.exec(5), LoadCredentialEncrypted=). */
-const SEED_CREDENTIAL = "sallyport-unseal-seed";
+export const SEED_CREDENTIAL = "sallyport-unseal-seed";
 
 export interface UnsealKey {
   readonly publicKey: Uint8Array;
@@ -93,13 +93,14 @@ export const loadUnsealPublicKey = (paths: StatePaths): Uint8Array =>
   Buffer.from(readUnsealFile(paths).publicKey, "base64url");
 
 /**
- * @param credentials systemd's folder of this service's credentials, where there is one: its seed comes first
+ * A seed in the file is of the last enrolment, a credential may be of one before.
+ * @param credentials systemd's folder of this service's credentials, where there is one
  * @throws ConfigError when there is no key, or no seed to it
  */
 export function loadUnsealKey(paths: StatePaths, credentials: string | undefined): UnsealKey {
   const file = readUnsealFile(paths);
   const given = credentials === undefined ? undefined : readTextIfAny(join(credentials, SEED_CREDENTIAL))?.trim();
-  const parsed = seed.safeParse(given ?? file.seed);
+  const parsed = seed.safeParse(file.seed ?? given);
   if (!parsed.success)
     throw new ConfigError(`${paths.unseal} has no seed, and no credential ${SEED_CREDENTIAL} has one`);
   return { publicKey: Buffer.from(file.publicKey, "base64url"), seed: Buffer.from(parsed.data, "base64url") };

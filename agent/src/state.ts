@@ -1,7 +1,8 @@
 /**
  * The agent's files: `agent.yaml policy.yaml keys/ pinned.json journal/ control/ run/status.json usage.json mask.key`,
- * nothing else. Folders are 0700, files 0600; each write is to a new file beside it, synced and renamed, so that a reader sees
- * the old or the new content and never half of one.
+ * nothing else; an installation's two YAML files lie in a folder of the owner's (install/layout.ts). Folders are 0700, files
+ * 0600, until install/rights.ts gives them to a service; each write is to a new file beside it, synced and renamed, so that a
+ * reader sees the old or the new content and never half of one.
  */
 import {
   closeSync,
@@ -19,10 +20,13 @@ import { dirname, join } from "node:path";
 import { agentSettings } from "@sallyport/shared/schema/api.ts";
 import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
+import { LAYOUT } from "./install/layout.ts";
 
-/** Paths below one state folder. */
+/** Paths below one state folder; of an installation, what the owner writes has a folder of its own. */
 export interface StatePaths {
   readonly root: string;
+  /** Where agent.yaml and policy.yaml lie, and what they name by relative paths. */
+  readonly configuration: string;
   readonly config: string;
   readonly policy: string;
   readonly keys: string;
@@ -50,10 +54,12 @@ export interface StatePaths {
 export function statePaths(root: string): StatePaths {
   const keys = join(root, "keys");
   const run = join(root, "run");
+  const configuration = process.platform === "linux" && root === LAYOUT.state ? LAYOUT.configuration : root;
   return {
     root,
-    config: join(root, "agent.yaml"),
-    policy: join(root, "policy.yaml"),
+    configuration,
+    config: join(configuration, "agent.yaml"),
+    policy: join(configuration, "policy.yaml"),
     keys,
     identity: join(keys, "identity.jwk"),
     unseal: join(keys, "unseal.jwk"),
@@ -92,9 +98,9 @@ const pinned = z.strictObject({
 });
 export type Pinned = z.infer<typeof pinned>;
 
-/** Makes the state folders that are missing. */
+/** Makes the folders that are missing. */
 export function makeFolders(paths: StatePaths): void {
-  for (const folder of [paths.root, paths.keys, paths.journal, paths.control, paths.run]) {
+  for (const folder of [paths.configuration, paths.root, paths.keys, paths.journal, paths.control, paths.run]) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 }

@@ -10,6 +10,7 @@ import { ConfigError } from "../config-error.ts";
 import { runChecks } from "../doctor/check.ts";
 import { allChecks } from "../doctor/checks.ts";
 import type { Enrolled } from "../enrol.ts";
+import { ownerOf, settleRights } from "../install/rights.ts";
 import { openJournal } from "../journal/journal.ts";
 import { loadNetwork } from "../origin.ts";
 import { DENY_ALL } from "../policy/first-policy.ts";
@@ -90,6 +91,9 @@ async function enroll(options: EnrollOptions): Promise<void> {
   const newPolicy = !existsSync(paths.policy);
   if (newPolicy) writeFileDurably(paths.policy, DENY_ALL);
   noteInJournal(paths, config, enrolled);
+  // What root has written here is of no use to the service's account before.
+  const owner = ownerOf(paths);
+  if (owner !== undefined) settleRights(paths, owner);
   const checks = tally(await runChecks(allChecks(loadConfig(paths.config), paths, new Date())));
   report(options, paths, enrolled, newPolicy, checks);
 }
@@ -103,7 +107,7 @@ function configured(paths: StatePaths): { readonly lines: object; readonly proxy
   return {
     lines: parsed.data,
     ...(proxy === undefined ? {} : { proxy }),
-    ...(tls?.ca === undefined ? {} : { ca: resolve(paths.root, tls.ca) }),
+    ...(tls?.ca === undefined ? {} : { ca: resolve(paths.configuration, tls.ca) }),
   };
 }
 

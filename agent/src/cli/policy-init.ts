@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../config-error.ts";
+import { ownerOf, settleRights } from "../install/rights.ts";
 import { parsePolicy } from "../policy/file.ts";
 import { DENY_ALL, firstPolicy } from "../policy/first-policy.ts";
 import { statePaths, writeFileDurably } from "../state.ts";
@@ -19,7 +20,8 @@ interface InitOptions extends PolicyOptions {
 const ADDRESS = /^(?<address>.+)\/(?<database>[^/]+)$/u;
 
 export function init(file: string | undefined, options: InitOptions): void {
-  const path = file === undefined ? statePaths(resolve(options.state)).policy : resolve(file);
+  const paths = statePaths(resolve(options.state));
+  const path = file === undefined ? paths.policy : resolve(file);
   const text = textOf(options);
   try {
     parsePolicy(text, new Date());
@@ -34,6 +36,9 @@ export function init(file: string | undefined, options: InitOptions): void {
   } catch {
     throw new ConfigError(`${path} cannot be written`);
   }
+  // The service's account has to read what root has written.
+  const owner = file === undefined ? ownerOf(paths) : undefined;
+  if (owner !== undefined) settleRights(paths, owner);
   const made = options.mssql === undefined ? "denies everything" : `one connection, ${options.name}`;
   print(options, { ok: true, path, connection: options.mssql === undefined ? null : options.name }, [
     `Written  ${path} (${made})`,

@@ -1,0 +1,91 @@
+/**
+ * Whose an installation's files are (docs/hardening.md): what decides is root's and readable by the service, what the service
+ * writes is its own. The folder of both is sticky, so that the service replaces its own files there and nobody else's.
+ */
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, lstatSync, openSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { openRegular } from "../regular-file.ts";
+import type { StatePaths } from "../state.ts";
+
+/** The service's account and its group. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+interface Right {
+  readonly path: string;
+  readonly isFolder: boolean;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
+/** The account that these folders were given to; undefined where they are root's, or whoever asks is not root. */
+export function ownerOf({ root, keys }: StatePaths): Owner | undefined {
+  if (process.geteuid?.() !== 0) return undefined;
+  const uid = statOf(keys)?.uid ?? 0;
+  return uid === 0 ? undefined : { uid, gid: statOf(root)?.gid ?? 0 };
+}
+
+/**
+ * Gives every file that is there its owner, group and mode; by root only. The service must not run meanwhile: it could put
+ * another file in a place that was just looked at, though never a link that is followed.
+ * @throws where a file cannot be opened or given away
+ */
+export function settleRights(paths: StatePaths, owner: Owner): void {
+  for (const right of rightsOf(paths, owner)) settle(right);
+}
+
+/** What is not as `settleRights` would leave it, one sentence each. */
+export const rightsFaults = (paths: StatePaths, owner: Owner): readonly string[] =>
+  [...rightsOf(paths, owner)].flatMap(({ path, uid, gid, mode }) => {
+    const found = statOf(path);
+    if (found === undefined) return [];
+    const is = `${found.uid}:${found.gid} ${octal(found.mode)}`;
+    const due = `${uid}:${gid} ${octal(mode)}`;
+    return is === due ? [] : [`${path} is ${is}, should be ${due}`];
+  });
+
+/** Folders before what is in them: from then on only root and the service put something there. */
+function* rightsOf(paths: StatePaths, { uid, gid }: Owner): Generator<Right> {
+  const owners = { uid: 0, gid };
+  const own = { uid, gid };
+  if (paths.configuration !== paths.root) {
+    yield { path: paths.configuration, isFolder: true, ...owners, mode: 0o750 };
+    yield* filesIn(paths.configuration, { ...owners, mode: 0o640 });
+  }
+  yield { path: paths.root, isFolder: true, ...owners, mode: 0o1770 };
+  for (const path of [paths.config, paths.policy]) yield { path, isFolder: false, ...owners, mode: 0o640 };
+  yield { path: paths.control, isFolder: true, ...owners, mode: 0o750 };
+  yield* filesIn(paths.control, { ...owners, mode: 0o644 });
+  for (const folder of [paths.keys, paths.journal, paths.run]) {
+    yield { path: folder, isFolder: true, ...own, mode: 0o700 };
+    yield* filesIn(folder, { ...own, mode: 0o600 });
+  }
+  for (const path of [paths.pinned, paths.usage, paths.maskKey]) yield { path, isFolder: false, ...own, mode: 0o600 };
+}
+
+function* filesIn(folder: string, rights: Omit<Right, "path" | "isFolder">): Generator<Right> {
+  if (statOf(folder)?.isDirectory() !== true) return;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isFile()) yield { path: join(folder, entry.name), isFolder: false, ...rights };
+  }
+}
+
+function settle({ path, isFolder, uid, gid, mode }: Right): void {
+  if (statOf(path) === undefined) return;
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+  const opened = isFolder ? openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) : openRegular(path);
+  try {
+    // One with a second name may be somebody else's file: root gives nothing away that it did not find here.
+    if (!isFolder && fstatSync(opened).nlink > 1) throw new Error(`${path} has another name somewhere: remove it`);
+    fchownSync(opened, uid, gid);
+    fchmodSync(opened, mode);
+  } finally {
+    closeSync(opened);
+  }
+}
+
+const statOf = (path: string) => lstatSync(path, { throwIfNoEntry: false });
+const octal = (mode: number): string => (mode & 0o7777).toString(8);
