@@ -2,27 +2,41 @@
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { MAX_SCHEMA_BYTES } from "@sallyport/shared/protocol/frames.ts";
 import type { PlainCredential, SealedCredential, SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
-import { isDirectoryOperation } from "@sallyport/shared/schema/directory-operations.ts";
+import { type DirectoryOperation, isDirectoryOperation } from "@sallyport/shared/schema/directory-operations.ts";
 import type { Operation } from "@sallyport/shared/schema/operations.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
+import { operationName } from "../journal/line.ts";
 import { hashLogin } from "../journal/login.ts";
 import { maskDn } from "../journal/object.ts";
 import { type RequestReport, toSupervisor } from "../pipe/messages.ts";
 import { isChange } from "../policy/change.ts";
-import { type Allowed, decide, type PolicyRequest, placeOf } from "../policy/decide.ts";
+import {
+  type Allowed,
+  type AllowedDirectory,
+  type Denied,
+  decide,
+  type Judged,
+  type PolicyRequest,
+  placeOf,
+} from "../policy/decide.ts";
 import type { SqlOperation } from "../policy/sql-judge.ts";
 
 /** What is to be done, once the supervisor has said go. */
 export type Work =
   | { readonly do: "ping" }
-  | {
-      readonly do: "serve";
-      readonly connection: string;
-      readonly asked: PolicyRequest<SqlOperation>;
-      readonly credential: PlainCredential | SealedCredential;
-      readonly allowed: Allowed;
-    }
+  | Serving<"mssql", SqlOperation, Allowed>
+  | Serving<"activeDirectory", DirectoryOperation, AllowedDirectory>
   | { readonly do: "refuse"; readonly error: SallyportError };
+
+interface Serving<Kind extends string, Asked extends Judged, Yes> {
+  readonly do: "serve";
+  /** The kind of system, and so of connector. */
+  readonly kind: Kind;
+  readonly connection: string;
+  readonly asked: PolicyRequest<Asked>;
+  readonly credential: PlainCredential | SealedCredential;
+  readonly allowed: Yes;
+}
 
 export interface Judgement {
   readonly report: RequestReport;
@@ -92,17 +106,22 @@ function workOf(request: SessionRequestPayload, policy: Policy, ping: boolean, n
     caller: request.caller,
   };
   if (isDirectoryOperation(operation)) {
-    const decision = decide(policy, { ...facts, operation }, now);
-    // Nothing here speaks LDAP yet; who may not ask hears that first.
-    if ("allow" in decision) return refuse("agent.version", "This agent has no connector for directories.");
-    return refuse(decision.deny.code, decision.deny.reason, decision.deny.rule);
+    const asked = { ...facts, operation };
+    const decision = decide(policy, asked, now);
+    if ("deny" in decision) return refuseBy(decision.deny);
+    // Who may not ask hears that first.
+    if (!isServed(operation)) return refuse("agent.version", `This agent does not serve ${operation.op}.`);
+    return { do: "serve", kind: "activeDirectory", connection, asked, credential, allowed: decision.allow };
   }
   const asked = { ...facts, operation };
   const decision = decide(policy, asked, now);
-  if ("allow" in decision) return { do: "serve", connection, asked, credential, allowed: decision.allow };
-  const { code, reason, rule } = decision.deny;
-  return refuse(code, reason, rule);
+  if ("deny" in decision) return refuseBy(decision.deny);
+  return { do: "serve", kind: "mssql", connection, asked, credential, allowed: decision.allow };
 }
+
+const isServed = ({ op }: Operation): boolean => (operationName.options as readonly string[]).includes(op);
+
+const refuseBy = ({ code, reason, rule }: Denied): Work => refuse(code, reason, rule);
 
 const refuse = (code: ErrorCode, message: string, rule?: string): Work => ({
   do: "refuse",

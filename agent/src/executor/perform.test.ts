@@ -59,7 +59,12 @@ async function answerLate(operation: Operation): Promise<Outcome> {
   const { work } = judge(request, parsePolicy(POLICY, NOW), false, Buffer.alloc(32), NOW);
   assert.ok(work.do === "serve" && work.credential.form === "plain");
   const { credential } = work;
-  const connectors = { mssql: Promise.reject(new Error("not asked for")), mssqlWriter: Promise.resolve(writer) };
+  const none = new Error("not asked for");
+  const connectors = {
+    mssql: Promise.reject(none),
+    mssqlWriter: Promise.resolve(writer),
+    ldap: () => Promise.reject(none),
+  };
   connectors.mssql.catch(() => {});
   return perform(
     { ...work, credential },

@@ -3,6 +3,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { FRAME } from "@sallyport/shared/protocol/frames.ts";
 import type { SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import type { Connector, Grant, Outcome, Output, Target, Writer } from "../connectors/connector.ts";
+import type { DirectoryConnector, DirectoryTarget } from "../connectors/ldap/target.ts";
 import type { Masking } from "../masks/batch.ts";
 import type { SessionOrder } from "../pipe/messages.ts";
 import { type Change, isChange } from "../policy/change.ts";
@@ -20,6 +21,8 @@ const RECHECK_POLICY_MS = 60_000;
 export interface Connectors {
   readonly mssql: Promise<Connector>;
   readonly mssqlWriter: Promise<Writer>;
+  /** Loaded by the session that needs it: most never do. */
+  readonly ldap: () => Promise<DirectoryConnector>;
 }
 
 /** Loading takes a few hundred milliseconds, so it begins while the executor waits for its order. */
@@ -28,7 +31,8 @@ export function loadConnectors(): Connectors {
   const mssqlWriter = import("../connectors/mssql/write/index.ts").then((module) => module.mssqlWriter);
   // A ping needs none; who needs one hears of the failure.
   for (const each of [mssql, mssqlWriter]) each.catch(() => {});
-  return { mssql, mssqlWriter };
+  const ldap = () => import("../connectors/ldap/index.ts").then((module) => module.ldapConnector);
+  return { mssql, mssqlWriter, ldap };
 }
 
 export interface Performance {
@@ -55,8 +59,7 @@ export async function perform(work: OpenedWork, performance: Performance): Promi
     return { complete: true };
   }
   const { allowed, asked } = work;
-  const target = { ...targetOf(work, request, order), onLogin };
-  const masking = maskingOf(allowed.grant, maskKey);
+  const masking = work.kind === "mssql" ? maskingOf(work.allowed.grant, maskKey) : undefined;
   const sending = createOutput(stream, allowed.limits, request.window, onSending, masking);
   const output = timed(sending, stopwatch, () => stream.totals.rows);
   const fuse = createTimeFuse(allowed.limits);
@@ -71,9 +74,23 @@ export async function perform(work: OpenedWork, performance: Performance): Promi
     if ("deny" in decision) stream.stop(new SallyportError("policy.denied", decision.deny.reason));
   }, RECHECK_POLICY_MS);
   try {
+    if (work.kind === "activeDirectory") {
+      const target = { ...directoryOf(work, request, order), onLogin };
+      const { operation } = work.asked;
+      return await (await connectors.ldap())(
+        target,
+        operation,
+        work.allowed.grant,
+        allowed.limits,
+        output,
+        stream.signal,
+      );
+    }
     const { operation } = request;
+    const target = { ...databaseOf(work, request, order), onLogin };
+    const { grant } = work.allowed;
     if (!isChange(operation)) {
-      return await (await connectors.mssql)(target, operation, allowed.grant, allowed.limits, output, stream.signal);
+      return await (await connectors.mssql)(target, operation, grant, allowed.limits, output, stream.signal);
     }
     const write = await connectors.mssqlWriter;
     const input = createInput({ limits: allowed.limits, credit: stream.credit, signal: stream.signal });
@@ -81,8 +98,8 @@ export async function perform(work: OpenedWork, performance: Performance): Promi
       input.frame(frame, recordBytes);
     });
     try {
-      const told = isReading(operation, allowed.grant) ? output : afterCommit(output);
-      return await write(target, operation, allowed.grant, allowed.limits, { input, output: told }, stream.signal);
+      const told = isReading(operation, grant) ? output : afterCommit(output);
+      return await write(target, operation, grant, allowed.limits, { input, output: told }, stream.signal);
     } finally {
       onRowsIn(input.rows);
     }
@@ -117,24 +134,32 @@ const afterCommit = (output: Output): Output => ({
   },
 });
 
+type Serving<Kind> = Extract<OpenedWork, { do: "serve"; kind: Kind }>;
+
 /** Address, database and trust are the policy's; the request brought the credential only. */
-function targetOf(
-  work: Extract<OpenedWork, { do: "serve" }>,
+function databaseOf(work: Serving<"mssql">, request: SessionRequestPayload, order: SessionOrder): Target {
+  const { tls, ...place } = work.allowed.target;
+  return { ...place, ...placeOf(work, request), tls: { mode: tls.mode, ...trustOf(work, order) } };
+}
+
+function directoryOf(
+  work: Serving<"activeDirectory">,
   request: SessionRequestPayload,
   order: SessionOrder,
-): Target {
-  const { allowed, credential, connection } = work;
-  const { tls, ...place } = allowed.target;
+): DirectoryTarget {
+  const { tls, ...place } = work.allowed.target;
+  return { ...place, ...placeOf(work, request), tls: { mode: tls.mode, ...trustOf(work, order) } };
+}
+
+function placeOf({ connection, credential }: Serving<string>, request: SessionRequestPayload) {
+  const { user, password, signIn } = credential;
+  return { connection, credential: { user, password, signIn }, requestId: request.id };
+}
+
+function trustOf({ connection, allowed }: Serving<string>, order: SessionOrder): { readonly caPem?: string } {
   const caPem = order.authorities[connection];
-  if (tls.ca !== undefined && caPem === undefined) {
+  if (allowed.target.tls.ca !== undefined && caPem === undefined) {
     throw new SallyportError("connection.tls", "The file of authorities that the policy names cannot be read.");
   }
-  const { user, password, signIn } = credential;
-  return {
-    connection,
-    ...place,
-    tls: { mode: tls.mode, ...(caPem === undefined ? {} : { caPem }) },
-    credential: { user, password, signIn },
-    requestId: request.id,
-  };
+  return caPem === undefined ? {} : { caPem };
 }

@@ -150,7 +150,9 @@ function within(work: Work, { bytes = Number.POSITIVE_INFINITY, rows = Number.PO
     bytes: isChanging ? limits.bytes : Math.min(limits.bytes, bytes),
     rows: Math.min(limits.rows, rows),
   };
-  return { ...work, allowed: { ...work.allowed, limits: least } };
+  return work.kind === "mssql"
+    ? { ...work, allowed: { ...work.allowed, limits: least } }
+    : { ...work, allowed: { ...work.allowed, limits: least } };
 }
 
 /** Errors after which nothing more is said: the other side broke the protocol, or is not who it should be. */
@@ -164,6 +166,7 @@ function endOf(error: SallyportError | undefined): Pick<EndReport, "code" | "sou
   if (error === undefined) return {};
   const { number, state } = error.detail;
   if (typeof number !== "number" || !Number.isInteger(number)) return { code: error.code };
-  const source = `${number}${typeof state === "number" ? `/${state}` : ""}`;
-  return /^[0-9]{1,6}(\/[0-9]{1,3})?$/.test(source) ? { code: error.code, source } : { code: error.code };
+  // A directory's state is Windows' number of it, in hexadecimal digits.
+  const source = `${number}${typeof state === "number" || typeof state === "string" ? `/${state}` : ""}`;
+  return /^[0-9]{1,6}(\/[0-9a-f]{1,8})?$/.test(source) ? { code: error.code, source } : { code: error.code };
 }

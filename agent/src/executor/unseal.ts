@@ -7,7 +7,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type PlainCredential, plainCredential } from "@sallyport/shared/protocol/request.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import { hashLogin } from "../journal/login.ts";
-import { type Allowed, decide } from "../policy/decide.ts";
+import { type Allowed, type AllowedDirectory, decide } from "../policy/decide.ts";
 import { findConnection } from "../policy/find-connection.ts";
 import type { Work } from "./judge.ts";
 import type { Supervisor } from "./supervisor-link.ts";
@@ -42,22 +42,28 @@ export async function openWork(work: Work, deps: UnsealDeps): Promise<OpenedWork
   }
   refuseOtherTarget(text, allowed, findConnection(deps.policy, connection)?.kind);
   const { user, signIn } = opened;
-  const asked = { ...work.asked, user, signIn, sealed: "opened" as const };
-  const decision = decide(deps.policy, asked, deps.now);
+  const login = { user, signIn, sealed: "opened" as const };
+  const decision = decide(deps.policy, { ...work.asked, ...login }, deps.now);
   if ("deny" in decision) throw new SallyportError(decision.deny.code, decision.deny.reason);
   await deps.supervisor.countLogin(hashLogin(deps.loginKey, connection, user));
-  return { ...work, asked, credential: opened };
+  return work.kind === "mssql"
+    ? { ...work, asked: { ...work.asked, ...login }, credential: opened }
+    : { ...work, asked: { ...work.asked, ...login }, credential: opened };
 }
 
 const loginOf = ({ user, password, signIn }: CredentialText) => ({ user, password, signIn });
 
 /** The first line of defence is that the address is the policy's; this one is that the customer sealed it for that. */
-function refuseOtherTarget(text: CredentialText, { target }: Allowed, kind: string | undefined): void {
+function refuseOtherTarget(
+  text: CredentialText,
+  { target }: Allowed | AllowedDirectory,
+  kind: string | undefined,
+): void {
   const expected = {
     kind,
     host: target.host,
     port: target.port,
-    database: target.database ?? null,
+    database: "database" in target ? target.database : null,
     tls: target.tls.mode,
   } as const;
   const fields = (Object.keys(expected) as (keyof typeof expected)[]).filter((name) => text[name] !== expected[name]);

@@ -39,11 +39,13 @@ export const operationName = z.enum([
   "sql.schema",
   "sql.write",
   "sql.call",
+  "ad.search",
+  "ad.schema",
   "agent.ping",
 ]);
 
 /** All that a line may name: also what is refused because no connector serves it. */
-const journalOperation = z.enum([...operationName.options, "ad.search", "ad.changes", "ad.write", "ad.schema"]);
+const journalOperation = z.enum([...operationName.options, "ad.changes", "ad.write"]);
 
 /** What a caller of the journal says; sequence, time and chain are the journal's own. */
 export const journalFacts = z.strictObject({

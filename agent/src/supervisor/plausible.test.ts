@@ -18,6 +18,16 @@ connections:
       - { id: status, allow: [insert, update], tables: [dbo.Status], columns: [Id, What], key: [Id] }
       - { id: close, allow: [call], procedure: dbo.Close, effect: write }
       - { id: never, deny: all, tables: ["hr.*", dbo.Secret] }
+  corp:
+    kind: activeDirectory
+    address: dc1.corp.example:636
+    tls: { mode: required }
+    logins: [svc@corp.example]
+    rules:
+      - { id: staff, allow: [search, schema], bases: ["OU=Staff,DC=x"], classes: [user], attributes: [mail] }
+      - { id: boss, allow: [search], bases: ["CN=Boss,DC=x"], classes: [user], attributes: [mail], callers: [key:a] }
+      - { id: off, allow: [delete], bases: ["OU=Left,DC=x"], classes: [user], until: 2099-12-31 }
+      - { id: never, deny: all, bases: ["OU=Board,OU=Staff,DC=x"] }
 `);
 
 const report = (more: object) =>
@@ -52,4 +62,29 @@ test("of writes and calls is believed the action that the rule allows, and the o
   assert.ok(report({ ...call, effect: "write" }));
   assert.ok(!report({ ...call, effect: "read" }));
   assert.ok(!report(call));
+});
+
+test("of a directory is believed what lies in the rule's places, by what a masked name tells", () => {
+  const search = { op: "ad.search", connection: "corp", object: "CN=*,OU=Staff,DC=x", rule: "staff" };
+  assert.ok(report(search));
+  assert.ok(report({ ...search, op: "ad.schema", object: undefined }));
+  for (const different of [
+    ...[{ object: undefined }, { object: "OU=Other,DC=x" }, { object: "OU=Board,OU=Staff,DC=x" }, { op: "ad.changes" }],
+    ...[
+      { op: "ad.write", action: "delete" },
+      { op: "sql.table" },
+      { rule: "never" },
+      { rule: "off" },
+      { bytes: 2 ** 60 },
+    ],
+    { connection: "erp" },
+  ]) {
+    assert.ok(!report({ ...search, ...different }), JSON.stringify(different));
+  }
+  assert.ok(report({ ...search, rule: "boss", object: "CN=*,DC=x", caller: "key:a" }));
+  assert.ok(!report({ ...search, rule: "boss", object: "CN=*,DC=x" }));
+  const off = { op: "ad.write", connection: "corp", object: "CN=*,OU=Left,DC=x", rule: "off" };
+  assert.ok(report({ ...off, action: "delete" }));
+  assert.ok(!report({ ...off, action: "move" }));
+  assert.ok(!report({ ...off, action: "delete", object: "CN=*,OU=Staff,DC=x" }));
 });

@@ -12,8 +12,9 @@ import { type RequestReport, SENDING_STEP_BYTES } from "../pipe/messages.ts";
 import { limitsOfRule } from "../policy/change.ts";
 import { TABLE_WORDS } from "../policy/decide.ts";
 import { findConnection } from "../policy/find-connection.ts";
-import { smallestLimits } from "../policy/limits.ts";
+import { type StatedLimits, smallestLimits } from "../policy/limits.ts";
 import type { ConnectionLimits } from "./budgets.ts";
+import { isOfRule } from "./plausible-directory.ts";
 
 /** What a refused session, and a ping, may take. */
 const SHORT_SECONDS = 60;
@@ -30,16 +31,43 @@ export function isPlausible(report: RequestReport, ping: boolean, policy: Policy
   // A login that is sealed is named once it was opened, and then only.
   if ((report.login === undefined) !== (report.sealed === true)) return false;
   const connection = findConnection(policy, report.connection);
-  // No connector serves a directory yet, so nothing there is ever allowed.
-  if (connection?.kind !== "mssql") return false;
-  const rule = connection.rules.find(({ id }) => id === report.rule);
-  if (rule === undefined || "deny" in rule) return false;
-  if (connection.credential === "sealed" && report.sealed !== true) return false;
-  if (rule.callers !== undefined && !rule.callers.includes(report.caller)) return false;
-  const most = smallestLimits([policy.limits, connection.limits, limitsOfRule(rule)], ASKS_ALL);
-  if (report.seconds > most.seconds || report.bytes > most.bytes) return false;
-  if (report.op === "sql.write" && (report.rows === undefined || report.rows > most.rows)) return false;
-  return concerns(report, rule, connection);
+  if (connection === undefined || (connection.credential === "sealed" && report.sealed !== true)) return false;
+  if (connection.kind === "activeDirectory") {
+    const rule = allowRuleOf(connection.rules, report);
+    return (
+      rule !== undefined &&
+      isWithinLimits(report, policy, connection, rule.limits) &&
+      isOfRule(report, rule, connection)
+    );
+  }
+  const rule = allowRuleOf(connection.rules, report);
+  return (
+    rule !== undefined &&
+    isWithinLimits(report, policy, connection, limitsOfRule(rule)) &&
+    concerns(report, rule, connection)
+  );
+}
+
+/** The rule that it names, where that allows something to its caller. */
+function allowRuleOf<Rule extends { readonly id: string }>(
+  rules: readonly Rule[],
+  { rule: id, caller }: RequestReport,
+): Exclude<Rule, { deny: unknown }> | undefined {
+  const rule = rules.find((each) => each.id === id);
+  if (rule === undefined || "deny" in rule) return undefined;
+  const { callers } = rule as { readonly callers?: readonly string[] };
+  return callers === undefined || callers.includes(caller) ? (rule as Exclude<Rule, { deny: unknown }>) : undefined;
+}
+
+function isWithinLimits(
+  { op, seconds, bytes = 0, rows }: RequestReport,
+  policy: Policy,
+  connection: Policy["connections"][string],
+  stated: StatedLimits | undefined,
+): boolean {
+  const most = smallestLimits([policy.limits, connection.limits, stated], ASKS_ALL);
+  if (seconds > most.seconds || bytes > most.bytes) return false;
+  return op !== "sql.write" || (rows !== undefined && rows <= most.rows);
 }
 
 /** A denial, or a ping: neither touches anything, so neither has anything to unseal. */

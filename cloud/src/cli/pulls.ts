@@ -94,8 +94,10 @@ export function addPulls(program: Command): void {
 
 const pullPath = (call: Call, pull: string): string => `${call.tenantPath()}/pulls/${pull}`;
 
-const whatIsRead = ({ operation }: PullDefinition): string =>
-  operation.op !== "sql.query" ? operation.table : `statement ${operation.statement}`;
+function whatIsRead({ operation }: PullDefinition): string {
+  if (operation.op === "ad.search") return operation.base;
+  return operation.op !== "sql.query" ? operation.table : `statement ${operation.statement}`;
+}
 
 const whenItRuns = ({ schedule }: PullDefinition): string =>
   schedule === undefined ? "by hand" : `${schedule.cron} ${schedule.timezone}`;

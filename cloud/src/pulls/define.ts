@@ -107,14 +107,18 @@ function requireTime({ operation, limits }: PullDefinition, { sessionSeconds }: 
   const resumes =
     operation.op === "sql.changes" || (operation.op === "sql.table" && operation.consistency === undefined);
   if (resumes || (limits.seconds ?? 0) <= sessionSeconds) return;
-  const message = `A statement or snapshot cannot be resumed, so it may take ${sessionSeconds} seconds at most; split it, or read a table by key.`;
+  const message = `A statement, snapshot or search cannot be resumed, so it may take ${sessionSeconds} seconds at most; split it, or read a table by key.`;
   throw new SallyportError("api.invalid", message, { field: "limits.seconds", seconds: sessionSeconds });
 }
 
 /** What a watermark is a place in: another connection, table or mode has another. */
 function sourceOf({ connection, operation, watermark, watermarkColumn }: PullDefinition): string {
-  const source = operation.op !== "sql.query" ? operation.table : operation.statement;
-  return digestOf([connection, operation.op, source, watermark, watermarkColumn ?? null]);
+  return digestOf([connection, operation.op, placeOf(operation), watermark, watermarkColumn ?? null]);
+}
+
+function placeOf(operation: PullDefinition["operation"]): string {
+  if (operation.op === "ad.search") return operation.base;
+  return operation.op !== "sql.query" ? operation.table : operation.statement;
 }
 
 /** Starts a pull's history anew: the next run reads everything, and its manifest replaces all before it. */

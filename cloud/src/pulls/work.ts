@@ -177,7 +177,7 @@ function requestOf(deps: PullDeps, key: PullKey, id: string, definition: PullDef
 function operationOf(definition: PullDefinition, run: Run): Operation {
   const { operation, watermark, watermarkColumn, lagSeconds } = definition;
   const plan = run.plan === null || isVoid(run) ? {} : { plan: run.plan };
-  if (operation.op === "sql.query") return { ...operation, ...plan };
+  if (operation.op === "sql.query" || operation.op === "ad.search") return { ...operation, ...plan };
   const from = run.from === null ? {} : { from: run.from };
   const position = run.position === null ? {} : { position: run.position };
   // Once the plan is fixed it holds the bound.

@@ -1,12 +1,13 @@
 /** Table `connections`: PartitionKey the tenant, RowKey the connection. Its credential is in the secret store only. */
 import type { TableClient } from "@azure/data-tables";
+import { connectionKind } from "@sallyport/shared/schema/api.ts";
 import { nameId } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
 import { type Keyed, keyed } from "./keyed.ts";
 
 export const connectionRecord = z.object({
   site: nameId,
-  kind: z.enum(["mssql"]),
+  kind: connectionKind,
   createdAt: z.iso.datetime(),
   /** The secret store's version of the credential; null until one was stored. */
   credentialVersion: z.string().nullable(),

@@ -80,7 +80,8 @@ export async function storeCredential(
   await requireOpen(store, tenant);
   const stored = await requireConnection(store, tenant, connection);
   if (credential.form === "sealed") refuseOthers(credential, { tenant, connection, site: stored.value.site });
-  const credentialVersion = await putCredential(secrets, tenant, connection, credential);
+  const kept = credential.form === "sealed" ? credential : { ...credential, signIn: wayFor(stored.value, credential) };
+  const credentialVersion = await putCredential(secrets, tenant, connection, kept);
   const storedAt = now().toISOString();
   if (
     (await store.connections.update(stored, { ...stored.value, credentialVersion, credentialAt: storedAt })) ===
@@ -89,6 +90,19 @@ export async function storeCredential(
     throw new SallyportError("api.changed", "The connection was changed meanwhile.");
   }
   return { connection, storedAt };
+}
+
+type PlainCredential = Extract<Credential, { form: "plain" }>;
+const DIRECTORY_WAYS: readonly string[] = ["simple", "negotiate", "ntlm"];
+
+/** What a body leaves out became `sql`, which no directory knows. @throws api.invalid for a way of another kind of system */
+function wayFor({ kind }: Connection, { signIn }: PlainCredential): PlainCredential["signIn"] {
+  const isDirectory = kind === "activeDirectory";
+  if (isDirectory && signIn === "sql") return "simple";
+  if (isDirectory === DIRECTORY_WAYS.includes(signIn)) return signIn;
+  throw new SallyportError("api.invalid", `A connection of kind ${kind} is not signed in to by ${signIn}.`, {
+    fields: ["signIn"],
+  });
 }
 
 /** Told here, because at the agent it would only not open. */

@@ -60,17 +60,19 @@ export const tenantChange = z.strictObject({
 export const offboarding = z.strictObject({ confirm: nameId, deleteResults: z.boolean().default(false) });
 export const newSite = z.strictObject({ id: nameId, name: z.string().min(1).max(100) });
 export const newCode = z.strictObject({ autoApprove: z.boolean().default(false) });
+export const connectionKind = z.enum(["mssql", "activeDirectory"]);
 export const newConnection = z.strictObject({
   id: nameId,
   site: nameId,
-  kind: z.enum(["mssql"]),
+  kind: connectionKind,
 });
 /** The password passes through this one request; it is stored only in the secret store. */
 const plainCredential = z.strictObject({
   form: z.literal("plain"),
   user: z.string().min(1).max(256),
   password: z.string().min(1).max(1024),
-  signIn: z.enum(["sql", "windowsNtlm"]).default("sql"),
+  /** How its kind of system is signed in to; the kind's first way where it is left out: `sql`, or `simple`. */
+  signIn: z.enum(["sql", "windowsNtlm", "simple", "negotiate", "ntlm"]).default("sql"),
 });
 /**
  * Sealed by the customer (`sallyport credential seal`), a part for each agent: nobody here can open it. Twelve of them fit
@@ -257,6 +259,8 @@ export const tokenBody = z.object({
   unseal: z.string().max(8192).optional(),
   /** Number of the key statement that it took last. */
   keysSeq: z.int().min(0).optional(),
+  /** Of an installation that can be updated: what its owner allows, and how the last update ended. */
+  updates: updateReport.optional(),
 });
 
 export const tokenAnswer = z.object({

@@ -1,15 +1,17 @@
-/** Operations on a directory. The connector that serves them comes later; the owner's policy already decides about them. */
+/** Operations on a directory. */
 import { z } from "zod";
 import { distinguishedName, schemaName } from "./directory-words.ts";
 import { directoryFilter } from "./filter.ts";
 import { position } from "./ids.ts";
+import { plan } from "./plan.ts";
 
 const attributes = z.union([z.literal("*"), z.array(schemaName).min(1).max(200)]);
 const classes = z.array(schemaName).min(1).max(50);
 
-/** What a run adds to a request that reads (`operations.ts`, `resume`); a plan is the connector's own. */
+/** What a run adds to a request that reads, as in `operations.ts`. */
 const resume = {
   from: position.optional(),
+  plan: plan.optional(),
   to: position.optional(),
   position: position.optional(),
 };
@@ -33,6 +35,10 @@ export const adChanges = z.strictObject({
   classes,
   attributes,
   by: z.enum(["dirSync", "usn"]).default("dirSync"),
+  /** Names all that there is even where the login sees deletions: for objects that are moved to where it sees nothing. */
+  reconcile: z.boolean().default(false),
+  /** A run that would take away more ends with an error instead. */
+  mostDeletes: z.int().min(0).max(1_000_000_000).default(500),
   ...resume,
 });
 

@@ -4,20 +4,10 @@ import { adChanges, adSchema, adSearch, adWrite } from "./directory-operations.t
 import { sqlFilter } from "./filter.ts";
 import { position } from "./ids.ts";
 import { columnName, parameterValue, tableName } from "./operation-words.ts";
+import { plan } from "./plan.ts";
 import { sqlCall, sqlWrite } from "./write-operations.ts";
 
-/**
- * How a run reads, fixed by its first session: sent by the agent in the schema's metadata (`sallyport.plan`), stored in
- * the run, and repeated in the request of each later session.
- * `to`: the upper bound of a watermark mode, opaque; null where the mode has none.
- */
-export const plan = z.strictObject({
-  to: position.nullable(),
-  key: z.array(columnName).max(32),
-  isolation: z.enum(["readCommitted", "snapshot"]),
-  consistency: z.enum(["exact", "fuzzy", "statement"]),
-});
-export type Plan = z.infer<typeof plan>;
+export { type Plan, plan } from "./plan.ts";
 
 /**
  * How `sql.table` finds what is new. `none` reads everything; `rowversion` what changed by the table's rowversion column;
@@ -32,8 +22,9 @@ export const changesBy = z.enum(["changeTracking", "cdc"]);
 export const watermarkMode = z.enum([...tableWatermark.options, ...changesBy.options]);
 
 /**
- * The column that `sql.changes` puts before the table's own, a text: `insert` and `update` set a row, `delete` and
- * `before` (the row as it was before an update, in CDC only) take it away.
+ * The column that `sql.changes` and `ad.changes` put before the table's own, a text: `insert` and `update` set a row, `delete` and
+ * `before` (the row as it was before an update, in CDC only) take it away. Of `ad.changes` only: `present` sets a row and
+ * `kept` leaves it as it was, and a run with either of them names all that there is.
  */
 export const CHANGE_COLUMN = "_op";
 
@@ -149,6 +140,7 @@ export const pullOperation = z.discriminatedUnion("op", [
     parameters: parameters.default({}),
     timestamps,
   }),
+  adSearch.omit({ from: true, to: true, plan: true, position: true }),
 ]);
 export type PullOperation = z.infer<typeof pullOperation>;
 

@@ -32,6 +32,7 @@ const MODES: Readonly<Record<PullOperation["op"], ReadonlySet<z.infer<typeof wat
   "sql.table": new Set(tableWatermark.options),
   "sql.changes": new Set(changesBy.options),
   "sql.query": new Set(["none"]),
+  "ad.search": new Set(["none"]),
 };
 
 export const pullDefinition = z
@@ -63,7 +64,8 @@ export const pullDefinition = z
     paused: z.boolean().default(false),
   })
   .refine(({ watermark, operation }) => MODES[operation.op].has(watermark), {
-    message: "sql.table takes none, rowversion or column; sql.changes changeTracking or cdc; sql.query none",
+    message:
+      "sql.table takes none, rowversion or column; sql.changes changeTracking or cdc; sql.query and ad.search none",
     path: ["watermark"],
   })
   .refine(
