@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { rotation } from "../crypto/rotation.ts";
 import { sealedPart } from "../crypto/sealed-part.ts";
+import { updateReport } from "../release/manifest.ts";
 import { suggestion } from "./api-requests.ts";
 import { base64url, nameId, position, randomId, runId, sha256Text } from "./ids.ts";
 import { pullDefinition, runState } from "./pull.ts";
