@@ -28,6 +28,7 @@ In the environment:
   SALLYPORT_MSSQL       mssql://user:password@host:port/database?encrypt=true&trustServerCertificate=false
                         a SQL Server to use instead of the emulator. The schema ${DEMO_SCHEMA}, with two tables, is made
                         there and dropped at the end, and so is a login that reads it, where that is allowed.
+  SALLYPORT_TELEMETRY   console or otlp: traces and metrics, as docs/telemetry.md has it
 `;
 
 const options = readOptions();
@@ -105,6 +106,12 @@ for (const [signal, number] of Object.entries({ SIGINT: 2, SIGTERM: 15, SIGHUP: 
   });
 }
 
+/** Where traces and metrics go is the one thing that the function app takes from the shell (docs/telemetry.md). */
+function telemetryIn(env: NodeJS.ProcessEnv): Record<string, string> {
+  const given = Object.entries(env).filter(([name]) => name.startsWith("SALLYPORT_TELEMETRY"));
+  return Object.fromEntries(given.map(([name, value]) => [name, value ?? ""]));
+}
+
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = freshFolder(root, new Date(), process.pid);
 // Whatever a part of the stack puts into the temporary folder stays in ours.
@@ -117,7 +124,7 @@ try {
   const onStep = (step: string) => screen.step(`  starting: ${step}`);
   if (options.bundle) onStep("bundles");
   const program = options.bundle ? await bundled() : SOURCES;
-  const stackOptions = { folder, cleanup, program, onStep };
+  const stackOptions = { folder, cleanup, program, onStep, settings: telemetryIn(process.env) };
   const stack = address ? await startStackOn(await realSource(address), stackOptions) : await startStack(stackOptions);
   screen.say(
     `  started        ${stack.origin}, agent ${stack.agent.id} listens   ${seconds((performance.now() - startedMs) / 1000)}`,
