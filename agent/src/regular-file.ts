@@ -23,19 +23,37 @@ export function openRegular(path: string, flags: number = constants.O_RDONLY, mo
  * that its owner could not reach, and new files are its owner's. Anybody else does it as they are. @throws what `act` throws
  */
 export function asOwnerOf<T>(path: string, act: () => T): T {
+  const back = becomeOwnerOf(path);
+  try {
+    return act();
+  } finally {
+    back();
+  }
+}
+
+/** The same for what takes a while: the whole process has those rights meanwhile, so it must do nothing else. */
+export async function asOwnerDuring<T>(path: string, act: () => Promise<T>): Promise<T> {
+  const back = becomeOwnerOf(path);
+  try {
+    return await act();
+  } finally {
+    back();
+  }
+}
+
+/** Answers the way back. */
+function becomeOwnerOf(path: string): () => void {
   const { geteuid, seteuid, setegid, getegid, getgroups, setgroups } = process;
-  if (geteuid?.() !== 0 || !seteuid || !setegid || !getegid || !getgroups || !setgroups) return act();
+  if (geteuid?.() !== 0 || !seteuid || !setegid || !getegid || !getgroups || !setgroups) return () => {};
   const { uid, gid } = lstatSync(path);
-  if (uid === 0) return act();
+  if (uid === 0) return () => {};
   const own = { gid: getegid(), groups: getgroups() };
   setgroups([gid]);
   setegid(gid);
   seteuid(uid);
-  try {
-    return act();
-  } finally {
+  return () => {
     seteuid(0);
     setegid(own.gid);
     setgroups(own.groups);
-  }
+  };
 }

@@ -23,6 +23,8 @@ const VERBS: Readonly<Record<string, () => Promise<Add>>> = {
   keys: async () => (await import("./keys.ts")).addKeys,
   credential: async () => (await import("./credential.ts")).addCredential,
   "mask-key": async () => (await import("./mask-key.ts")).addMaskKey,
+  service: async () => (await import("./service.ts")).addService,
+  update: async () => (await import("./update.ts")).addUpdate,
   version: async () => (await import("./version.ts")).addVersion,
 };
 

@@ -35,7 +35,7 @@ export async function askSigned(
   signal: AbortSignal,
 ): Promise<{ readonly answer: Answer; readonly offsetMs: number }> {
   const ask = async (offsetMs: number): Promise<Answer> => {
-    const headers = { authorization: `Bearer ${await sign(deps, call, offsetMs)}` };
+    const headers = { authorization: `Bearer ${await signCall(deps, call, offsetMs)}` };
     return await callJson(deps.origin, { ...call, headers }, deps.network, signal);
   };
   const first = await ask(0);
@@ -43,8 +43,12 @@ export async function askSigned(
   return offsetMs === undefined ? { answer: first, offsetMs: 0 } : { answer: await ask(offsetMs), offsetMs };
 }
 
-/** `offsetMs` corrects this machine's clock for this one signature. */
-async function sign(deps: SignedDeps, { method, path, body = "" }: SignedCall, offsetMs: number): Promise<string> {
+/** The header that says who calls. `offsetMs` corrects this machine's clock for this one signature. */
+export async function signCall(
+  deps: Omit<SignedDeps, "network">,
+  { method, path, body = "" }: SignedCall,
+  offsetMs: number,
+): Promise<string> {
   const iat = Math.floor((deps.clock.wallMs() + offsetMs) / 1000);
   const claims = {
     iss: deps.agent,

@@ -251,6 +251,13 @@ export const ERRORS = {
     advice: "The other side said nothing valid for 60 seconds: look at the network between.",
   },
 
+  "update.refused": {
+    http: 403,
+    retry: "never",
+    advice:
+      "Nothing was changed, and the agent runs on. The message says which check refused; docs/update.md has them all.",
+  },
+
   // What the owner allows.
   "policy.denied": {
     http: 403,
@@ -440,6 +447,12 @@ export const ERRORS = {
     http: 409,
     retry: "later",
     advice: "An object changed while its values were read: repeat.",
+  },
+  "directory.too_many_deletes": {
+    http: 409,
+    retry: "never",
+    advice:
+      "Look whether so many were meant to go, or a unit was moved or a right lost; then raise `mostDeletes`, or reset the pull.",
   },
   "directory.unsupported": {
     http: 502,

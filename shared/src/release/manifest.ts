@@ -97,8 +97,6 @@ export const updateReport = z.object({
   /** Downloaded, and waiting for its owner or for its hour. */
   staged: version.nullable(),
   /** How the last update ended. */
-  last: z
-    .object({ version, outcome: z.enum(["applied", "rolledBack", "refused", "failed"]), at: z.iso.datetime() })
-    .nullable(),
+  last: z.object({ version, outcome: z.enum(["applied", "rolledBack", "refused"]), at: z.iso.datetime() }).nullable(),
 });
 export type UpdateReport = z.infer<typeof updateReport>;

@@ -46,8 +46,8 @@ const clockRange = z
   .regex(/^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$/, "use hh:mm-hh:mm")
   .refine((range) => range.slice(0, 5) !== range.slice(6), "the range is empty: leave `hours` out for the whole day");
 
-/** When sessions may run, by the machine's own clock. Without `allow` it only says what time zone `until` means. */
-const hours = z.strictObject({
+/** Hours of the day by the machine's own clock; a connection's without `allow` only say what time zone `until` means. */
+export const clockHours = z.strictObject({
   allow: z.array(clockRange).min(1).max(16).optional(),
   timezone: timezone.default("UTC"),
 });
@@ -101,5 +101,5 @@ export const everyConnection = {
   /** Refuses logins that could do everything there, so that a mistake in this file is not the last wall. */
   refuseOverPrivileged: z.boolean().default(true),
   limits: connectionLimits.optional(),
-  hours: hours.optional(),
+  hours: clockHours.optional(),
 };

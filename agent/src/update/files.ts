@@ -1,0 +1,93 @@
+/** Files and links of an update: read within bounds, changed in one step, on the disk before the next one. */
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { version } from "@sallyport/shared/release/version.ts";
+import { openRegular } from "../regular-file.ts";
+import { syncFolder } from "../state.ts";
+import type { UpdatePlaces } from "./places.ts";
+
+/** What the way back needs: a link, a record of a few lines, and the folder's own growth. */
+const RESERVE_BYTES = 256 * 1024;
+
+/** The content of a regular file of at most so many bytes, no link followed; undefined where there is none. @throws Error */
+export function readBounded(path: string, maxBytes: number): Buffer | undefined {
+  let file: number;
+  try {
+    file = openRegular(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    if (fstatSync(file).size > maxBytes) throw new Error(`${path} is larger than ${maxBytes} bytes`);
+    const bytes = Buffer.alloc(maxBytes + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+      read = readSync(file, bytes, length, bytes.length - length, length);
+    }
+    // It may have grown since it was looked at.
+    if (length > maxBytes) throw new Error(`${path} is larger than ${maxBytes} bytes`);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** The version that a link names (`versions/1.2.3`); undefined where there is no such link. */
+export function versionOf(link: string): string | undefined {
+  let target: string;
+  try {
+    target = readlinkSync(link);
+  } catch {
+    return undefined;
+  }
+  return version.safeParse(basename(target)).data;
+}
+
+/** Makes `link` name a version: a new link is renamed over the old one, so that there is always one. Idempotent. */
+export function repoint(link: string, to: string): void {
+  if (versionOf(link) === to) return;
+  const beside = `${link}.new`;
+  rmSync(beside, { force: true });
+  symlinkSync(join("versions", to), beside);
+  renameSync(beside, link);
+  syncFolder(dirname(link));
+}
+
+/** Puts room aside, once. @throws ENOSPC: then nothing is begun */
+export function reserveRoom({ own, reserve }: UpdatePlaces): void {
+  mkdirSync(own, { recursive: true, mode: 0o755 });
+  const file = openSync(reserve, "w", 0o600);
+  try {
+    writeSync(file, Buffer.alloc(RESERVE_BYTES, 1));
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Does it; where the disk is full, gives up the room that was put aside and does it once more. */
+export function inReserve<T>({ reserve }: UpdatePlaces, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    rmSync(reserve, { force: true });
+    return act();
+  }
+}
+
+export const isFull = (error: unknown): boolean =>
+  ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
