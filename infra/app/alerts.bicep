@@ -39,6 +39,13 @@ var queries = [
     minutes: 5
   }
   {
+    name: 'health'
+    title: 'Sallyport: a check of its health failed several times'
+    severity: 1
+    query: 'AppTraces | where Message has "health check failed" | extend line = parse_json(Message) | summarize failures = count() by code = tostring(line.code) | where failures >= 3'
+    minutes: 15
+  }
+  {
     name: 'start'
     title: 'Sallyport: the app does not start'
     severity: 0

@@ -117,12 +117,12 @@ describe("after provisioning", () => {
 
 describe("after deploying", () => {
   /** An app whose answers come one after the other; the last one stays. */
-  async function app(t: TestContext, answers: Readonly<Record<string, readonly [status: number, code?: string][]>>) {
-    const left = new Map(Object.entries(answers).map(([path, all]) => [path, [...all]]));
+  async function app(t: TestContext, answers: readonly (readonly [status: number, body?: unknown])[]) {
+    const left = [...answers];
     const server = createServer((request, response) => {
-      const all = left.get(request.url ?? "") ?? [[404]];
-      const [status, code] = all.length > 1 ? all.shift()! : all[0]!;
-      response.writeHead(status).end(code === undefined ? "" : JSON.stringify({ code }));
+      const [status, body] = left.length > 1 ? left.shift()! : left[0]!;
+      if (request.url === "/api/health") response.writeHead(status).end(body === undefined ? "" : JSON.stringify(body));
+      else response.writeHead(404).end();
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -133,20 +133,24 @@ describe("after deploying", () => {
       afterDeploy({ uri, origin, say: (line) => void said.push(line), pauseMs: 1, tries });
     return { run, said };
   }
-  it("it waits until vault and tables answer, and says what to do next", async (t) => {
-    const { run, said } = await app(t, {
-      "/api/health": [[503, "secrets.unavailable"], [503, "secrets.unavailable"], [200]],
-      "/api/v1/tenants": [[503, "storage.failed"], [401]],
-    });
+  it("it waits until nothing is wrong, and says what to do next", async (t) => {
+    const missing = { code: "secrets.unavailable" };
+    const wrong = { status: "failing", wrong: ["storage.tables", "relay.no_token"] };
+    const { run, said } = await app(t, [
+      [503, missing],
+      [503, missing],
+      [503, wrong],
+      [200, { status: "ok", wrong: [] }],
+    ]);
     await run(10, "https://pulls.contoso.test");
     assert.deepEqual(said.slice(0, 2), [
       "Waiting: health is 503 (secrets.unavailable)",
-      "Waiting: tables answer 503 (storage.failed)",
+      "Waiting: health is 503 (storage.tables, relay.no_token)",
     ]);
     assert.match(said.join("\n"), /SALLYPORT_URL=https:\/\/pulls\.contoso\.test\n/);
   });
   it("it gives up with the last answer", async (t) => {
-    const { run } = await app(t, { "/api/health": [[500]] });
+    const { run } = await app(t, [[500]]);
     await assert.rejects(run(3), /does not answer yet: health is 500\. docs\/operate\.md/);
     const none = { say: () => undefined, pauseMs: 1, tries: 1 };
     await assert.rejects(afterDeploy({ ...none, uri: undefined, origin: undefined }), /SERVICE_API_URI/);
