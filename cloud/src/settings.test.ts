@@ -100,6 +100,10 @@ describe("the function app's settings", () => {
     SALLYPORT_BACKOFF_SECONDS: "0.01",
     SALLYPORT_WAIT_SECONDS: "4711",
     SALLYPORT_SLICE_SECONDS: "mark-4711",
+    SALLYPORT_TELEMETRY: "mark-4711",
+    SALLYPORT_TELEMETRY_ENDPOINT: "ftp://mark-4711",
+    SALLYPORT_TELEMETRY_HEADERS: "mark 4711",
+    SALLYPORT_TELEMETRY_RATIO: "4711",
   };
   for (const [name, value] of Object.entries(wrong)) {
     it(`a wrong ${name} is named, its value is not`, () => {

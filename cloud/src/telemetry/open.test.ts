@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import { openTelemetry } from "./open.ts";
 import { NO_TELEMETRY } from "./telemetry.ts";
@@ -43,6 +46,30 @@ describe("telemetry", () => {
 
   it("that is on does", () => {
     assert.ok(loadedFor("console").includes("sdk-trace"));
+  });
+
+  it("by OTLP knows itself to the collector by the headers of the setting", async (t) => {
+    const seen = Promise.withResolvers<IncomingHttpHeaders>();
+    const server = createServer(({ headers }, response) => {
+      seen.resolve(headers);
+      response.end("{}");
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const settings = {
+      ...SETTINGS,
+      SALLYPORT_TELEMETRY: "otlp" as const,
+      SALLYPORT_TELEMETRY_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      SALLYPORT_TELEMETRY_HEADERS: "x-key=a=b==,x-two=2,",
+    };
+    const telemetry = await openTelemetry(settings, () => undefined);
+    await telemetry.span("session", {}, async () => 0);
+    await telemetry.end();
+    const headers = await seen.promise;
+    assert.deepEqual([headers["x-key"], headers["x-two"]], ["a=b==", "2"]);
   });
 
   it("that is off does the work itself, and gives requests no traceparent", async () => {

@@ -166,6 +166,14 @@ test("the function app registers what its sources do, with the same bindings and
   );
 });
 
+test("OpenTelemetry is in a file of its own, which only a setting makes the function app load", () => {
+  const holds = (name: string) => readFileSync(join(cloud.folder, name), "utf8").includes("maxExportBatchSize");
+  assert.deepEqual(
+    readdirSync(cloud.folder).filter((name) => name.endsWith(".js") && holds(name)),
+    ["otel.js"],
+  );
+});
+
 test("the function app's host settings are those of the sources", () => {
   const read = (from: string) => JSON.parse(readFileSync(join(from, "host.json"), "utf8")) as unknown;
   assert.deepEqual(read(cloud.folder), read(SOURCES.app));

@@ -19,6 +19,7 @@ import type { HealthDetails } from "@sallyport/shared/schema/health.ts";
 import sql from "mssql";
 import { createCleanup } from "../../stack/cleanup.ts";
 import { call } from "../../stack/https.ts";
+import { bundledIn } from "../../stack/program.ts";
 import { runPull } from "../../stack/pull.ts";
 import { connectionConfig, type SampleServer } from "../../stack/sample.ts";
 import { CONNECTION, READER, type Stack, startStack, TENANT } from "../../stack/start.ts";
@@ -76,7 +77,9 @@ describe("a pull's trace", { timeout: 300_000 }, () => {
       SALLYPORT_TELEMETRY_ENDPOINT: collector.url,
       SALLYPORT_SLICE_SECONDS: "0.1",
     };
-    stack = await startStack({ folder, cleanup, settings, policy: policyOf });
+    // From the bundles, where OpenTelemetry is a file of its own that the app finds beside itself.
+    const program = await bundledIn(join(folder, "bundles"));
+    stack = await startStack({ folder, cleanup, settings, program, policy: policyOf });
     await fill(stack.source.server);
     await define("marked", { op: "sql.table", table: "dbo.Marked", columns: "*" }, { schedule: { cron: "0 2 * * *" } });
     const filter = [{ column: "Note", is: "notEqual", value: MARKS.filter }];
