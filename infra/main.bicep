@@ -237,7 +237,6 @@ module functionApp 'app/function-app.bicep' = {
     signingAddress: vault.outputs.signingAddress
     vaultAddress: vault.outputs.address
     insightsName: monitoring.outputs.insightsName
-    workspaceId: monitoring.outputs.workspaceId
   }
 }
 
@@ -251,7 +250,7 @@ module alerts 'app/alerts.bicep' = {
     email: alertEmail
     workspaceId: monitoring.outputs.workspaceId
     serviceBusId: serviceBus.outputs.id
-    queueName: serviceBus.outputs.queueName
+    queueNames: serviceBus.outputs.queueNames
   }
 }
 

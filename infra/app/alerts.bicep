@@ -5,7 +5,7 @@ param tags object
 param email string
 param workspaceId string
 param serviceBusId string
-param queueName string
+param queueNames array
 
 // Application Insights keeps the app's lines in AppTraces, each of them one JSON object with `kind` and `what`.
 var queries = [
@@ -96,9 +96,7 @@ resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
             {
               name: 'EntityName'
               operator: 'Include'
-              values: [
-                queueName
-              ]
+              values: queueNames
             }
           ]
           operator: 'GreaterThan'

@@ -26,7 +26,6 @@ param listenAddress string
 param signingAddress string
 param vaultAddress string
 param insightsName string
-param workspaceId string
 
 // Set only where there is something to set.
 var optional = [
@@ -214,20 +213,6 @@ resource noPasswordForDeployment 'Microsoft.Web/sites/basicPublishingCredentials
   name: 'scm'
   properties: {
     allow: false
-  }
-}
-
-resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  name: 'sallyport'
-  scope: site
-  properties: {
-    workspaceId: workspaceId
-    logs: [
-      {
-        categoryGroup: 'allLogs'
-        enabled: true
-      }
-    ]
   }
 }
 

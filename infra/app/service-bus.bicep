@@ -108,7 +108,10 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 }
 
 output id string = namespace.id
-output queueName string = slices.name
+output queueNames array = [
+  slices.name
+  deliveries.name
+]
 output host string = '${namespace.name}.servicebus.windows.net'
 output grants array = [
   {

@@ -9,6 +9,7 @@ describe("imports point one way", () => {
   it("in this repository", () => assert.deepEqual(wrongDirections(sources), []));
 
   const planted = [
+    ["cloud/src/a.ts", "../../infra/hooks/after-deploy.ts"],
     ["shared/src/a.ts", "@sallyport/agent/src/version.ts"],
     ["shared/src/a.ts", "@sallyport/shared/crypto/bytes.ts"],
     ["agent/src/cli/a.ts", "@sallyport/cloud/src/relay.ts"],

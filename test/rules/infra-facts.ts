@@ -39,14 +39,13 @@ export const CUSTOM_ACTIONS: readonly string[] = [
   ),
 ];
 
-/** What must have its logs in the workspace. */
+/** What must have its logs in the workspace. The app sends its own to Application Insights, and twice would be paid twice. */
 export const LOGGED: readonly string[] = [
   "Microsoft.KeyVault/vaults",
   "Microsoft.Relay/namespaces",
   "Microsoft.ServiceBus/namespaces",
   "Microsoft.Storage/storageAccounts/blobServices",
   "Microsoft.Storage/storageAccounts/tableServices",
-  "Microsoft.Web/sites",
 ];
 
 /** Settings that the Functions host, Node, the C library or an Azure library reads, and the product does not. */
