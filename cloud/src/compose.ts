@@ -15,6 +15,7 @@ import { createLoad } from "./agents/choice.ts";
 import { agentDirectory } from "./agents/directory.ts";
 import type { EnrolmentDeps } from "./agents/enrolment.ts";
 import { createHybridConnections, type HybridConnections } from "./agents/hybrid-connections.ts";
+import { retireSilent } from "./agents/registry.ts";
 import { openSigningKey } from "./agents/signing/open.ts";
 import { JTI_MINUTES, type TokenDeps } from "./agents/tokens.ts";
 import { createTries, type Tries } from "./agents/tries.ts";
@@ -27,6 +28,7 @@ import { DEFAULT_PULL_SETTINGS, type PullSettings } from "./pulls/settings.ts";
 import { parseConnectionString, requireConnectionString, sharedAccessSignature } from "./relay.ts";
 import { ringRequests } from "./requests/bell.ts";
 import { DEFAULT_REQUEST_SETTINGS, type RequestDeps } from "./requests/deps.ts";
+import { sweepExpired } from "./requests/sweep.ts";
 import { getCredential } from "./secrets/credentials.ts";
 import { openSecrets, settingOrSecret } from "./secrets/open.ts";
 import type { SecretStore } from "./secrets/secrets.ts";
@@ -85,6 +87,12 @@ export function orchestrator(): Promise<Orchestrator> {
     throw thrown;
   });
   return built;
+}
+
+/** What is done each hour: what has expired goes, and agents of which nothing was heard for long are retired. */
+export async function sweep(deps: Orchestrator): Promise<{ agents: number; rows: number }> {
+  const agents = await retireSilent(deps, settings.SALLYPORT_RETIRE_DAYS);
+  return { agents, rows: await sweepExpired({ ...deps.requests, store: deps.store }) };
 }
 
 async function build(): Promise<Orchestrator> {

@@ -67,6 +67,8 @@ const environment = z.object({
   /** Whose tokens are taken beside API keys: https://login.microsoftonline.com/DIRECTORY/v2.0, and what they are for. */
   SALLYPORT_ENTRA_ISSUER: z.url({ protocol: /^https$/ }).optional(),
   SALLYPORT_ENTRA_AUDIENCE: z.string().min(1).max(256).optional(),
+  /** Days of silence after which an agent is retired: revoked, as if somebody had done it. */
+  SALLYPORT_RETIRE_DAYS: z.coerce.number().int().min(1).max(3650).default(180),
   /** Calls a second that a caller may go on making in an instance, and how many may come at once. */
   SALLYPORT_RATE: z.coerce.number().min(0.1).max(10_000).optional(),
   SALLYPORT_BURST: z.coerce.number().int().min(1).max(100_000).optional(),

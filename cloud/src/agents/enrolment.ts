@@ -50,6 +50,9 @@ export interface NewAgent {
   readonly host: string;
   readonly version: string;
   readonly enrolledAt: string;
+  /** What it pins. */
+  readonly origin?: string;
+  readonly relayHost?: string;
 }
 
 export interface EnrolmentDeps {
@@ -160,6 +163,8 @@ async function newAgent(deps: EnrolmentDeps, code: Code, bytes: Uint8Array, id: 
     host: signed.host,
     version: signed.version,
     enrolledAt: deps.now().toISOString(),
+    origin: deps.origin,
+    relayHost: deps.relayHost,
   };
 }
 

@@ -60,10 +60,37 @@ export async function approveAgent(
  * listener loses its channel. @throws api.not_found, api.changed, storage.failed
  */
 export async function revokeAgent(deps: RegistryDeps, tenant: string, site: string, agent: string): Promise<AgentView> {
-  const revokedAt = deps.now().toISOString();
-  const revoked = await change(deps.store, { tenant, site, agent }, () => ({ status: "revoked", revokedAt }));
+  return agentView(await revoke(deps, { tenant, site, agent }, () => ({})));
+}
+
+async function revoke(deps: RegistryDeps, at: At, more: (now: string) => Partial<Agent>): Promise<Stored<Agent>> {
+  const now = deps.now().toISOString();
+  const revoked = await change(deps.store, at, (value) => ({
+    ...{ status: "revoked" as const, revokedAt: value.revokedAt ?? now },
+    ...more(now),
+  }));
   await deps.hybridConnections.remove(revoked.value.hybridConnection);
-  return agentView(revoked);
+  return revoked;
+}
+
+/** When it was last heard of, by whatever way. */
+const heardMs = ({ enrolledAt, seenAt, reachedAt }: Agent): number =>
+  Math.max(...[enrolledAt, seenAt, reachedAt].map((at) => (at === null ? 0 : Date.parse(at))));
+
+/**
+ * Revokes agents of which nothing was heard for so many days, pending ones too: an installation that nobody uses any more
+ * should not hold a key, nor a hybrid connection. Answers how many. A failure is left to the next time.
+ */
+export async function retireSilent(deps: RegistryDeps, days: number): Promise<number> {
+  const beforeMs = deps.now().getTime() - days * 86_400_000;
+  let retired = 0;
+  for (const { row, value } of await deps.store.agents.all()) {
+    if (value.status === "revoked" || heardMs(value) >= beforeMs) continue;
+    const at = { tenant: value.tenant, site: value.site, agent: row.row };
+    await revoke(deps, at, (retiredAt) => ({ retiredAt }));
+    retired += 1;
+  }
+  return retired;
 }
 
 interface At {
@@ -87,10 +114,23 @@ async function change(store: Store, at: At, part: (value: Agent) => Partial<Agen
 }
 
 export function agentView({ row, value }: Stored<Agent>): AgentView {
-  const { status, kid, host, version, enrolledAt, seenAt, locked, draining } = value;
-  const { maxSessions, reachedAt, canaryAt, canaryCode, journal, journalAlert } = value;
+  const { status, kid, host, version, enrolledAt, seenAt, policy, locked, draining } = value;
+  const { maxSessions, reachedAt, canaryAt, canaryCode, journal, journalAlert, retiredAt, origin, relayHost } = value;
   return {
-    ...{ id: row.row, status, fingerprint: `SHA256:${kid}`, host, version, enrolledAt, seenAt, locked, draining },
+    ...{
+      id: row.row,
+      status,
+      fingerprint: `SHA256:${kid}`,
+      host,
+      version,
+      enrolledAt,
+      seenAt,
+      policy,
+      locked,
+      draining,
+    },
     ...{ maxSessions, reachedAt, canaryAt, canaryCode, journal, journalAlert },
+    retiredAt: retiredAt ?? null,
+    pinned: origin && relayHost ? { origin, relayHost } : null,
   };
 }

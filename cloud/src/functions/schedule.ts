@@ -1,6 +1,6 @@
 import { app } from "@azure/functions";
 import { sendCanaries } from "../agents/canary.ts";
-import { orchestrator, stopping } from "../compose.ts";
+import { orchestrator, stopping, sweep } from "../compose.ts";
 import { watchAgents } from "../events/agents.ts";
 import { sweepLanes } from "../events/sweep.ts";
 import { reindex } from "../pulls/reindex.ts";
@@ -18,10 +18,12 @@ app.timer("schedule", {
 
 // The same by HTTP: timers have been seen to stop after a deployment, and catching up is idempotent.
 serve("schedule-tick", async () => {
-  const { pulls, canaries, events } = await orchestrator();
+  const deps = await orchestrator();
+  const { pulls, canaries, events } = deps;
   const report = await tick(pulls, Date.now());
   const reindexed = await reindex(pulls);
   const sent = await sendCanaries(canaries, stopping);
   const watched = await watchAgents(events.watch);
-  return { ...report, reindexed, canaries: sent, watched, deliveries: await sweepLanes(events.deliver) };
+  const deliveries = await sweepLanes(events.deliver);
+  return { ...report, reindexed, canaries: sent, watched, deliveries, swept: await sweep(deps) };
 });

@@ -34,6 +34,11 @@ export const agentRecord = z.object({
   codeId: z.string(),
   enrolledAt: z.iso.datetime(),
   revokedAt: z.iso.datetime().nullable(),
+  /** When it was revoked because nothing had been heard of it for long. */
+  retiredAt: z.iso.datetime().nullish(),
+  /** What it pinned at its enrolment, and would have to enrol again to change: our origin, and the relay's namespace. */
+  origin: z.string().max(2000).nullish(),
+  relayHost: z.string().max(260).nullish(),
   /** What it said with its last token request. */
   seenAt: z.iso.datetime().nullable(),
   /** The line of its journal that is known: the next report is held against it. */

@@ -2,7 +2,7 @@
 import type { TableClient } from "@azure/data-tables";
 import type { z } from "zod";
 import { fromRow, type Stored, toProperties } from "./record.ts";
-import { type Change, commit, range, read, removeUnchanged, scan } from "./tables.ts";
+import { type Change, commit, quoted, range, read, removeUnchanged, scan } from "./tables.ts";
 
 /** `after`: the row key that the page before ended with. */
 export interface PageRequest {
@@ -28,6 +28,8 @@ export interface Keyed<T> {
   list(partition: string, most?: number): Promise<Stored<T>[]>;
   /** A page of a partition in the order of its row keys. */
   page(partition: string, request: PageRequest): Promise<Page<Stored<T>>>;
+  /** What `expiresAt` says is over, of all partitions; at most `most`. */
+  expired(beforeIso: string, most: number): Promise<Stored<T>[]>;
   /** All partitions, by an OData filter. */
   scan(filter: string): Promise<Stored<T>[]>;
 }
@@ -70,6 +72,14 @@ export function keyed<S extends z.ZodObject>(table: TableClient, schema: S): Key
         found.push(fromRow(schema, row));
       }
       return { items: found, next: undefined };
+    },
+    async expired(beforeIso, most) {
+      const found: Stored<z.infer<S>>[] = [];
+      for await (const row of scan(table, `expiresAt lt ${quoted(beforeIso)}`)) {
+        found.push(fromRow(schema, row));
+        if (found.length === most) break;
+      }
+      return found;
     },
     scan: async (filter) => (await Array.fromAsync(scan(table, filter))).map((row) => fromRow(schema, row)),
   };

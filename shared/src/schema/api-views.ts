@@ -30,6 +30,8 @@ export const agentView = z.object({
   version: z.string(),
   enrolledAt: time,
   seenAt: time.nullable(),
+  /** Digest of its policy. */
+  policy: z.string().nullable(),
   locked: z.boolean(),
   draining: z.boolean(),
   /** Sessions that it serves at once; null while it has not said. */
@@ -43,6 +45,10 @@ export const agentView = z.object({
   journal: journalHead,
   /** When its journal was found cut or written anew, until a person approves the agent again. */
   journalAlert: z.object({ at: time, known: journalHead, told: journalHead }).nullable(),
+  /** When it was revoked because nothing had been heard of it for long. */
+  retiredAt: time.nullable(),
+  /** What it pinned at its enrolment, and would have to enrol again to change. */
+  pinned: z.object({ origin: z.string(), relayHost: z.string() }).nullable(),
 });
 export type AgentView = z.infer<typeof agentView>;
 
@@ -89,6 +95,8 @@ export const tickAnswer = z.object({
   watched: z.object({ agents: z.int(), told: z.int() }),
   /** Lines of webhooks that were rung for. */
   deliveries: z.object({ lanes: z.int() }),
+  /** What has expired and is gone: agents retired, and rows deleted. */
+  swept: z.object({ agents: z.int(), rows: z.int() }),
 });
 
 /** Everything that is stored of a tenant but secrets and results. */
