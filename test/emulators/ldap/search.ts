@@ -10,6 +10,8 @@ export interface SearchLimits {
   readonly pageSize: number;
   /** MaxValRange: more values of one attribute come in ranges. */
   readonly values: number;
+  /** Objects in one answer of DirSync. */
+  readonly dirSync: number;
 }
 
 export interface Asked {

@@ -5,8 +5,9 @@ import { type SecureContext, TLSSocket } from "node:tls";
 import type { Account } from "./accounts.ts";
 import { int, integer, type Node, octets, parse, sequence, text, tlv } from "./ber.ts";
 import { bind, type Who } from "./bind.ts";
+import { dirSync } from "./dir-sync.ts";
 import { rootDse } from "./root-dse.ts";
-import { type Answer, type Asked, type Pages, search } from "./search.ts";
+import { type Answer, type Asked, DIR_SYNC, type Pages, search } from "./search.ts";
 import type { Emulated } from "./start.ts";
 import { type Stored, sidBytes } from "./store.ts";
 
@@ -76,7 +77,12 @@ export function serveSession(
       done(id, 0x65, { code: 1, diagnostic });
       return;
     }
-    const answer = emulated.answer?.(asked) ?? search(emulated.store, asked, pages, emulated.limits, constructed);
+    const { store, limits, cookies } = emulated;
+    const answer =
+      emulated.answer?.(asked) ??
+      (controls.has(DIR_SYNC)
+        ? dirSync(store, asked, cookies, limits.dirSync)
+        : search(store, asked, pages, limits, constructed));
     for (const part of answer.parts) send(id, part);
     done(id, 0x65, answer);
   };

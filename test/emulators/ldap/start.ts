@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createSecureContext, createServer as createTlsServer } from "node:tls";
 import type { Account } from "./accounts.ts";
+import type { Cookies } from "./dir-sync.ts";
 import type { Answer, Asked, SearchLimits } from "./search.ts";
 import { serveSession } from "./session.ts";
 import { createStore, type Store } from "./store.ts";
@@ -45,6 +46,7 @@ export interface LdapOptions {
 /** What a connection is served from. Functions that a test sets decide instead of the emulator. */
 export interface Emulated {
   readonly store: Store;
+  readonly cookies: Cookies;
   readonly accounts: readonly Account[];
   readonly limits: SearchLimits;
   readonly requiresSigning: boolean;
@@ -73,6 +75,8 @@ export interface Ldap {
   readonly emulated: Emulated;
   /** Connections that are open now. */
   readonly connections: number;
+  /** Forgets every cookie of DirSync given so far, as a controller that was restored. */
+  forgetCookies(): void;
   /** Resets every connection there is. */
   cut(): void;
   close(): Promise<void>;
@@ -83,8 +87,8 @@ export async function startLdap(options: LdapOptions): Promise<Ldap> {
   const { domain = "DC=corp,DC=example", tls, accounts, limits, nowMs = Date.now } = options;
   const log: LogEntry[] = [];
   const emulated: Emulated = {
-    ...{ store: createStore(domain, nowMs), accounts, nowMs },
-    limits: { pageSize: 1000, values: 1500, ...limits },
+    ...{ store: createStore(domain, nowMs), cookies: { generation: 1 }, accounts, nowMs },
+    limits: { pageSize: 1000, values: 1500, dirSync: 1000, ...limits },
     requiresSigning: options.requiresSigning ?? false,
     sasl: options.sasl,
     log: (entry) => {
@@ -112,6 +116,9 @@ export async function startLdap(options: LdapOptions): Promise<Ldap> {
   };
   return {
     ...{ ldapPort, ldapsPort, store: emulated.store, log, emulated, cut },
+    forgetCookies() {
+      emulated.cookies.generation += 1;
+    },
     get connections() {
       return sockets.size;
     },

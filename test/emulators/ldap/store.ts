@@ -7,6 +7,8 @@ export interface Stored {
   readonly guid: Buffer;
   /** By lower-case name; `name` as it is spelt. */
   readonly attributes: Map<string, { readonly name: string; values: Buffer[]; usn: number }>;
+  /** Of each linked attribute: its values that are there or were, and when that changed. */
+  readonly links: Map<string, Map<string, { readonly present: boolean; readonly usn: number }>>;
   deleted: boolean;
   usn: number;
 }
@@ -67,8 +69,19 @@ export function createStore(domain: string, nowMs: () => number): Store {
   const stamp = (): string => `${new Date(nowMs()).toISOString().replace(/[-:T]/g, "").slice(0, 14)}.0Z`;
 
   const put = (object: Stored, name: string, values: Buffer[]): void => {
-    if (values.length === 0) object.attributes.delete(name.toLowerCase());
-    else object.attributes.set(name.toLowerCase(), { name, values, usn: object.usn });
+    const at = name.toLowerCase();
+    // One that went is remembered: DirSync tells of it.
+    if (values.length > 0 || object.attributes.has(at)) object.attributes.set(at, { name, values, usn: object.usn });
+    if (at === "member") link(object, at, values);
+  };
+  const link = (object: Stored, at: string, values: readonly Buffer[]): void => {
+    const links = object.links.get(at) ?? new Map<string, { present: boolean; usn: number }>();
+    const now = new Set(values.map((value) => value.toString("utf8")));
+    for (const [value, { present }] of links)
+      if (present && !now.has(value)) links.set(value, { present: false, usn: object.usn });
+    for (const value of now)
+      if (links.get(value)?.present !== true) links.set(value, { present: true, usn: object.usn });
+    object.links.set(at, links);
   };
   const touch = (object: Stored): void => {
     usn += 1;
@@ -100,7 +113,14 @@ export function createStore(domain: string, nowMs: () => number): Store {
     findGuid: (guid) => [...byDn.values()].find((object) => object.guid.equals(guid)),
     add(dn, objectClass, values = {}) {
       if (byDn.has(key(dn))) throw new RangeError(`${dn} is there`);
-      const object: Stored = { dn, guid: randomBytes(16), attributes: new Map(), deleted: false, usn: 0 };
+      const object: Stored = {
+        dn,
+        guid: randomBytes(16),
+        attributes: new Map(),
+        links: new Map(),
+        deleted: false,
+        usn: 0,
+      };
       byDn.set(key(dn), object);
       touch(object);
       const rdn = plainValue(splitName(dn)[0]);
