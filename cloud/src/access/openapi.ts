@@ -193,7 +193,7 @@ function collect(): Shapes {
       unrepresentable: "any",
       uri: (id) => `#/components/schemas/${id}`,
     });
-    return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutMeta(schema)]));
+    return named(schemas as Readonly<Record<string, Json>>, use === "body" ? "BodyPart" : "AnswerPart");
   };
   return {
     all: { ...toSchemas("body"), ...toSchemas("answer") },
@@ -205,6 +205,22 @@ function collect(): Shapes {
       return { $ref: `#/components/schemas/${names[use].get(schema)}` };
     },
   };
+}
+
+const SHARED = "__shared";
+
+/** What schemas share, or hold themselves, stands apart under names of zod's making: components of their own here. */
+function named(schemas: Readonly<Record<string, Json>>, part: string): Json {
+  const { [SHARED]: shared = {}, ...own } = schemas;
+  const parts = Object.entries((shared.$defs ?? {}) as Record<string, Json>);
+  const nameOf = new Map(parts.map(([id], index) => [id, `${part}${index + 1}`]));
+  const text = JSON.stringify({ ...own, ...Object.fromEntries(parts.map(([id, schema]) => [nameOf.get(id), schema])) });
+  const linked = text.replace(
+    /"#\/components\/schemas\/__shared#\/\$defs\/([^"]+)"/g,
+    (_, id: string) => `"#/components/schemas/${nameOf.get(id)}"`,
+  );
+  const all = JSON.parse(linked) as Record<string, Json>;
+  return Object.fromEntries(Object.entries(all).map(([id, schema]) => [id, withoutMeta(schema)]));
 }
 
 const withoutMeta = ({ $schema: _schema, $id: _id, ...schema }: Json): Json => schema;
