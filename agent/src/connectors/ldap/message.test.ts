@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import fc from "fast-check";
+import { int, octets, sequence, tlv } from "../../../../test/emulators/ldap/ber.ts";
+import { answerError, hostsOf, signInError, subCodeOf } from "./errors.ts";
+import { readEntry, readMessage, readReference, readResult } from "./message.ts";
+
+const attribute = (name: string, ...values: string[]): Buffer =>
+  sequence(octets(name), tlv(0x31, ...values.map((value) => octets(value))));
+const ENTRY = sequence(int(7), tlv(0x64, octets("CN=a"), sequence(attribute("cn", "a"), attribute("member"))));
+const DONE = sequence(
+  int(7),
+  tlv(0x65, int(10, 0x0a), octets("DC=x"), octets("why"), tlv(0xa3, octets("ldap://dc2/"))),
+  tlv(0xa0, sequence(octets("1.2"), Buffer.from([1, 1, 0xff]), octets("value")), sequence(octets("1.3"))),
+);
+
+test("entries, references, results and controls are read", () => {
+  const entry = readEntry(readMessage(ENTRY));
+  assert.deepEqual(
+    [entry.dn, entry.attributes],
+    [
+      "CN=a",
+      [
+        { name: "cn", values: [Buffer.from("a")] },
+        { name: "member", values: [] },
+      ],
+    ],
+  );
+  const done = readResult(readMessage(DONE));
+  assert.deepEqual([done.code, done.matchedDn, done.diagnostic, done.referrals], [10, "DC=x", "why", ["ldap://dc2/"]]);
+  assert.deepEqual(
+    [...done.controls],
+    [
+      ["1.2", Buffer.from("value")],
+      ["1.3", Buffer.alloc(0)],
+    ],
+  );
+  const reference = readMessage(sequence(int(7), tlv(0x73, octets("ldap://a/"), octets("ldap://b/"))));
+  assert.deepEqual(readReference(reference), ["ldap://a/", "ldap://b/"]);
+});
+
+test("whatever is changed in a message, it is read or refused, and that at once", () => {
+  const change = fc.record({ at: fc.nat(200), value: fc.nat(255) });
+  fc.assert(
+    fc.property(
+      fc.constantFrom(ENTRY, DONE),
+      fc.array(change, { minLength: 1, maxLength: 4 }),
+      fc.nat(200),
+      (good, changes, cut) => {
+        const bytes = Buffer.from(good.subarray(0, Math.max(1, good.length - (cut % 7))));
+        for (const { at, value } of changes) bytes[at % bytes.length] = value;
+        try {
+          const message = readMessage(bytes);
+          if (message.tag === 0x64) readEntry(message);
+          else readResult(message);
+        } catch (error) {
+          assert.ok(error instanceof SallyportError && error.code === "directory.protocol", String(error));
+        }
+      },
+    ),
+    { numRuns: 3_000 },
+  );
+});
+
+const result = (code: number, diagnostic: string) => ({ ...readResult(readMessage(DONE)), code, diagnostic });
+
+test("sub-codes are numbers in the text, whatever its language", () => {
+  const windows = "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data 52e, v4563\0";
+  assert.equal(subCodeOf({ diagnostic: windows }), "52e");
+  assert.equal(
+    subCodeOf({ diagnostic: "80090346: LdapErr: DSID-0C090587, comment: x, data 80090346, v4563\0" }),
+    "80090346",
+  );
+  assert.equal(subCodeOf({ diagnostic: "80090346: LdapErr: DSID-0C090587, comment: x, data 57, v4563\0" }), "80090346");
+  assert.equal(subCodeOf({ diagnostic: "00000057: LdapErr: DSID-0C090EA4, comment: y" }), "57");
+  assert.equal(subCodeOf({ diagnostic: "Simple Bind Failed: NT_STATUS_LOGON_FAILURE" }), undefined);
+  assert.equal(signInError(result(49, "Simple Bind Failed: NT_STATUS_LOGON_FAILURE")).code, "connection.login_failed");
+  assert.equal(signInError(result(49, "80090346: LdapErr: DSID, data 57, v\0")).code, "directory.channel_binding");
+  assert.equal(
+    signInError(result(49, "8009030C: LdapErr: DSID, data constructor, v\0")).code,
+    "connection.login_failed",
+  );
+  assert.equal(signInError(result(8, "")).code, "directory.signing_required");
+});
+
+test("every result is an error of its own, and none repeats the directory's words", () => {
+  const codes = [
+    ...[
+      [2, "directory.protocol"],
+      [3, "directory.timeout"],
+      [4, "directory.truncated"],
+      [7, "directory.unsupported"],
+    ],
+    ...[
+      [8, "directory.signing_required"],
+      [11, "directory.limit"],
+      [12, "directory.unsupported"],
+      [13, "directory.signing_required"],
+    ],
+    ...[
+      [32, "directory.not_found"],
+      [34, "request.invalid"],
+      [50, "directory.permission"],
+      [51, "directory.busy"],
+    ],
+    ...[
+      [52, "directory.busy"],
+      [80, "directory.failed"],
+      [9999, "directory.failed"],
+    ],
+  ] as const;
+  for (const [code, expected] of codes) {
+    const error = answerError(result(code as number, "CN=Kari Nordmann has the password hunter2"));
+    assert.equal(error.code, expected);
+    assert.ok(!/Kari|hunter2/.test(error.message + JSON.stringify(error.detail)));
+    assert.equal(error.detail.number, code);
+  }
+  const referral = answerError({ ...result(10, ""), referrals: ["ldap://dc2.corp.example:389/CN=Kari,DC=x?sub"] });
+  assert.deepEqual([referral.code, referral.detail.hosts], ["directory.referral", ["dc2.corp.example:389"]]);
+  assert.deepEqual(hostsOf(["ldaps://a/", "ldap://a/b", "nonsense CN=Kari", "ldap://x y/"]), ["a", "?"]);
+});
