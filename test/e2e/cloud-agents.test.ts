@@ -290,33 +290,6 @@ describe("the registry", () => {
     hybridConnections: { create: async () => undefined, remove: async (path: string) => void removed.push(path) },
   };
 
-  it("retires agents of which nothing was heard for long, pending ones too, and nobody else", async () => {
-    const daysMs = 86_400_000;
-    const start = clock.nowMs;
-    const [silent, heard, waiting] = [
-      await newAgent("silence"),
-      await newAgent("silence"),
-      await newAgent("silence", { status: "pending" }),
-    ];
-    clock.nowMs += 90 * daysMs;
-    const stored = await store.agents.get("contoso", "silence", heard.id);
-    await store.agents.update(stored!, { ...stored!.value, reachedAt: now().toISOString() });
-    clock.nowMs += 90 * daysMs + 1;
-    assert.ok((await retireSilent(deps, 180)) >= 2);
-    const views = (await listAgents(deps, "contoso", "silence", { most: 10 })).items;
-    const statuses = Object.fromEntries(views.map(({ id, status, retiredAt }) => [id, [status, retiredAt]]));
-    const at = now().toISOString();
-    assert.deepEqual(statuses, {
-      [silent.id]: ["revoked", at],
-      [waiting.id]: ["revoked", at],
-      [heard.id]: ["active", null],
-    });
-    assert.ok(removed.includes(`a-${silent.id}`) && removed.includes(`a-${waiting.id}`));
-    assert.ok(!removed.includes(`a-${heard.id}`));
-    assert.equal(await retireSilent(deps, 180), 0);
-    clock.nowMs = start;
-  });
-
   it("shows an agent by the fingerprint that its machine shows, and approves it", async () => {
     const agent = await newAgent("approve", { status: "pending" });
     const [view] = (await listAgents(deps, "contoso", "approve", { most: 100 })).items;
@@ -368,5 +341,39 @@ describe("ids of signed tokens", () => {
       assert.deepEqual(two.sort(), [false, true]);
       assert.equal(await store.jtis.use("two", jti, expires), true);
     }
+  });
+});
+
+// At the end of the file: the silence is everybody's.
+describe("silence", () => {
+  const removed: string[] = [];
+  const deps = {
+    ...cloud,
+    hybridConnections: { create: async () => undefined, remove: async (path: string) => void removed.push(path) },
+  };
+
+  it("retires agents of which nothing was heard for long, pending ones too, and nobody else", async () => {
+    const daysMs = 86_400_000;
+    const [silent, heard, waiting] = [
+      await newAgent("silence"),
+      await newAgent("silence"),
+      await newAgent("silence", { status: "pending" }),
+    ];
+    clock.nowMs += 90 * daysMs;
+    const stored = await store.agents.get("contoso", "silence", heard.id);
+    await store.agents.update(stored!, { ...stored!.value, reachedAt: now().toISOString() });
+    clock.nowMs += 90 * daysMs + 1;
+    assert.ok((await retireSilent(deps, 180)) >= 2);
+    const views = (await listAgents(deps, "contoso", "silence", { most: 10 })).items;
+    const statuses = Object.fromEntries(views.map(({ id, status, retiredAt }) => [id, [status, retiredAt]]));
+    const at = now().toISOString();
+    assert.deepEqual(statuses, {
+      [silent.id]: ["revoked", at],
+      [waiting.id]: ["revoked", at],
+      [heard.id]: ["active", null],
+    });
+    assert.ok(removed.includes(`a-${silent.id}`) && removed.includes(`a-${waiting.id}`));
+    assert.ok(!removed.includes(`a-${heard.id}`));
+    assert.equal(await retireSilent(deps, 180), 0);
   });
 });
