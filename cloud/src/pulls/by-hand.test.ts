@@ -97,7 +97,7 @@ test("a paused pull is not due, and a resumed one from now on; runs by hand go o
   assert.deepEqual(await setPaused(deps, key, true), { created: false, revision: 2, reset: false });
   assert.equal((await getPull(deps, "acme", key.pull)).nextDue, null);
   await tick(deps, Date.now() + 3600_000);
-  assert.deepEqual(await listRuns(deps, "acme", key.pull), []);
+  assert.deepEqual((await listRuns(deps, "acme", key.pull)).items, []);
   const run = await startRun(deps, "acme", key.pull);
   await answer(deps, key, splitRunId(run.id).run);
   assert.equal((await manifests(deps, key)).length, 1);
