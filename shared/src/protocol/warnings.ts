@@ -5,8 +5,12 @@
 import { z } from "zod";
 
 export const WARNINGS = {
+  "directory.changes_by":
+    "The changes were not read the way that was asked for: the facts say how, and why. A full one names everything anew.",
   "directory.elsewhere":
     "Part of what was asked for is on other servers, which the facts name. It was left out: referrals are never followed.",
+  "directory.reconciled":
+    "Deletions were not told by the directory, so the run names all that is there: what it does not name is gone.",
   "directory.unknown_attribute":
     "The directory's schema has none of the attributes that the facts name: their columns are empty.",
   "sql.open_transaction":

@@ -2,6 +2,7 @@
 import { octets, sequence, tlv } from "./ber.ts";
 import { DESCRIPTOR_FLAGS, DIR_SYNC, PAGED, SHOW_DELETED } from "./search.ts";
 import type { Emulated } from "./start.ts";
+import { serviceName } from "./store.ts";
 
 export function rootDse(emulated: Emulated, wanted: readonly string[], groups: readonly Buffer[]): Buffer {
   const { store, nowMs } = emulated;
@@ -14,7 +15,7 @@ export function rootDse(emulated: Emulated, wanted: readonly string[], groups: r
     configurationNamingContext: [store.configuration],
     namingContexts: [store.domain, store.configuration, store.schema],
     dnsHostName: [`dc1.${host}`],
-    dsServiceName: [`CN=NTDS Settings,CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites,${store.configuration}`],
+    dsServiceName: [serviceName(store.configuration)],
     highestCommittedUSN: [String(store.usn)],
     supportedControl: [PAGED, DIR_SYNC, SHOW_DELETED, DESCRIPTOR_FLAGS],
     supportedLDAPVersion: ["3", "2"],

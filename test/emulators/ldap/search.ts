@@ -50,8 +50,12 @@ export const noObject = (base: string, domain: string): Answer => ({
 });
 
 /** The object that a base names, also as `<GUID=…>`. */
+/** By the well-known GUID of the container [MS-ADTS 6.1.1.4]. */
+const DELETED_OBJECTS = /^<WKGUID=18e2ea80684f11d2b9aa00c04f79f805,/i;
+
 export function baseOf(store: Store, base: string): Stored | undefined {
   const guid = /^<GUID=([0-9a-f-]{32,36})>$/i.exec(base)?.[1];
+  if (DELETED_OBJECTS.test(base)) return store.find(`CN=Deleted Objects,${store.domain}`);
   if (guid === undefined) return store.find(base);
   const hex = guid.replaceAll("-", "");
   const bytes = Buffer.from(hex, "hex");

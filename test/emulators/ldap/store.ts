@@ -57,6 +57,10 @@ const plainValue = (rdn: string): string =>
 
 const PRINCIPALS = new Set(["user", "group", "computer"]);
 
+/** Of the controller itself. */
+export const serviceName = (configuration: string): string =>
+  `CN=NTDS Settings,CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites,${configuration}`;
+
 /** @param domain `DC=corp,DC=example` */
 export function createStore(domain: string, nowMs: () => number): Store {
   const byDn = new Map<string, Stored>();
@@ -168,6 +172,8 @@ export function createStore(domain: string, nowMs: () => number): Store {
   store.add(configuration, "container");
   store.add(schema, "container");
   store.add(`CN=Deleted Objects,${domain}`, "container");
+  // Of the controller's own database: another one, or a restored one, has another invocation id.
+  store.add(serviceName(configuration), "container", { invocationId: randomBytes(16) });
   fillSchema(store);
   return store;
 }

@@ -1,4 +1,5 @@
 /** The checks of the suite `directory`, in the namespace that `suite.ts` makes. */
+import { checkChanges } from "./changes.ts";
 import { provision } from "./controller.ts";
 import { tellingCheck } from "./namespace.ts";
 import { peopleLdif } from "./people.ts";
@@ -12,6 +13,7 @@ try {
   });
   await controller.start();
   await checkSignIns(tellingCheck, controller);
+  await checkChanges(tellingCheck, controller);
 } finally {
   await controller.remove();
 }

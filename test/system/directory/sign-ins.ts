@@ -6,7 +6,7 @@ import type { DirectoryTarget } from "@sallyport/agent/src/connectors/ldap/targe
 import type { Check } from "../suite.ts";
 import { type Controller, DC, DOMAIN } from "./controller.ts";
 import { kerberosOfOwn } from "./kerberos.ts";
-import { PASSWORD, READER, REFUSED, STAFF, USERS } from "./people.ts";
+import { PASSWORD, READER, REFUSED, STAFF, USERS, userName } from "./people.ts";
 
 const PORTS = { required: 636, startTls: 389, sealed: 389 } as const;
 export type Mode = keyof typeof PORTS;
@@ -85,6 +85,15 @@ export async function checkSignIns(check: Check, controller: Controller): Promis
     });
   }
   await checkRefused(check, controller, STRICT);
+  await check("an account that was locked by wrong passwords is told from one with a wrong password", async () => {
+    const locked: Way = ["required", "simple", `${userName(2)}@corp.example`];
+    const codes: unknown[] = [];
+    for (const password of ["wrong", "wrong", "wrong", PASSWORD]) {
+      codes.push(await codeOf(signingIn(controller, locked, password).target));
+    }
+    const failed = "connection.login_failed";
+    assert.deepEqual(codes, [failed, failed, failed, "connection.account_locked"]);
+  });
   await controller.allowSaslInTls();
   for (const way of IN_TLS) await checkWay(check, controller, way);
   await checkRefused(check, controller, IN_TLS);
@@ -120,7 +129,9 @@ const ACCOUNT_CODES: Readonly<Record<string, { readonly ldap: string; readonly k
 /** Each account that may not, by each way: the right password gets its reason, a wrong one no more than that. */
 async function checkRefused(check: Check, controller: Controller, ways: readonly Way[]): Promise<void> {
   const kinds = [...new Map(ways.map(([mode, signIn]) => [`${signIn} by ${mode}`, [mode, signIn] as const])).entries()];
-  for (const [name, [mode, signIn]] of kinds) {
+  for (const [at, [name, [mode, signIn]]] of kinds.entries()) {
+    // Each way one of its own: the third wrong password would lock it.
+    const user = `${userName(ways.length * 10 + at)}@corp.example`;
     await check(`${name}: accounts that may not sign in are told why, a wrong password is not`, async () => {
       const codes: Record<string, unknown> = {};
       const expected: Record<string, unknown> = {};
@@ -129,7 +140,7 @@ async function checkRefused(check: Check, controller: Controller, ways: readonly
         codes[account] = await codeOf(target);
         expected[account] = ACCOUNT_CODES[account]?.[signIn === "negotiate" ? "kerberos" : "ldap"];
       }
-      const { target } = signingIn(controller, [mode, signIn, "user0001@corp.example"], "wrong");
+      const { target } = signingIn(controller, [mode, signIn, user], "wrong");
       assert.deepEqual([codes, await codeOf(target)], [expected, "connection.login_failed"]);
     });
   }

@@ -1,5 +1,6 @@
 /** The connector for Active Directory: one operation over one connection of its own. Each operation has a file. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { readChanges } from "./changes/read.ts";
 import { withDirectory } from "./open.ts";
 import { readSchema } from "./schema.ts";
 import { readSearch } from "./search.ts";
@@ -13,6 +14,8 @@ export const ldapConnector: DirectoryConnector = (target, operation, grant, _lim
       if (operation.op === "ad.search" && grant.kind === "directoryRead") return readSearch(reading, operation, grant);
       if (operation.op === "ad.schema" && grant.kind === "directorySchema")
         return readSchema(reading, operation, grant);
+      if (operation.op === "ad.changes" && grant.kind === "directoryRead")
+        return readChanges(reading, operation, grant);
       throw new SallyportError("request.invalid", `A directory does not serve ${operation.op} under this rule.`);
     },
     signal,

@@ -13,7 +13,10 @@ export const columnsOf = ({ attributes, unknown }: Selection): Column[] => [
 ];
 
 /** @returns what puts one entry into the batch as a row; @throws SallyportError `value.not_exact`, `limit.bytes` */
-export function rowWriter({ attributes }: Selection, batch: RowBatch): (entry: Entry) => void {
+export function rowWriter(
+  { attributes }: Selection,
+  batch: Pick<RowBatch, "columns" | "rowDone">,
+): (entry: Entry) => void {
   const writers = attributes.map(writerOf);
   return (entry) => {
     const byName = new Map(entry.attributes.map(({ name, values }) => [name.toLowerCase(), values]));

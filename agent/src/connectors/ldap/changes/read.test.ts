@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import type { JsonValue } from "@sallyport/shared/rows/to-json.ts";
+import { adChanges } from "@sallyport/shared/schema/directory-operations.ts";
+import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
+import { NEVER_READ_ARCS, NEVER_READ_OIDS } from "../../../policy/directory/never.ts";
+import type { DirectoryGrant } from "../../directory-grant.ts";
+import { createRecorder } from "../../mssql/test-output.ts";
+import { ldapConnector } from "../index.ts";
+import { DOMAIN, STAFF, startDirectory } from "../test-directory.ts";
+
+const OUTSIDE = `OU=Outside,${DOMAIN}`;
+const GRANT: DirectoryGrant = {
+  ...{ kind: "directoryRead", rule: "staff", bases: [STAFF], classes: "*", attributes: "*", denied: [] },
+  neverRead: { oids: NEVER_READ_OIDS, arcs: NEVER_READ_ARCS },
+};
+
+const userDn = (index: number): string => `CN=user${index},${STAFF}`;
+
+/** Ten people beside the login itself, and a unit that no rule covers; three objects in an answer of DirSync. */
+async function start(t: TestContext, limits: Parameters<typeof startDirectory>[1] = { limits: { dirSync: 3 } }) {
+  const { ldap, target } = await startDirectory(t, limits);
+  ldap.store.add(OUTSIDE, "organizationalUnit");
+  for (let index = 0; index < 10; index += 1) {
+    ldap.store.add(userDn(index), "user", { sAMAccountName: `user${index}`, department: "Salg" });
+  }
+  const run = async (wish: object = {}) => {
+    const recorder = createRecorder();
+    const operation = adChanges.parse({
+      ...{ op: "ad.changes", base: STAFF, classes: ["user"], attributes: ["sAMAccountName", "objectGUID"], ...wish },
+    });
+    const never = new AbortController().signal;
+    const outcome = await ldapConnector(target(), operation, GRANT, DEFAULT_LIMITS, recorder, never);
+    const told = (happened: string): JsonValue[] =>
+      recorder.rows.filter(([first]) => first === happened).map(([, name, guid]) => name ?? guid ?? null);
+    const { rows, plan } = recorder;
+    return { rows, plan, told, to: plan?.to ?? "", warnings: outcome.warnings ?? [] };
+  };
+  const guidOf = (dn: string): string => {
+    const hex = ldap.store.find(dn)!.guid.toString("hex");
+    return hex;
+  };
+  return { ldap, run, guidOf };
+}
+
+const plain = (guid: JsonValue): string => {
+  const [a = "", b = "", c = "", ...rest] = String(guid).split("-");
+  const turned = (text: string): string => Buffer.from(text, "hex").reverse().toString("hex");
+  return [turned(a), turned(b), turned(c), ...rest].join("");
+};
+
+test("a first run reads everybody, and its plan says where the next one begins, and by what rows are known", async (t) => {
+  const { run } = await start(t);
+  const { rows, plan, told, warnings } = await run();
+  assert.equal(told("insert").length, 11);
+  assert.equal(rows.length, 11);
+  assert.match(plan?.to ?? "", /^dirSync\//);
+  assert.deepEqual([plan?.key, warnings], [["objectGUID"], []]);
+});
+
+test("changes come whole, deletions and what was moved away by their GUIDs, over several answers", async (t) => {
+  const { ldap, run, guidOf } = await start(t);
+  ldap.store.remove(userDn(9));
+  const { to } = await run();
+  const [deleted, away] = [guidOf(userDn(3)), guidOf(userDn(4))];
+  for (const index of [0, 1, 2, 5]) ldap.store.set(userDn(index), { sAMAccountName: `neu${index}` });
+  ldap.store.remove(userDn(3));
+  ldap.store.move(userDn(4), `CN=user4,${OUTSIDE}`);
+  ldap.store.add(`CN=neighbour,${OUTSIDE}`, "user", { sAMAccountName: "neighbour" });
+  ldap.store.add(`CN=came,${STAFF}`, "user", { sAMAccountName: "came" });
+  const delta = await run({ from: to });
+  assert.deepEqual(delta.told("update").sort(), ["came", "neu0", "neu1", "neu2", "neu5"]);
+  const gone = delta.told("delete").map(plain);
+  assert.ok(gone.includes(deleted) && gone.includes(away));
+  assert.ok(!delta.rows.some((row) => row.includes("neighbour") || row.includes("user4")));
+  assert.deepEqual(delta.warnings, []);
+  const after = await run({ from: delta.to });
+  assert.deepEqual(after.rows, []);
+});
+
+test("with `reconcile` a run names all that there is, and says so", async (t) => {
+  const { ldap, run } = await start(t);
+  const { to } = await run();
+  ldap.store.set(userDn(0), { sAMAccountName: "neu0" });
+  ldap.store.remove(userDn(1));
+  const { told, warnings } = await run({ from: to, reconcile: true });
+  assert.deepEqual([told("update"), told("kept").length], [["neu0"], 9]);
+  assert.deepEqual(warnings, [{ code: "directory.reconciled", facts: { objects: 10 } }]);
+});
+
+test("a cookie that is not known any more, another base, another controller: everything anew, and why", async (t) => {
+  const { ldap, run } = await start(t);
+  const [byCookie, byNumbers] = [await run(), await run({ by: "usn" })];
+  const why = async (wish: object): Promise<unknown[]> => {
+    const { told, warnings } = await run(wish);
+    assert.equal(told("present").length, 11);
+    return warnings.map(({ code, facts }) => [code, facts.why]);
+  };
+  ldap.forgetCookies();
+  assert.deepEqual(await why({ from: byCookie.to }), [["directory.changes_by", "cookieLost"]]);
+  assert.deepEqual(await why({ from: byCookie.to, classes: ["user", "group"] }), [
+    ["directory.changes_by", "otherBase"],
+  ]);
+  const other = byNumbers.to.replace(/[0-9a-f]{8}-/, "00000000-");
+  assert.deepEqual(await why({ by: "usn", from: other }), [["directory.changes_by", "otherController"]]);
+  const later = byNumbers.to.replace(/[0-9]+$/, "999999999");
+  assert.deepEqual(await why({ by: "usn", from: later }), [["directory.changes_by", "olderController"]]);
+});
+
+test("a directory that refuses DirSync is followed by its update numbers, and the run says so", async (t) => {
+  const { ldap, run } = await start(t);
+  ldap.emulated.answer = ({ controls }) =>
+    controls.has("1.2.840.113556.1.4.841") ? { parts: [], code: 12, diagnostic: "00002040: no" } : undefined;
+  const first = await run();
+  assert.deepEqual(first.warnings, [
+    { code: "directory.changes_by", facts: { kind: "first", by: "usn", why: "dirSyncRefused" } },
+  ]);
+  ldap.store.set(userDn(0), { sAMAccountName: "neu0" });
+  ldap.store.remove(userDn(1));
+  const delta = await run({ from: first.to });
+  assert.deepEqual([delta.told("update"), delta.told("kept").length], [["neu0"], 9]);
+});
+
+test("a run that would take away more than it may ends with an error, whether deletions are told or found out", async (t) => {
+  const { ldap, run } = await start(t);
+  ldap.store.remove(userDn(9));
+  const [byCookie, byNumbers] = [await run(), await run({ by: "usn" })];
+  for (const index of [0, 1, 2]) ldap.store.remove(userDn(index));
+  for (const from of [byCookie.to, byNumbers.to]) {
+    await assert.rejects(run({ from, mostDeletes: 2 }), { code: "directory.too_many_deletes" });
+    await run({ from, mostDeletes: 3 });
+  }
+});
+
+test("without objectGUID, with an end, or from another's watermark there are no changes", async (t) => {
+  const { run } = await start(t);
+  for (const wish of [{ attributes: ["mail"] }, { to: "x" }, { from: "ct/1/2/3" }]) {
+    await assert.rejects(run(wish), { code: "request.invalid" });
+  }
+});
