@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { createLoad } from "@sallyport/cloud/src/agents/choice.ts";
 import { agentDirectory } from "@sallyport/cloud/src/agents/directory.ts";
 import { createCode, type EnrolmentDeps, enrol, type NewAgent } from "@sallyport/cloud/src/agents/enrolment.ts";
-import { approveAgent, listAgents, retireSilent, revokeAgent } from "@sallyport/cloud/src/agents/registry.ts";
+import { approveAgent, listAgents, revokeAgent } from "@sallyport/cloud/src/agents/registry.ts";
 import { unsealKid } from "@sallyport/shared/crypto/agent-key.ts";
 import { fromBase64url, sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { codeKey, parseCode, requestMac } from "@sallyport/shared/crypto/enrolment.ts";
@@ -341,39 +341,5 @@ describe("ids of signed tokens", () => {
       assert.deepEqual(two.sort(), [false, true]);
       assert.equal(await store.jtis.use("two", jti, expires), true);
     }
-  });
-});
-
-// At the end of the file: the silence is everybody's.
-describe("silence", () => {
-  const removed: string[] = [];
-  const deps = {
-    ...cloud,
-    hybridConnections: { create: async () => undefined, remove: async (path: string) => void removed.push(path) },
-  };
-
-  it("retires agents of which nothing was heard for long, pending ones too, and nobody else", async () => {
-    const daysMs = 86_400_000;
-    const [silent, heard, waiting] = [
-      await newAgent("silence"),
-      await newAgent("silence"),
-      await newAgent("silence", { status: "pending" }),
-    ];
-    clock.nowMs += 90 * daysMs;
-    const stored = await store.agents.get("contoso", "silence", heard.id);
-    await store.agents.update(stored!, { ...stored!.value, reachedAt: now().toISOString() });
-    clock.nowMs += 90 * daysMs + 1;
-    assert.ok((await retireSilent(deps, 180)) >= 2);
-    const views = (await listAgents(deps, "contoso", "silence", { most: 10 })).items;
-    const statuses = Object.fromEntries(views.map(({ id, status, retiredAt }) => [id, [status, retiredAt]]));
-    const at = now().toISOString();
-    assert.deepEqual(statuses, {
-      [silent.id]: ["revoked", at],
-      [waiting.id]: ["revoked", at],
-      [heard.id]: ["active", null],
-    });
-    assert.ok(removed.includes(`a-${silent.id}`) && removed.includes(`a-${waiting.id}`));
-    assert.ok(!removed.includes(`a-${heard.id}`));
-    assert.equal(await retireSilent(deps, 180), 0);
   });
 });
