@@ -3,6 +3,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { FRAME } from "@sallyport/shared/protocol/frames.ts";
 import type { SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import type { Connector, Grant, Outcome, Output, Target, Writer } from "../connectors/connector.ts";
+import type { Kerberos } from "../connectors/ldap/sign-in/kerberos.ts";
 import type { DirectoryConnector, DirectoryTarget } from "../connectors/ldap/target.ts";
 import type { Masking } from "../masks/batch.ts";
 import type { SessionOrder } from "../pipe/messages.ts";
@@ -46,6 +47,8 @@ export interface Performance {
   readonly onSending: (bytes: number) => Promise<void>;
   /** The site's mask key, where the rule masks with `hash`. */
   readonly maskKey?: Uint8Array | undefined;
+  /** For a sign-in to a directory by `negotiate`. */
+  readonly kerberos?: Kerberos | undefined;
   /** Told how many rows came to be written, at the end of a write. */
   readonly onRowsIn: (rows: number) => void;
 }
@@ -75,7 +78,8 @@ export async function perform(work: OpenedWork, performance: Performance): Promi
   }, RECHECK_POLICY_MS);
   try {
     if (work.kind === "activeDirectory") {
-      const target = { ...directoryOf(work, request, order), onLogin };
+      const { kerberos } = performance;
+      const target = { ...directoryOf(work, request, order), onLogin, ...(kerberos === undefined ? {} : { kerberos }) };
       const { operation } = work.asked;
       return await (await connectors.ldap())(
         target,

@@ -15,6 +15,7 @@ import { policyFrom } from "../policy/value.ts";
 import { dropReading } from "../program.ts";
 import { errorBodyOf } from "./error-body.ts";
 import { judge, type Work } from "./judge.ts";
+import { createKerberos } from "./kerberos.ts";
 import { type Connectors, loadConnectors, perform } from "./perform.ts";
 import { type Opened, receiveRequest } from "./receive-request.ts";
 import { dialRendezvous } from "./rendezvous.ts";
@@ -119,7 +120,9 @@ async function answer(
     };
     const onSending = (bytes: number): Promise<void> => supervisor.say({ say: "sending", bytes });
     const maskKey = go.maskKey === undefined ? undefined : fromBase64url(go.maskKey);
-    const performance = { request, order, stream, stopwatch, connectors, onLogin, onSending, onRowsIn, maskKey };
+    const told = { onLogin, onSending, onRowsIn };
+    const kerberos = createKerberos(supervisor);
+    const performance = { request, order, stream, stopwatch, connectors, ...told, maskKey, kerberos };
     const outcome = await perform(work, performance);
     if (outcome.committed !== true) stream.signal.throwIfAborted();
     const { rows, bytes, batches } = stream.totals;
