@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { startLdap } from "../../../test/emulators/ldap/start.ts";
 import { startTds } from "../../../test/emulators/tds/start.ts";
 import { makeAuthority } from "../../../test/emulators/tls/certificates.ts";
 import { openJournal } from "../journal/journal.ts";
@@ -126,6 +127,33 @@ test("check --online names the views that read a masked table; the password come
   assert.match(wrong.stderr, /connection\.login_failed/);
   assert.equal((await run(["check", path, "--online", "--login", "sa"], "x\n")).status, 64);
   assert.equal((await run(["check", path, "--online"], "")).status, 64);
+});
+
+test("check --online looks whether what a directory's rules name is there, with one sign-in", async (t) => {
+  const authority = await makeAuthority();
+  const tls = await authority.issue({ names: ["localhost"] });
+  const account = { dn: "CN=svc,DC=x", principal: "svc@x", name: "X\\svc", password: "Reader-1" };
+  const ldap = await startLdap({ domain: "DC=x", tls, accounts: [account] });
+  t.after(() => ldap.close());
+  file("ca.pem", authority.caPem);
+  const text = `v: 1
+connections:
+  corp:
+    kind: activeDirectory
+    address: localhost:${ldap.ldapsPort}
+    tls: { mode: required, ca: ca.pem }
+    logins: [svc@x]
+    refuseOverPrivileged: false
+    rules:
+      - { id: staff, allow: [search], bases: ["DC=x", "OU=Gone,DC=x"], classes: [user], attributes: [mail, shoeSize] }
+`;
+  const { status, stdout, stderr } = await run(["check", file("corp.yaml", text), "--online"], "Reader-1\n");
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^connection corp: sign-in: ok, dc1\.x of DC=x, clock /m);
+  assert.match(stdout, /^connection corp: staff: warn, not there, .*: base OU=Gone,DC=x, attribute shoeSize$/m);
+  const wrong = await run(["check", file("corp.yaml", text), "--online"], "Another-1\n");
+  assert.match(wrong.stdout, /^connection corp: sign-in: FAIL, .*\(connection\.login_failed\)$/m);
+  assert.equal(ldap.log.filter(({ event }) => event === "bind").length, 2);
 });
 
 test("test says which rule was near and what it lacks, and what leaves masked", async () => {

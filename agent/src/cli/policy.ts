@@ -43,7 +43,10 @@ Example:
     )
     .action(guarded(async () => (await import("./policy-init.ts")).init));
   add("check [file]", "check a policy file; exit 65 when it is not valid")
-    .option("--online", "ask each SQL Server which views and procedures read a masked table")
+    .option(
+      "--online",
+      "ask a SQL Server which views and procedures read a masked table, a directory whether what the rules name is there",
+    )
     .option("--connection <name>", "with --online: only this one")
     .option("--login <name>", "with --online: which login, where the policy lists several")
     .addHelpText(

@@ -5,3 +5,5 @@
 export { serveOneSession } from "./serve.ts";
 
 export const loadReaders = () => import("../connectors/mssql/readers.ts");
+/** The same for a directory: a look at what its rules name. */
+export const loadPreflight = () => import("../connectors/ldap/preflight.ts");
