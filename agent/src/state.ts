@@ -111,13 +111,18 @@ export function writeFileDurably(path: string, content: string, mode = 0o600): v
   rmSync(beside, { force: true });
   const file = openSync(beside, "wx", mode);
   try {
-    writeSync(file, content);
+    writeAll(file, Buffer.from(content));
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
   renameSync(beside, path);
   syncFolder(dirname(path));
+}
+
+/** A write may be a short one, and says so by its count alone: the next then names the full disk. */
+export function writeAll(file: number, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
 }
 
 /** Makes a rename or a new file in `folder` survive a power cut; Windows has no such call and needs none. */

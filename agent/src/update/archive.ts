@@ -96,7 +96,7 @@ async function writeEntry(blocks: Blocks, path: string, { bytes, executable }: T
     for (let left = bytes; left > 0; ) {
       const piece = await blocks.next(Math.min(left, 256 * BLOCK));
       if (piece === undefined) throw new Error("the archive ends in the middle");
-      await file.write(piece);
+      await file.writeFile(piece);
       left -= piece.length;
     }
     await file.sync();

@@ -10,12 +10,11 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
-  writeSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { version } from "@sallyport/shared/release/version.ts";
 import { openRegular } from "../regular-file.ts";
-import { syncFolder } from "../state.ts";
+import { syncFolder, writeAll } from "../state.ts";
 import type { UpdatePlaces } from "./places.ts";
 
 /** What the way back needs: a link, a record of a few lines, and the folder's own growth. */
@@ -71,7 +70,7 @@ export function reserveRoom({ own, reserve }: UpdatePlaces): void {
   mkdirSync(own, { recursive: true, mode: 0o755 });
   const file = openSync(reserve, "w", 0o600);
   try {
-    writeSync(file, Buffer.alloc(RESERVE_BYTES, 1));
+    writeAll(file, Buffer.alloc(RESERVE_BYTES, 1));
     fsyncSync(file);
   } finally {
     closeSync(file);
@@ -90,4 +89,4 @@ export function inReserve<T>({ reserve }: UpdatePlaces, act: () => T): T {
 }
 
 export const isFull = (error: unknown): boolean =>
-  ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
+  ["ENOSPC", "EDQUOT", "EFBIG"].includes((error as NodeJS.ErrnoException).code ?? "");

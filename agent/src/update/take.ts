@@ -15,14 +15,13 @@ import {
   renameSync,
   rmSync,
   statfsSync,
-  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { parseJson } from "@sallyport/shared/json.ts";
 import { MAX_MANIFEST_BYTES, MAX_SIGNATURE_BYTES, type ReleaseFile } from "@sallyport/shared/release/manifest.ts";
 import { z } from "zod";
 import { openRegular } from "../regular-file.ts";
-import { type Pinned, syncFolder, writeFileDurably } from "../state.ts";
+import { type Pinned, syncFolder, writeAll, writeFileDurably } from "../state.ts";
 import { unpack } from "./archive.ts";
 import { isFull, readBounded } from "./files.ts";
 import { stagedArchive, type UpdatePlaces, unpacking } from "./places.ts";
@@ -103,11 +102,19 @@ export async function takeArchive(
   rmSync(places.incoming, { recursive: true, force: true });
 }
 
-function requireRoom({ versions }: UpdatePlaces, { bytes, unpackedBytes }: ReleaseFile): void {
+function requireRoom({ versions }: UpdatePlaces, file: ReleaseFile): void {
   const { bavail, bsize } = statfsSync(versions);
+  const why = whyNoRoom(file, bavail * bsize);
+  if (why !== undefined) throw new TakeError(why);
+}
+
+/** Pure. @param freeBytes of the disk with the versions */
+export function whyNoRoom(
+  { bytes, unpackedBytes }: Pick<ReleaseFile, "bytes" | "unpackedBytes">,
+  freeBytes: number,
+): string | undefined {
   const needed = bytes + unpackedBytes + FREE_BYTES;
-  if (bavail * bsize < needed)
-    throw new TakeError(`the disk is too full: ${Math.ceil(needed / MIB)} MiB have to be free`);
+  return freeBytes < needed ? `the disk is too full: ${Math.ceil(needed / MIB)} MiB have to be free` : undefined;
 }
 
 /** The agent may change its file while it is read, so what counts is what was written. */
@@ -137,10 +144,6 @@ function copyChecked(from: string, to: string, { bytes, sha256 }: ReleaseFile): 
     closeSync(source);
     closeSync(target);
   }
-}
-
-function writeAll(file: number, bytes: Uint8Array): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
 }
 
 const releaseNote = z.object({ version: z.string(), platform: z.string() });

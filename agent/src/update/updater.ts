@@ -9,7 +9,7 @@ import type { Clock } from "../clock.ts";
 import { asOwnerOf } from "../regular-file.ts";
 import { readPinned } from "../state.ts";
 import { decide, REASONS, type Wish } from "./decide.ts";
-import { inReserve, repoint, reserveRoom, versionOf } from "./files.ts";
+import { inReserve, isFull, repoint, reserveRoom, versionOf } from "./files.ts";
 import { awaitHealth, HEALTHY_WITHIN_MS } from "./health.ts";
 import { factsOf, readOwnersWord } from "./owner.ts";
 import type { UpdatePlaces } from "./places.ts";
@@ -179,10 +179,15 @@ const ended = (outcome: Last["outcome"], of: Pick<Under, "from" | "to" | "wish">
   at: new Date(clock.wallMs()).toISOString(),
 });
 
-/** The record first: a command that is still there when it is read again would be done twice, and is then refused as done. */
+/** The record first: by it a command that is still there is known as done. */
 function settle(deps: UpdaterDeps, record: UpdateRecord, last: Last): Last {
   const { places } = deps;
-  writeRecord(places, record);
+  try {
+    writeRecord(places, record);
+  } catch (error) {
+    // Nothing was changed, and there is no room to say so.
+    if (last.outcome !== "refused" || !isFull(error)) throw error;
+  }
   rmSync(places.wish, { force: true });
   rmSync(places.reserve, { force: true });
   dropIncoming(places);

@@ -1,11 +1,10 @@
 /** A machine with an installation below a folder of its own: its service manager, its agent's process, its updater's, its releases. */
-import { type ChildProcess, fork, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import type { KeyObject } from "node:crypto";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Layout, layoutIn } from "@sallyport/agent/src/install/layout.ts";
 import { versionOf } from "@sallyport/agent/src/update/files.ts";
 import { stagedArchive, type UpdatePlaces, updatePlaces } from "@sallyport/agent/src/update/places.ts";
@@ -16,14 +15,13 @@ import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts"
 import { type Signer, signJws } from "@sallyport/shared/crypto/jws.ts";
 import type { Manifest, Ring } from "@sallyport/shared/release/manifest.ts";
 import { drawPublisherKey, type ReleaseOf, writeRelease } from "../../build/manifest.ts";
+import { buildPrograms } from "./programs.ts";
 import type { Orders } from "./updater-process.ts";
 
 export const ORIGIN = "https://sallyport.example";
 export const PLATFORM: string = `${process.platform}-${process.arch}`;
 export type Behaviour = "works" | "ends" | "deaf" | "offline";
 
-const PROGRAM = fileURLToPath(new URL("program.ts", import.meta.url));
-const UPDATER = fileURLToPath(new URL("updater-process.ts", import.meta.url));
 const AGENT = "0".repeat(32);
 
 export interface Machine {
@@ -37,6 +35,7 @@ export interface Machine {
     behaviour?: Behaviour,
     change?: Partial<ReleaseOf>,
     statement?: Partial<Stated>,
+    filler?: Uint8Array,
   ): Promise<void>;
   /** The owner's `sallyport update apply`. */
   wish(version: string, downgrade?: boolean): void;
@@ -68,6 +67,7 @@ export async function startMachine(healthyWithinMs = 20_000): Promise<Machine> {
   const root = mkdtempSync(join(tmpdir(), "sallyport-update-"));
   const layout = layoutIn(root);
   const places = updatePlaces(layout);
+  const programs = await buildPrograms();
   const publisher = drawPublisherKey();
   const signing = await generateKeyPair("ES256");
   const signer = signerOf("ES256", signing);
@@ -84,14 +84,8 @@ export async function startMachine(healthyWithinMs = 20_000): Promise<Machine> {
 
   function programFolder(version: string, behaviour: Behaviour, into: string): string {
     mkdirSync(join(into, "app"), { recursive: true });
-    writeFileSync(
-      join(into, "node"),
-      `#!/bin/sh\nexec ${process.execPath} --disable-warning=ExperimentalWarning "$@"\n`,
-      { mode: 0o755 },
-    );
-    cpSync(PROGRAM, join(into, "app/sallyport.mjs"));
-    writeFileSync(join(into, "app/program.ts"), readFileSync(PROGRAM));
-    writeFileSync(join(into, "app/sallyport.mjs"), 'await import("./program.ts");\n');
+    writeFileSync(join(into, "node"), `#!/bin/sh\nexec ${process.execPath} "$@"\n`, { mode: 0o755 });
+    cpSync(programs.agent, join(into, "app/sallyport.mjs"));
     writeFileSync(join(into, "app/updater.mjs"), "// The test's own is started in its place.\n");
     writeFileSync(join(into, "app/behaviour.json"), JSON.stringify({ behaviour, version }));
     return into;
@@ -124,19 +118,8 @@ export async function startMachine(healthyWithinMs = 20_000): Promise<Machine> {
   await startAgent();
 
   async function update(killAt?: Step, through: readonly string[] = []): Promise<Last | "killed" | null> {
-    const [command = process.execPath, ...words] = [
-      ...through,
-      process.execPath,
-      "--disable-warning=ExperimentalWarning",
-      UPDATER,
-    ];
-    const child =
-      through.length === 0
-        ? fork(UPDATER, {
-            execArgv: ["--disable-warning=ExperimentalWarning"],
-            stdio: ["ignore", "ignore", "inherit", "ipc"],
-          })
-        : spawn(command, words, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const [command = "", ...words] = [...through, process.execPath, programs.updater];
+    const child = spawn(command, words, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
     let last: Last | null | undefined;
     child.on("message", (message: { ask?: "stop" | "start"; last?: Last | null }) => {
       if (message.last !== undefined) last = message.last;
@@ -155,9 +138,10 @@ export async function startMachine(healthyWithinMs = 20_000): Promise<Machine> {
 
   return {
     ...{ layout, places, publisher, signer, setOwnersFiles, update },
-    async stage(version, behaviour = "works", change = {}, statement = {}) {
+    async stage(version, behaviour = "works", change = {}, statement = {}, filler) {
       const folder = mkdtempSync(join(root, "release-"));
       const program = programFolder(version, behaviour, join(folder, "program"));
+      if (filler !== undefined) writeFileSync(join(program, "app/filler"), filler);
       const release: ReleaseOf = {
         ...{ version, channel: "stable", ring: "broad", minimum: "0.1.0", notBefore: new Date(0) },
         programs: { [PLATFORM]: program },
