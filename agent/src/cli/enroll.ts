@@ -10,12 +10,14 @@ import { ConfigError } from "../config-error.ts";
 import { runChecks } from "../doctor/check.ts";
 import { allChecks } from "../doctor/checks.ts";
 import type { Enrolled } from "../enrol.ts";
+import { ensureAccount } from "../install/account.ts";
+import { run } from "../install/command.ts";
 import { ownerOf, settleRights } from "../install/rights.ts";
 import { openJournal } from "../journal/journal.ts";
 import { loadNetwork } from "../origin.ts";
 import { DENY_ALL } from "../policy/first-policy.ts";
 import { asOwnerOf } from "../regular-file.ts";
-import { type StatePaths, statePaths, writeFileDurably } from "../state.ts";
+import { readPinned, type StatePaths, statePaths, writeFileDurably } from "../state.ts";
 import { parseStrictYaml } from "../strict-yaml.ts";
 import { readStatus } from "../supervisor/status.ts";
 import { VERSION } from "../version.ts";
@@ -30,6 +32,8 @@ interface EnrollOptions extends OutputOptions {
   readonly origin?: string;
   readonly codeFile?: string;
   readonly state: string;
+  readonly account?: string;
+  readonly unlessEnrolled?: boolean;
   readonly ca?: string;
   readonly proxy?: string;
   readonly rendezvousHost?: readonly string[];
@@ -42,6 +46,8 @@ export function addEnroll(program: Command): void {
     .option("--origin <url>", "the orchestrator's address, https://…; asked for when it is missing")
     .option("--code-file <file>", "file with the code, - for the standard input; asked for, unseen, when it is missing")
     .option(...STATE_OPTION)
+    .option("--account <name>", "as root: the account that the agent will run as, where no service was installed")
+    .option("--unless-enrolled", "do nothing, and succeed, where this machine is enrolled already")
     .option("--ca <file>", "PEM file of authorities to trust beside the usual ones")
     .option("--proxy <url>", "http://host:port; with a password it belongs into agent.yaml")
     .option("--rendezvous-host <host:port...>", "further relay hosts, for a relay that is not Azure's")
@@ -71,6 +77,11 @@ Example:
 async function enroll(options: EnrollOptions): Promise<void> {
   const { enrol, readCode, readOrigin } = await import("../enrol.ts");
   const paths = statePaths(resolve(options.state));
+  if (options.unlessEnrolled && readPinned(paths) !== undefined) {
+    print(options, { enrolled: true }, [`${paths.root} is enrolled already: nothing was changed`]);
+    return;
+  }
+  const account = options.account === undefined ? undefined : ensureAccount(run, options.account);
   if (readStatus(paths, Date.now())?.live) {
     throw new ConfigError(`an agent is running on ${paths.root}: stop it first, then enrol again`);
   }
@@ -92,7 +103,7 @@ async function enroll(options: EnrollOptions): Promise<void> {
   if (newPolicy) writeFileDurably(paths.policy, DENY_ALL);
   noteInJournal(paths, config, enrolled);
   // What root has written here is of no use to the service's account before.
-  const owner = ownerOf(paths);
+  const owner = account ?? ownerOf(paths);
   if (owner !== undefined) settleRights(paths, owner);
   const checks = tally(await runChecks(allChecks(loadConfig(paths.config), paths, new Date())));
   report(options, paths, enrolled, newPolicy, checks);

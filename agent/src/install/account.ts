@@ -1,5 +1,6 @@
 /** The service's account: one of its own by default, which owns nothing else and cannot sign in. */
 import { ConfigError } from "../config-error.ts";
+import { readTextIfAny } from "../state.ts";
 import { must, type Run } from "./command.ts";
 import { ACCOUNT, LAYOUT } from "./layout.ts";
 import type { Owner } from "./rights.ts";
@@ -15,9 +16,24 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_.@\\-]{0,63}$/;
 /** The account with its group, from wherever the system knows accounts; undefined where there is none. @throws ConfigError */
 export function findAccount(run: Run, name: string): Account | undefined {
   if (!NAME.test(name)) throw new ConfigError(`${name} is no account's name`);
-  if (run("id", ["-u", name])?.code !== 0) return undefined;
+  const asked = run("id", ["-u", name]);
+  if (asked === undefined) return listedAccount(name);
+  if (asked.code !== 0) return undefined;
   const [uid, gid, group] = ["-u", "-g", "-gn"].map((what) => must(run, "id", [what, name]).trim());
   return { name, uid: Number(uid), gid: Number(gid), group: group ?? name };
+}
+
+/** By the lists themselves (passwd(5), group(5)): an image has no program that would look there. */
+function listedAccount(name: string): Account | undefined {
+  const fields = (file: string, fits: (fields: string[]) => boolean): string[] | undefined =>
+    (readTextIfAny(file) ?? "")
+      .split("\n")
+      .map((line) => line.split(":"))
+      .find(fits);
+  const listed = fields("/etc/passwd", ([first]) => first === name);
+  if (listed === undefined) return undefined;
+  const [uid, gid] = [Number(listed[2]), Number(listed[3])];
+  return { name, uid, gid, group: fields("/etc/group", ([, , id]) => id === listed[3])?.[0] ?? name };
 }
 
 /** The same, made where it is the usual one and not there. @throws ConfigError for root, or a name that nobody has */

@@ -82,6 +82,9 @@ function settle({ path, isFolder, uid, gid, mode }: Right): void {
     if (!isFolder && fstatSync(opened).nlink > 1) throw new Error(`${path} has another name somewhere: remove it`);
     fchownSync(opened, uid, gid);
     fchmodSync(opened, mode);
+  } catch (error) {
+    // A file that is mounted to be read only is its owner's already.
+    if ((error as NodeJS.ErrnoException).code !== "EROFS") throw error;
   } finally {
     closeSync(opened);
   }

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { layoutIn } from "@sallyport/agent/src/install/layout.ts";
 import { type Entry, file, folder, link } from "./entries.ts";
-import { type SystemFile, systemFiles } from "./libraries.ts";
+import { copyrightsOf, type SystemFile, systemFiles } from "./libraries.ts";
 import { installedEntries, type Product } from "./product.ts";
 import { sha256 } from "./sbom.ts";
 import { gzipped, tar } from "./tar.ts";
@@ -29,7 +29,7 @@ export function rootFileSystem(product: Product): RootFileSystem {
     system,
     entries: [
       ...installedEntries(product),
-      ...system.map(({ path, bytes, mode }) => file(path, bytes, mode)),
+      ...[...system, ...copyrightsOf(system)].map(({ path, bytes, mode }) => file(path, bytes, mode)),
       link(current.slice(1), `versions/${product.version}`),
       link(command.slice(1), `${current}/app/sallyport.mjs`),
       file(

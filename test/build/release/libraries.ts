@@ -1,6 +1,6 @@
 /** What an image from nothing needs of a system: the loader, the libraries of a few programs, and where each came from. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync, realpathSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 
 export interface SystemFile {
   /** In the image, relative. */
@@ -8,7 +8,14 @@ export interface SystemFile {
   readonly bytes: Buffer;
   readonly mode: number;
   /** The package that it is of, where the system knows that. */
-  readonly origin?: { readonly purl: string; readonly version: string } | undefined;
+  readonly origin?: Origin | undefined;
+}
+
+export interface Origin {
+  readonly name: string;
+  readonly version: string;
+  /** https://github.com/package-url/purl-spec */
+  readonly purl: string;
 }
 
 /** Programs of this system with all libraries that they, and `others`, are linked to (ldd(1)). */
@@ -33,7 +40,7 @@ function linkedTo(program: string): string[] {
 const FORMAT = "--showformat=${Version} ${Architecture}\\n";
 
 /** Of a Debian; another system says nothing, and its files are named by their sums alone. */
-function originOf(path: string): SystemFile["origin"] {
+function originOf(path: string): Origin | undefined {
   // Where /lib is a link to /usr/lib, packages name either.
   const candidates = [path, realpathSync(path), path.replace(/^\/usr\//, "/")];
   for (const each of candidates) {
@@ -44,7 +51,20 @@ function originOf(path: string): SystemFile["origin"] {
       encoding: "utf8",
     });
     const [version = "", arch = ""] = shown.stdout.split("\n")[0]?.split(" ") ?? [];
-    return { version, purl: `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${arch}` };
+    return {
+      name,
+      version,
+      purl: `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(version)}?arch=${arch}`,
+    };
   }
   return undefined;
+}
+
+/** Who holds which rights in these files, as each package of a Debian says in one file of its own. */
+export function copyrightsOf(files: readonly SystemFile[]): SystemFile[] {
+  const names = new Set(files.flatMap(({ origin }) => (origin === undefined ? [] : [origin.name])));
+  return [...names].sort().flatMap((name) => {
+    const path = `usr/share/doc/${name}/copyright`;
+    return existsSync(`/${path}`) ? [{ path, bytes: readFileSync(`/${path}`), mode: 0o644 }] : [];
+  });
 }

@@ -14,6 +14,9 @@ export interface Package {
   readonly texts: readonly string[];
 }
 
+/** As SPDX says that nobody has said it. */
+export const UNKNOWN = "NOASSERTION";
+
 interface Locked {
   readonly version?: string;
   readonly license?: string;
@@ -36,7 +39,7 @@ export function packagesOf(wanted: readonly string[]): Package[] {
     return {
       name,
       version,
-      licence: license ?? "NOASSERTION",
+      licence: license ?? UNKNOWN,
       sha512: hexOf(integrity),
       texts: textsIn(join(ROOT, path)),
     };

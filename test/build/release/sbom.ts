@@ -1,7 +1,7 @@
 /** A bill of materials in CycloneDX 1.6 (ECMA-424). No serial number: the same sources give the same bytes. */
 import { createHash } from "node:crypto";
 import type { SystemFile } from "./libraries.ts";
-import type { Package } from "./packages.ts";
+import { type Package, UNKNOWN } from "./packages.ts";
 
 export interface Bill {
   readonly name: string;
@@ -44,10 +44,13 @@ function npmComponent({ name, version, licence, sha512 }: Package) {
   return {
     ...{ type: "library", "bom-ref": purl, name, version },
     ...(sha512 === "" ? {} : { hashes: [{ alg: "SHA-512", content: sha512 }] }),
-    licenses: [/^[A-Za-z0-9.-]+$/.test(licence) ? { license: { id: licence } } : { expression: licence }],
+    ...(licence === UNKNOWN ? {} : { licenses: [licenceOf(licence)] }),
     purl,
   };
 }
+
+const licenceOf = (licence: string) =>
+  /^[A-Za-z0-9.-]+$/.test(licence) ? { license: { id: licence } } : { expression: licence };
 
 function nodeComponent(version: string, bytes: Buffer) {
   const purl = `pkg:generic/node@${version}`;
