@@ -20,15 +20,22 @@ export const EXECUTOR_MAIN = "executor.cjs";
 const REQUIRE =
   'import { createRequire as sallyportRequire } from "node:module"; const require = sallyportRequire(import.meta.url);';
 
+export interface AgentOptions {
+  /** The publisher's public keys, as lines of minisign: without one the program takes no update. */
+  readonly releaseKeys?: readonly string[];
+  /** Instead of package.json's. */
+  readonly version?: string;
+}
+
 /** Makes the agent's bundle in `folder`, which it empties first. */
-export function buildAgent(folder: string = AGENT_DIST): Promise<Bundle> {
+export function buildAgent(folder: string = AGENT_DIST, options: AgentOptions = {}): Promise<Bundle> {
   // A third less to keep in memory. No output of an executor is ever read, and the supervisor logs messages, no stacks.
-  const common = { minifyIdentifiers: true, plugins: PLUGINS };
+  const common = { minifyIdentifiers: true, plugins: [givenByPublisher(options), ...PLUGINS] };
   const script = { ...common, format: "cjs", define: { "import.meta.dirname": "__dirname" } } as const;
   return bundle(
     {
       folder,
-      entryPoints: { sallyport: join(ROOT, "agent/src/cli/main.ts") },
+      entryPoints: { sallyport: join(ROOT, "agent/src/cli/main.ts"), updater: join(ROOT, "agent/src/update/main.ts") },
       format: "esm",
       splitting: true,
       chunkNames: "[name]-[hash]",
@@ -79,6 +86,20 @@ const bundledProgram: Plugin = {
     }));
   },
 };
+
+/** Puts what only the publisher knows in its place. */
+const givenByPublisher = ({ releaseKeys = [], version }: AgentOptions): Plugin => ({
+  name: "given by the publisher",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/agent\/src\/update\/release-keys\.ts$/ }, () => ({
+      contents: `export const RELEASE_KEYS = ${JSON.stringify(releaseKeys)};`,
+    }));
+    if (version === undefined) return;
+    onLoad({ filter: /\/agent\/src\/version\.ts$/ }, () => ({
+      contents: `export const VERSION = ${JSON.stringify(version)};`,
+    }));
+  },
+});
 
 const PLUGINS = [
   bundledProgram,

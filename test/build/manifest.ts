@@ -1,13 +1,20 @@
 /**
- * What makes files of the agent into a release that agents update to: `release.json` in each archive, the manifest over all, and the
- * publisher's signature. `npm run release` calls it; so do the tests of updates, with keys of their own.
+ * What makes a version of the agent into a release that agents update to: an archive that says which version it holds, the manifest
+ * over all archives, and the publisher's signature. `npm run release` calls it; so do the tests of updates, with keys of their own.
  */
-import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Channel, manifest, type Ring } from "@sallyport/shared/release/manifest.ts";
+import {
+  type Channel,
+  manifest,
+  type ReleaseFile,
+  type Ring,
+  releaseFile,
+} from "@sallyport/shared/release/manifest.ts";
 import { publicKeyLine, signMinisign } from "@sallyport/shared/release/minisign.ts";
-import { type ArchiveEntry, entriesOf, writeArchive } from "./archive.ts";
+import { type Entry, file } from "./release/entries.ts";
+import { gzipped, tar } from "./release/tar.ts";
 
 export const MANIFEST = "manifest.json";
 export const SIGNATURE = "manifest.json.minisig";
@@ -20,60 +27,59 @@ export interface ReleaseOf {
   /** The oldest version that may go to this one directly. */
   readonly minimum: string;
   readonly notBefore: Date;
-  /** A folder with `node` and `app/` for each platform, such as `linux-x64`. */
-  readonly programs: Readonly<Record<string, string>>;
 }
 
-export interface WrittenRelease {
-  readonly manifest: string;
-  readonly signature: string;
-  readonly archives: readonly string[];
+/** What an unpacked version says of itself: the updater holds it against the manifest. */
+export const releaseNote = (version: string, platform: string): Entry =>
+  file("release.json", `${JSON.stringify({ version, platform })}\n`);
+
+/**
+ * Writes the archive of one platform into `folder`, and answers its part of the manifest.
+ * @param entries `node` and `app/…`, as they lie in a version's folder @param platform such as `linux-x64`
+ */
+export function writeArchive(
+  folder: string,
+  entries: readonly Entry[],
+  {
+    version,
+    platform,
+    epochSeconds,
+  }: { readonly version: string; readonly platform: string; readonly epochSeconds: number },
+): ReleaseFile {
+  const all = [...entries, releaseNote(version, platform)];
+  const name = `sallyport-${version}-${platform}.tar.gz`;
+  const content = gzipped(tar(all, { epochSeconds }));
+  writeFileSync(join(folder, name), content);
+  return releaseFile.parse({ platform, name, ...measure(content, all) });
 }
 
-/** Writes archives, manifest and signature into `folder`. The same inputs and the same key give the same bytes. */
-export function writeRelease(folder: string, release: ReleaseOf, privateKey: KeyObject): WrittenRelease {
-  const { programs, notBefore, ...said } = release;
-  const files = Object.entries(programs).map(([platform, program]) => {
-    const name = `sallyport-agent-${release.version}-${platform}.tar.gz`;
-    return {
-      platform,
-      name,
-      ...writeArchive([...entriesOf(program), releaseNote(release.version, platform)], join(folder, name)),
-    };
-  });
-  const content = manifest.parse({
-    ...{ v: 1, product: "sallyport-agent", ...said },
-    notBefore: notBefore.toISOString(),
-    files,
-  });
-  writeManifest(folder, Buffer.from(`${JSON.stringify(content, null, 2)}\n`), release.version, privateKey);
-  return {
-    manifest: join(folder, MANIFEST),
-    signature: join(folder, SIGNATURE),
-    archives: files.map(({ name }) => join(folder, name)),
-  };
-}
-
-/** What an unpacked version says of itself. */
-export const releaseNote = (version: string, platform: string): ArchiveEntry => ({
-  name: "release.json",
-  content: Buffer.from(`${JSON.stringify({ version, platform })}\n`),
+/** Sizes and sum, as the manifest has them. */
+export const measure = (content: Uint8Array, entries: readonly Entry[]) => ({
+  bytes: content.length,
+  unpackedBytes: entries.reduce((sum, entry) => sum + (entry.kind === "file" ? entry.bytes.length : 0), 0),
+  sha256: createHash("sha256").update(content).digest("hex"),
 });
 
-/** Writes these bytes and the signature over them. */
-export function writeManifest(folder: string, content: Uint8Array, version: string, privateKey: KeyObject): void {
+/** Writes manifest and signature into `folder`. The same inputs and the same key give the same bytes. */
+export function writeManifest(folder: string, release: ReleaseOf, files: readonly ReleaseFile[], key: KeyObject): void {
+  const said = { v: 1, product: "sallyport-agent", ...release, notBefore: release.notBefore.toISOString(), files };
+  writeSigned(folder, Buffer.from(`${JSON.stringify(manifest.parse(said), null, 2)}\n`), release.version, key);
+}
+
+/** Writes these bytes as the manifest, and the signature over them. */
+export function writeSigned(folder: string, content: Uint8Array, version: string, key: KeyObject): void {
   writeFileSync(join(folder, MANIFEST), content);
-  writeFileSync(join(folder, SIGNATURE), signMinisign(content, privateKey, `sallyport-agent ${version}`));
+  writeFileSync(join(folder, SIGNATURE), signMinisign(content, key, `sallyport-agent ${version}`));
 }
 
 /** The publisher's key: an Ed25519 private key in PEM (`openssl genpkey -algorithm ed25519`). @throws Error for another */
-export function readPublisherKey(file: string): KeyObject {
-  const key = createPrivateKey(readFileSync(file));
-  if (key.asymmetricKeyType !== "ed25519") throw new Error(`${file} holds no Ed25519 key`);
+export function readPublisherKey(path: string): KeyObject {
+  const key = createPrivateKey(readFileSync(path));
+  if (key.asymmetricKeyType !== "ed25519") throw new Error(`${path} holds no Ed25519 key`);
   return key;
 }
 
-/** A key of one's own, and the line of it that goes into the program. */
+/** A key of one's own, and the line of it that goes into the program (`buildAgent`). */
 export function drawPublisherKey(): { readonly privateKey: KeyObject; readonly publicLine: string } {
   const { privateKey } = generateKeyPairSync("ed25519");
   return { privateKey, publicLine: publicKeyLine(privateKey) };

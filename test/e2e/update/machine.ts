@@ -13,8 +13,16 @@ import type { Step } from "@sallyport/agent/src/update/updater.ts";
 import { sha256, toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { type Signer, signJws } from "@sallyport/shared/crypto/jws.ts";
-import type { Manifest, Ring } from "@sallyport/shared/release/manifest.ts";
-import { drawPublisherKey, type ReleaseOf, writeRelease } from "../../build/manifest.ts";
+import type { Ring } from "@sallyport/shared/release/manifest.ts";
+import {
+  drawPublisherKey,
+  MANIFEST,
+  type ReleaseOf,
+  SIGNATURE,
+  writeArchive,
+  writeManifest,
+} from "../../build/manifest.ts";
+import { filesOf } from "../../build/release/entries.ts";
 import { buildPrograms } from "./programs.ts";
 import type { Orders } from "./updater-process.ts";
 
@@ -144,15 +152,15 @@ export async function startMachine(healthyWithinMs = 20_000): Promise<Machine> {
       if (filler !== undefined) writeFileSync(join(program, "app/filler"), filler);
       const release: ReleaseOf = {
         ...{ version, channel: "stable", ring: "broad", minimum: "0.1.0", notBefore: new Date(0) },
-        programs: { [PLATFORM]: program },
         ...change,
       };
-      const written = writeRelease(folder, release, publisher.privateKey);
-      const manifest = readFileSync(written.manifest);
-      cpSync(written.manifest, places.stagedManifest);
-      cpSync(written.signature, places.stagedSignature);
-      const { files } = JSON.parse(manifest.toString()) as Manifest;
-      cpSync(written.archives[0]!, stagedArchive(places, files[0]!.sha256));
+      const entries = filesOf(program, "v").map((entry) => ({ ...entry, path: entry.path.slice("v/".length) }));
+      const file = writeArchive(folder, entries, { version, platform: PLATFORM, epochSeconds: 0 });
+      writeManifest(folder, release, [file], publisher.privateKey);
+      const manifest = readFileSync(join(folder, MANIFEST));
+      cpSync(join(folder, MANIFEST), places.stagedManifest);
+      cpSync(join(folder, SIGNATURE), places.stagedSignature);
+      cpSync(join(folder, file.name), stagedArchive(places, file.sha256));
       const now = Math.floor(Date.now() / 1000);
       const { by = signer, ...stated } = statement;
       const claims = {

@@ -1,6 +1,6 @@
 /** What is not applied: after each refusal the agent of before runs on, the same process, and nothing of the release is installed. */
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   appendFileSync,
   cpSync,
@@ -13,7 +13,6 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { stagedArchive } from "@sallyport/agent/src/update/places.ts";
 import { writePin } from "@sallyport/agent/src/update/record.ts";
@@ -21,8 +20,8 @@ import { sha256, toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { signJws } from "@sallyport/shared/crypto/jws.ts";
 import type { Manifest } from "@sallyport/shared/release/manifest.ts";
-import { type ArchiveEntry, writeArchive } from "../../build/archive.ts";
-import { drawPublisherKey, releaseNote, writeManifest } from "../../build/manifest.ts";
+import { drawPublisherKey, writeSigned } from "../../build/manifest.ts";
+import { type HostileEntry, hostileArchive } from "./hostile-archive.ts";
 import { type Machine, ORIGIN, PLATFORM, settled, startMachine } from "./machine.ts";
 
 let machine: Machine;
@@ -69,7 +68,7 @@ describe("signatures", () => {
   it("another publisher's key", () =>
     refused(/not signed by a publisher's key/, () => {
       const manifest = readFileSync(machine.places.stagedManifest);
-      writeManifest(machine.places.staged, manifest, "1.1.0", drawPublisherKey().privateKey);
+      writeSigned(machine.places.staged, manifest, "1.1.0", drawPublisherKey().privateKey);
     }));
   it("a statement that another key signed", async () => {
     const by = signerOf("ES256", await generateKeyPair("ES256"));
@@ -122,20 +121,29 @@ describe("the program", () => {
   });
 
   /** Signed by the right keys, and yet not what a release holds. */
-  async function packed(entries: readonly ArchiveEntry[], unpackedBytes?: number): Promise<void> {
+  async function packed(entries: readonly HostileEntry[], unpackedBytes?: number): Promise<void> {
     await machine.stage("1.1.0");
     const said = JSON.parse(readFileSync(machine.places.stagedManifest, "utf8")) as { files: object[] };
     rmSync(file());
-    const written = writeArchive(entries, join(machine.places.staged, "made"));
-    cpSync(join(machine.places.staged, "made"), stagedArchive(machine.places, written.sha256));
+    const archive = hostileArchive(entries);
+    const written = {
+      bytes: archive.length,
+      unpackedBytes: entries.reduce((sum, { content }) => sum + content.length, 0),
+      sha256: createHash("sha256").update(archive).digest("hex"),
+    };
+    writeFileSync(stagedArchive(machine.places, written.sha256), archive);
     said.files = [{ ...said.files[0], ...written, ...(unpackedBytes === undefined ? {} : { unpackedBytes }) }];
     const manifest = Buffer.from(JSON.stringify(said));
-    writeManifest(machine.places.staged, manifest, "1.1.0", machine.publisher.privateKey);
+    writeSigned(machine.places.staged, manifest, "1.1.0", machine.publisher.privateKey);
     const now = Math.floor(Date.now() / 1000);
     const claims = { aud: ORIGIN, manifest: toBase64url(sha256(manifest)), ring: "broad", iat: now, exp: now + 60 };
     writeFileSync(machine.places.stagedStatement, await signJws("update", claims, machine.signer));
   }
-  const content = Buffer.from("x");
+  const content = "x";
+  const releaseNote = (version: string, platform: string) => ({
+    name: "release.json",
+    content: JSON.stringify({ version, platform }),
+  });
   const whole = [
     { name: "node", content },
     { name: "app/sallyport.mjs", content },
