@@ -84,37 +84,30 @@ test("sub-codes are numbers in the text, whatever its language", () => {
   assert.equal(signInError(result(8, "")).code, "directory.signing_required");
 });
 
+const RESULTS: readonly { readonly number: number; readonly code: string }[] = [
+  { number: 2, code: "directory.protocol" },
+  { number: 3, code: "directory.timeout" },
+  { number: 4, code: "directory.truncated" },
+  { number: 7, code: "directory.unsupported" },
+  { number: 8, code: "directory.signing_required" },
+  { number: 11, code: "directory.limit" },
+  { number: 12, code: "directory.unsupported" },
+  { number: 13, code: "directory.signing_required" },
+  { number: 32, code: "directory.not_found" },
+  { number: 34, code: "request.invalid" },
+  { number: 50, code: "directory.permission" },
+  { number: 51, code: "directory.busy" },
+  { number: 52, code: "directory.busy" },
+  { number: 80, code: "directory.failed" },
+  { number: 9999, code: "directory.failed" },
+];
+
 test("every result is an error of its own, and none repeats the directory's words", () => {
-  const codes = [
-    ...[
-      [2, "directory.protocol"],
-      [3, "directory.timeout"],
-      [4, "directory.truncated"],
-      [7, "directory.unsupported"],
-    ],
-    ...[
-      [8, "directory.signing_required"],
-      [11, "directory.limit"],
-      [12, "directory.unsupported"],
-      [13, "directory.signing_required"],
-    ],
-    ...[
-      [32, "directory.not_found"],
-      [34, "request.invalid"],
-      [50, "directory.permission"],
-      [51, "directory.busy"],
-    ],
-    ...[
-      [52, "directory.busy"],
-      [80, "directory.failed"],
-      [9999, "directory.failed"],
-    ],
-  ] as const;
-  for (const [code, expected] of codes) {
-    const error = answerError(result(code as number, "CN=Kari Nordmann has the password hunter2"));
-    assert.equal(error.code, expected);
+  for (const { number, code } of RESULTS) {
+    const error = answerError(result(number, "CN=Kari Nordmann has the password hunter2"));
+    assert.equal(error.code, code);
     assert.ok(!/Kari|hunter2/.test(error.message + JSON.stringify(error.detail)));
-    assert.equal(error.detail.number, code);
+    assert.equal(error.detail.number, number);
   }
   const referral = answerError({ ...result(10, ""), referrals: ["ldap://dc2.corp.example:389/CN=Kari,DC=x?sub"] });
   assert.deepEqual([referral.code, referral.detail.hosts], ["directory.referral", ["dc2.corp.example:389"]]);

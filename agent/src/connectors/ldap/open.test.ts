@@ -89,16 +89,22 @@ test("a way to sign in that is not known here is refused before anything is cont
 });
 
 type State = NonNullable<Account["state"]>;
-const STATES: readonly (readonly [state: State, code: string, sub: string, login: readonly string[]])[] = [
-  ["logonHours", "directory.logon_hours", "530", ["sent", "accepted"]],
-  ["workstation", "directory.workstation", "531", ["sent", "accepted"]],
-  ["passwordExpired", "directory.password_expired", "532", ["sent", "accepted"]],
-  ["disabled", "directory.account_disabled", "533", ["sent", "accepted"]],
-  ["expired", "directory.account_expired", "701", ["sent", "accepted"]],
-  ["mustChange", "directory.password_expired", "773", ["sent", "accepted"]],
-  ["locked", "connection.account_locked", "775", ["sent"]],
+const WAS_RIGHT = ["sent", "accepted"];
+const STATES: readonly {
+  readonly state: State;
+  readonly code: string;
+  readonly sub: string;
+  readonly login: readonly string[];
+}[] = [
+  { state: "logonHours", code: "directory.logon_hours", sub: "530", login: WAS_RIGHT },
+  { state: "workstation", code: "directory.workstation", sub: "531", login: WAS_RIGHT },
+  { state: "passwordExpired", code: "directory.password_expired", sub: "532", login: WAS_RIGHT },
+  { state: "disabled", code: "directory.account_disabled", sub: "533", login: WAS_RIGHT },
+  { state: "expired", code: "directory.account_expired", sub: "701", login: WAS_RIGHT },
+  { state: "mustChange", code: "directory.password_expired", sub: "773", login: WAS_RIGHT },
+  { state: "locked", code: "connection.account_locked", sub: "775", login: ["sent"] },
 ];
-for (const [state, code, sub, login] of STATES) {
+for (const { state, code, sub, login } of STATES) {
   test(`an account in state ${state} is ${code}; whether the password was right is told to the breaker`, async (t) => {
     const { target, account } = await startDirectory(t);
     account.state = state;

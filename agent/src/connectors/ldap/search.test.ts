@@ -1,55 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { JsonValue } from "@sallyport/shared/rows/to-json.ts";
-import { adSchema, adSearch } from "@sallyport/shared/schema/directory-operations.ts";
+import { adSchema } from "@sallyport/shared/schema/directory-operations.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
-import { tlv } from "../../../../test/emulators/ldap/ber.ts";
-import type { Ldap, Values } from "../../../../test/emulators/ldap/start.ts";
-import { NEVER_READ_ARCS, NEVER_READ_OIDS } from "../../policy/directory/never.ts";
-import type { DirectoryGrant } from "../directory-grant.ts";
-import { createRecorder, type Recorder, type RecorderOptions } from "../mssql/test-output.ts";
+import { createRecorder } from "../mssql/test-output.ts";
 import { ldapConnector } from "./index.ts";
-import type { DirectoryTarget } from "./target.ts";
-import { DOMAIN, STAFF, startDirectory } from "./test-directory.ts";
-
-const never = new AbortController().signal;
-type ReadGrant = Extract<DirectoryGrant, { kind: "directoryRead" }>;
-
-const GRANT: ReadGrant = {
-  ...{ kind: "directoryRead", rule: "staff", bases: [STAFF], classes: "*", attributes: "*", denied: [] },
-  neverRead: { oids: NEVER_READ_OIDS, arcs: NEVER_READ_ARCS },
-};
-
-interface Asked {
-  readonly base?: string;
-  readonly scope?: string;
-  readonly classes?: readonly string[];
-  readonly attributes?: "*" | readonly string[];
-  readonly filter?: unknown;
-}
-
-async function run(
-  target: DirectoryTarget,
-  asked: Asked,
-  grant: Partial<ReadGrant> = {},
-  options: RecorderOptions = {},
-) {
-  const recorder = createRecorder(options);
-  const wish = { op: "ad.search", base: STAFF, classes: ["user"], attributes: ["sAMAccountName"], ...asked };
-  const operation = adSearch.parse(wish);
-  const outcome = await ldapConnector(target, operation, { ...GRANT, ...grant }, DEFAULT_LIMITS, recorder, never);
-  return { recorder, outcome, warnings: outcome.warnings ?? [] };
-}
-
-/** The first column of every row, in order of its text. */
-const firsts = ({ rows }: Recorder): JsonValue[] => rows.map(([value]) => value ?? null).sort();
-
-function addUsers(ldap: Ldap, count: number, values: (index: number) => Values = () => ({})): void {
-  for (let index = 0; index < count; index += 1) {
-    const name = `user${String(index).padStart(5, "0")}`;
-    ldap.store.add(`CN=${name},${STAFF}`, "user", { sAMAccountName: name, ...values(index) });
-  }
-}
+import { STAFF, startDirectory } from "./test-directory.ts";
+import { addUsers, firsts, never, run } from "./test-search.ts";
 
 test("every object comes once, over pages that the directory makes smaller than asked for", async (t) => {
   const { target, ldap } = await startDirectory(t, { limits: { pageSize: 70 } });
@@ -247,106 +203,6 @@ test("an attribute that the schema does not have is an empty column and a warnin
   const { recorder, warnings } = await run(target(), { attributes: ["sAMAccountName", "favouriteColour"] });
   assert.deepEqual(recorder.rows, [["svc-sync", null]]);
   assert.deepEqual(warnings, [{ code: "directory.unknown_attribute", facts: { attributes: ["favouriteColour"] } }]);
-});
-
-test("other servers are told of and never asked; the domain's own other parts are no news", async (t) => {
-  const { target } = await startDirectory(t);
-  const { warnings } = await run(target(), { base: DOMAIN }, { bases: [DOMAIN] });
-  assert.deepEqual(warnings, [{ code: "directory.elsewhere", facts: { hosts: ["ForestDnsZones.corp.example"] } }]);
-});
-
-test("a base that is not there, or that the directory knows by another name, is refused", async (t) => {
-  const { target, ldap } = await startDirectory(t);
-  await assert.rejects(run(target(), { base: `OU=None,${STAFF}` }), { code: "directory.not_found" });
-  const { emulated } = ldap;
-  emulated.answer = (asked) => {
-    if (asked.base !== STAFF || asked.scope !== 0) return undefined;
-    return { parts: [entryOf(`OU=Other,${DOMAIN}`)], code: 0, diagnostic: "" };
-  };
-  await assert.rejects(run(target(), {}), { code: "policy.denied" });
-});
-
-const octets = (text: string): Buffer => tlv(0x04, text);
-const entryOf = (dn: string): Buffer =>
-  tlv(0x64, octets(dn), tlv(0x30, tlv(0x30, octets("objectClass"), tlv(0x31, octets("top"), octets("user")))));
-const page = (cookie: string) => ({ "1.2.840.113556.1.4.319": tlv(0x30, Buffer.from([2, 1, 0]), octets(cookie)) });
-
-test("a page without entries but with a cookie is not the end", async (t) => {
-  const { target, ldap } = await startDirectory(t);
-  let pages = 0;
-  ldap.emulated.answer = ({ base, scope }) => {
-    if (base !== STAFF || scope !== 2) return undefined;
-    pages += 1;
-    const parts = pages === 3 ? [entryOf(`CN=late,${STAFF}`)] : [];
-    return { parts, code: 0, diagnostic: "", controls: page(pages === 3 ? "" : `more${pages}`) };
-  };
-  const { recorder } = await run(target(), {});
-  assert.deepEqual([recorder.rows.length, pages], [1, 3]);
-});
-
-const CUTS: readonly (readonly [
-  what: string,
-  answer: Partial<{ code: number; controls: object; parts: Buffer[] }>,
-  code: string,
-])[] = [
-  ["cut short at its size limit", { code: 4, controls: page("") }, "directory.truncated"],
-  ["without a word on whether there is more", {}, "directory.truncated"],
-  ["given up for time", { code: 3, controls: page("") }, "directory.timeout"],
-  ["beyond a limit", { code: 11, controls: page("") }, "directory.limit"],
-  ["from elsewhere", { controls: page(""), parts: [entryOf(`CN=a,OU=Other,${DOMAIN}`)] }, "directory.protocol"],
-  [
-    "from a neighbour whose name ends alike",
-    { controls: page(""), parts: [entryOf(`CN=a\\,${STAFF}`)] },
-    "directory.protocol",
-  ],
-];
-for (const [what, answer, code] of CUTS) {
-  test(`a result ${what} is ${code}, never success`, async (t) => {
-    const { target, ldap } = await startDirectory(t);
-    ldap.emulated.answer = ({ base, scope }) =>
-      base === STAFF && scope === 2 ? ({ parts: [], code: 0, diagnostic: "", ...answer } as never) : undefined;
-    await assert.rejects(run(target(), {}), { code });
-  });
-}
-
-test("a controller that forgets its cookie, or goes away in the middle, ends the search; nothing is asked anew", async (t) => {
-  for (const [way, code] of [
-    ["forget", "directory.cursor_lost"],
-    ["cut", "connection.lost"],
-  ] as const) {
-    const { target, ldap } = await startDirectory(t, { limits: { pageSize: 20 } });
-    addUsers(ldap, 100);
-    let pages = 0;
-    ldap.emulated.answer = ({ base, scope }) => {
-      if (base !== STAFF || scope !== 2) return undefined;
-      pages += 1;
-      if (pages < 3) return undefined;
-      if (way === "cut") ldap.cut();
-      return { parts: [], code: 53, diagnostic: "00000057: no such cookie\0" };
-    };
-    await assert.rejects(run(target(), {}), { code });
-    assert.equal(ldap.log.filter(({ event }) => event === "bind").length, 1);
-    assert.equal(pages, 3);
-  }
-});
-
-test("an output that is slow holds the directory back", async (t) => {
-  const { target, ldap } = await startDirectory(t);
-  addUsers(ldap, 2000, () => ({ displayName: "x".repeat(1000) }));
-  let searches = 0;
-  const before: number[] = [];
-  ldap.emulated.answer = ({ base, scope }) => {
-    searches += base === STAFF && scope === 2 ? 1 : 0;
-    return undefined;
-  };
-  const beforeFlush = async (): Promise<void> => {
-    before.push(searches);
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(searches, before.at(-1));
-  };
-  const { recorder } = await run(target(), { attributes: ["displayName"] }, {}, { batchBytes: 64 * 1024, beforeFlush });
-  assert.equal(recorder.rows.length, 2001);
-  assert.ok(before.length > 20 && before[0] === 1);
 });
 
 test("the schema is shown as far as rules show it, with what becomes of each attribute", async (t) => {
