@@ -95,7 +95,7 @@ export function addPulls(program: Command): void {
 const pullPath = (call: Call, pull: string): string => `${call.tenantPath()}/pulls/${pull}`;
 
 function whatIsRead({ operation }: PullDefinition): string {
-  if (operation.op === "ad.search") return operation.base;
+  if (operation.op === "ad.search" || operation.op === "ad.changes") return operation.base;
   return operation.op !== "sql.query" ? operation.table : `statement ${operation.statement}`;
 }
 

@@ -117,7 +117,7 @@ function sourceOf({ connection, operation, watermark, watermarkColumn }: PullDef
 }
 
 function placeOf(operation: PullDefinition["operation"]): string {
-  if (operation.op === "ad.search") return operation.base;
+  if (operation.op === "ad.search" || operation.op === "ad.changes") return operation.base;
   return operation.op !== "sql.query" ? operation.table : operation.statement;
 }
 

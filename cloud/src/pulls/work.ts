@@ -1,5 +1,6 @@
 /** What a claim does: one session with the source, slices on the way, then the decision, a hand-over, or a failure. */
 import { type SallyportError, toSallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { directoryChangesBy } from "@sallyport/shared/schema/directory-operations.ts";
 import {
   changesBy,
   DEFAULT_LIMITS,
@@ -185,6 +186,7 @@ function operationOf(definition: PullDefinition, run: Run): Operation {
   const column = watermarkColumn === undefined ? {} : { watermarkColumn };
   const lag = lagSeconds === undefined ? {} : { lagSeconds };
   const rest = { ...from, ...to, ...plan, ...position };
+  if (operation.op === "ad.changes") return { ...operation, by: directoryChangesBy.parse(watermark), ...rest };
   if (operation.op === "sql.changes") return { ...operation, by: changesBy.parse(watermark), ...rest };
   return { ...operation, watermark: tableWatermark.parse(watermark), ...column, ...lag, ...rest };
 }

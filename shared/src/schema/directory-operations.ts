@@ -28,13 +28,16 @@ export const adSearch = z.strictObject({
   ...resume,
 });
 
+/** How `ad.changes` finds what is new: by the directory's own record, or by one controller's update sequence numbers. */
+export const directoryChangesBy = z.enum(["dirSync", "usn"]);
+
 /** What changed among them, deletions included where the account may see them. */
 export const adChanges = z.strictObject({
   op: z.literal("ad.changes"),
   base: distinguishedName,
   classes,
   attributes,
-  by: z.enum(["dirSync", "usn"]).default("dirSync"),
+  by: directoryChangesBy.default("dirSync"),
   /** Names all that there is even where the login sees deletions: for objects that are moved to where it sees nothing. */
   reconcile: z.boolean().default(false),
   /** A run that would take away more ends with an error instead. */

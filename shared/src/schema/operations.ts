@@ -1,6 +1,6 @@
 /** What a request may ask of an agent. One discriminated union on `op`; later operations join it here. */
 import { z } from "zod";
-import { adChanges, adSchema, adSearch, adWrite } from "./directory-operations.ts";
+import { adChanges, adSchema, adSearch, adWrite, directoryChangesBy } from "./directory-operations.ts";
 import { sqlFilter } from "./filter.ts";
 import { position } from "./ids.ts";
 import { columnName, parameterValue, tableName } from "./operation-words.ts";
@@ -19,7 +19,7 @@ export const tableWatermark = z.enum(["none", "rowversion", "column"]);
 export const changesBy = z.enum(["changeTracking", "cdc"]);
 
 /** How a pull finds what is new. */
-export const watermarkMode = z.enum([...tableWatermark.options, ...changesBy.options]);
+export const watermarkMode = z.enum([...tableWatermark.options, ...changesBy.options, ...directoryChangesBy.options]);
 
 /**
  * The column that `sql.changes` and `ad.changes` put before the table's own, a text: `insert` and `update` set a row, `delete` and
@@ -141,6 +141,7 @@ export const pullOperation = z.discriminatedUnion("op", [
     timestamps,
   }),
   adSearch.omit({ from: true, to: true, plan: true, position: true }),
+  adChanges.omit({ from: true, to: true, plan: true, position: true, by: true }),
 ]);
 export type PullOperation = z.infer<typeof pullOperation>;
 

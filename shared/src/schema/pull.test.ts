@@ -17,6 +17,18 @@ describe("a pull's definition", () => {
     assert.ok(!fits({ ...query, watermark: "column", watermarkColumn: "ChangedAt" }));
   });
 
+  it("reads a directory's changes by DirSync or update numbers, and nothing else by these", () => {
+    const place = { base: "OU=Staff,DC=corp,DC=example", classes: ["user"], attributes: ["objectGUID"] };
+    const changes = { connection: "corp", operation: { op: "ad.changes", ...place } };
+    for (const watermark of ["dirSync", "usn"]) {
+      assert.ok(fits({ ...changes, watermark }));
+      assert.ok(!fits({ ...table, watermark }));
+      assert.ok(!fits({ ...changes, operation: { op: "ad.search", ...place }, watermark }));
+      assert.ok(!fits({ ...changes, operation: { ...changes.operation, by: watermark }, watermark }));
+    }
+    for (const watermark of ["none", "cdc", "rowversion"]) assert.ok(!fits({ ...changes, watermark }));
+  });
+
   it("reads changes by Change Tracking or CDC, and nothing else by these", () => {
     const changes = { connection: "erp", operation: { op: "sql.changes", table: "dbo.Orders", columns: "*" } };
     const more = (operation: object) => ({ ...changes, operation: { ...changes.operation, ...operation } });

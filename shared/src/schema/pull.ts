@@ -1,5 +1,6 @@
 /** Pulls, their schedules and sinks, as stored and as the API takes them. */
 import { z } from "zod";
+import { directoryChangesBy } from "./directory-operations.ts";
 import { nameId } from "./ids.ts";
 import {
   changesBy,
@@ -33,6 +34,7 @@ const MODES: Readonly<Record<PullOperation["op"], ReadonlySet<z.infer<typeof wat
   "sql.changes": new Set(changesBy.options),
   "sql.query": new Set(["none"]),
   "ad.search": new Set(["none"]),
+  "ad.changes": new Set(directoryChangesBy.options),
 };
 
 export const pullDefinition = z
@@ -65,7 +67,7 @@ export const pullDefinition = z
   })
   .refine(({ watermark, operation }) => MODES[operation.op].has(watermark), {
     message:
-      "sql.table takes none, rowversion or column; sql.changes changeTracking or cdc; sql.query and ad.search none",
+      "sql.table takes none, rowversion or column; sql.changes changeTracking or cdc; ad.changes dirSync or usn; sql.query and ad.search none",
     path: ["watermark"],
   })
   .refine(

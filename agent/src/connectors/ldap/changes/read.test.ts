@@ -132,9 +132,16 @@ test("a run that would take away more than it may ends with an error, whether de
   }
 });
 
+test("a later session of a run, and a backfill, keep the end that was planned", async (t) => {
+  const { run } = await start(t);
+  const first = await run();
+  assert.equal((await run({ plan: first.plan })).to, first.to);
+  assert.equal((await run({ to: first.to })).to, first.to);
+});
+
 test("without objectGUID, with an end, or from another's watermark there are no changes", async (t) => {
   const { run } = await start(t);
-  for (const wish of [{ attributes: ["mail"] }, { to: "x" }, { from: "ct/1/2/3" }]) {
+  for (const wish of [{ attributes: ["mail"] }, { from: "usn/x", to: "x" }, { from: "ct/1/2/3" }]) {
     await assert.rejects(run(wish), { code: "request.invalid" });
   }
 });

@@ -34,7 +34,8 @@ const AT_ONCE = 100;
 /** @throws SallyportError */
 export async function readChanges(reading: Reading, operation: AdChanges, grant: ReadGrant): Promise<Outcome> {
   const { directory, output } = reading;
-  if (operation.to !== undefined) {
+  // Of a backfill, which reads everything as it is.
+  if (operation.to !== undefined && operation.from !== undefined) {
     throw new SallyportError("request.invalid", "Changes have no upper bound but now: leave `to` out.", {
       field: "operation.to",
     });
@@ -48,7 +49,8 @@ export async function readChanges(reading: Reading, operation: AdChanges, grant:
     since: operation.from === undefined ? undefined : parseWatermark(operation.from),
   });
   refuseTooMany(found, operation);
-  const to = watermarkText(found.next);
+  // A run's later session reads to an end that is no earlier: what is between comes again.
+  const to = operation.plan?.to ?? operation.to ?? watermarkText(found.next);
   if (to === undefined)
     throw new SallyportError("directory.unsupported", "The directory's cookie is too long to keep.");
   const plan: Plan = { to, key: [key], isolation: "readCommitted", consistency: "fuzzy" };
