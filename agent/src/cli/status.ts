@@ -74,6 +74,7 @@ function describe(status: AgentStatus, live: boolean, own: OwnFiles, now: number
       ["TODAY", own.todayText],
       ["JOURNAL", journal(status, own, ago)],
       ...(status.syslog === null ? [] : [["SYSLOG", syslog(status.syslog)]]),
+      ...(status.updates === null ? [] : [["UPDATES", updates(status.updates)]]),
     ]),
     ...(status.policy.problem === null
       ? []
@@ -118,6 +119,9 @@ function syslog({ connected, waiting, dropped }: NonNullable<AgentStatus["syslog
   const lost = dropped === 0 ? "none lost" : `${counted(dropped, "line")} lost`;
   return `${connected ? "connected" : "not connected"}, ${counted(waiting, "line")} waiting, ${lost}`;
 }
+
+const updates = ({ mode, available }: NonNullable<AgentStatus["updates"]>): string =>
+  available === null ? mode : `${mode}; ${available} is available: \`sallyport update apply\``;
 
 /** The head goes out with each token request. */
 function journal({ journal: head, token: state }: AgentStatus, own: OwnFiles, ago: (at: string) => string): string {

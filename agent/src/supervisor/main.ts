@@ -42,6 +42,7 @@ import {
 import { type AgentStatus, accountName, keepStatus, readiness, readStatus, writeStatus } from "./status.ts";
 import { createTokenKeeper } from "./token-keeper.ts";
 import { requestHealth, requestToken } from "./tokens.ts";
+import { openUpdateWatch } from "./updates.ts";
 
 const WARM_EXECUTORS = 2;
 /** After `drainSeconds`: how long sessions that were told to stop may take to say so. */
@@ -167,6 +168,14 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     log,
   });
   const tokenDeps = { origin: config.origin, agent: pinned.agent, signer: identity.signer, network, clock };
+  const updates = await openUpdateWatch({
+    ...tokenDeps,
+    config,
+    mode: () => policy.current().policy.updates,
+    pinned: () => pinned,
+    random: Math.random,
+    log,
+  });
   const report = () => ({
     journal: journal.head(),
     ...journaling.known.shown(),
@@ -176,6 +185,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     version: VERSION,
     maxSessions: config.maxSessions,
     keysSeq: pinned.keysSeq,
+    ...(updates === undefined ? {} : { updates: updates.report() }),
   });
   const tokens = createTokenKeeper({
     request: async (until) => journaling.answered(await identity.ask(report(), until)),
@@ -242,6 +252,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     sessions: { running: admission.running, most: config.maxSessions, served: accepts.served },
     journal: journal.head() && { ...journal.head()!, known: journaling.known.last },
     syslog: journaling.copied(),
+    updates: updates?.state ?? null,
   });
 
   /** At once: whoever locks, drains or waits for the agent to be ready wants its word now. */
@@ -279,6 +290,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       stopped.signal,
     ),
     watchFlag(identity.isDue, (due) => due && tokens.askNow(), clock, stopped.signal),
+    updates?.run(stopped.signal),
   ]);
   log.info({ agent: pinned.agent, site: pinned.site, version: VERSION, channel: config.channel }, "agent started");
 

@@ -59,6 +59,11 @@ const agentStatus = z.object({
     .nullable(),
   /** Of the journal's copy: lines that wait for the server, and those it will never get, since start. Null without a server. */
   syslog: z.object({ connected: z.boolean(), waiting: z.int(), dropped: z.int() }).nullable().default(null),
+  /** What the owner allows, and the newest release for this agent; null where this program is not updated from here. */
+  updates: z
+    .object({ mode: z.enum(["manual", "notify", "window"]), available: z.string().max(40).nullable() })
+    .nullable()
+    .default(null),
 });
 export type AgentStatus = z.infer<typeof agentStatus>;
 
