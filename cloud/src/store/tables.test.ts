@@ -115,6 +115,7 @@ test("an agent is found by its id alone, and of two changes one wins", async () 
     canaryCode: null,
     journalAlert: null,
     ...{ previous: null, unsealStatement: null, unsealBy: null },
+    ...{ retiredAt: null, origin: "https://orchestrator.test", relayHost: "contoso.servicebus.windows.net" },
   };
   assert.equal(await store.agents.insert(`${id}1`, agent), true);
   assert.equal(await store.agents.insert(`${id}1`, { ...agent, site: "other" }), false);
