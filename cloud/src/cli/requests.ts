@@ -7,6 +7,7 @@ import { type Command, createArgument, InvalidArgumentError } from "commander";
 import type { z } from "zod";
 import { CliError, EXIT } from "./exit.ts";
 import { facts, table } from "./print.ts";
+import { suggested } from "./run-text.ts";
 import type { CommonOptions } from "./settings.ts";
 import { type Call, does, nameArgument, verb } from "./verb.ts";
 import { bytes, count } from "./words.ts";
@@ -88,11 +89,9 @@ function show(call: Call, view: RequestView): void {
     ["ADVICE", error?.advice],
     ["RESULT", link === null ? undefined : `${link.url} (until ${link.expiresAt})`],
   ]);
-  const allow =
-    suggestion === null || suggestion.lines.length === 0 ? [] : ["What would allow it:", ...suggestion.lines];
   call.print(view, [
     ...lines,
-    ...allow.map(plain),
+    ...suggested(suggestion),
     ...(rows.length === 0 ? [] : ["", ...table(heads, cells), ...more]),
   ]);
 }

@@ -1,7 +1,8 @@
 /** A run as people read it. */
 import type { RunView } from "@sallyport/shared/schema/api.ts";
+import type { SuggestionView } from "@sallyport/shared/schema/api-requests.ts";
 import type { RunState } from "@sallyport/shared/schema/pull.ts";
-import { duration } from "@sallyport/shared/terminal.ts";
+import { duration, plain } from "@sallyport/shared/terminal.ts";
 import { facts, type Output, table } from "./print.ts";
 import { bytes, count, rate, when } from "./words.ts";
 
@@ -37,7 +38,7 @@ export function runTable(runs: readonly RunView[], { coloured }: Output, nowMs: 
 }
 
 export function describeRun(run: RunView, { coloured }: Output, nowMs: number): string[] {
-  const { error } = run;
+  const { error, suggestion } = run;
   const ended =
     run.endedAt === null
       ? undefined
@@ -59,8 +60,20 @@ export function describeRun(run: RunView, { coloured }: Output, nowMs: number): 
       ? []
       : Object.entries(error.facts).map(([name, value]) => ["", `${name}: ${String(value)}`] as const)),
   ]);
-  return lines.map((line) => (line.startsWith("STATE ") ? line.replace(run.state, coloured(run.state)) : line));
+  const painted = lines.map((line) =>
+    line.startsWith("STATE ") ? line.replace(run.state, coloured(run.state)) : line,
+  );
+  return [...painted, ...suggested(suggestion)];
 }
+
+/** Lines of policy that would have allowed what was denied, for its owner. */
+export const suggested = (suggestion: SuggestionView | null): string[] =>
+  suggestion === null || suggestion.lines.length === 0
+    ? []
+    : [
+        `What would allow it, under connection ${suggestion.connection} of the agent's policy:`,
+        ...suggestion.lines.map(plain),
+      ];
 
 /** One line of what is going on; committed rows only, so the rate is that of what would stay. */
 export function progressLine(run: RunView, { coloured }: Output, nowMs: number): string {

@@ -62,7 +62,8 @@ describe("sallyportctl", () => {
   };
 
   before(async () => {
-    stack = await startStack({ folder, cleanup });
+    // Where nobody listens, webhooks may lead.
+    stack = await startStack({ folder, cleanup, settings: { SALLYPORT_WEBHOOK_NETWORKS: "127.0.0.0/8" } });
     cleanup.add(await fillSample(stack.sqlServer.server, FLIGHTS, () => undefined), (it) => it.close());
     environment = {
       SALLYPORT_URL: stack.origin,
@@ -146,6 +147,8 @@ describe("sallyportctl", () => {
       ["keys", "create", "nothing", "--scope", "everything"],
       ["keys", "list"],
       ["keys", "list", "--json"],
+      ["keys", "rotate", "shown", "--overlap-hours", "1"],
+      ["keys", "create", "narrow", "--scope", "runs:read", "--only-pull", "flights", "--only-site", SITE],
       ["keys", "revoke", "shown"],
       ["keys", "revoke", "shown", "--yes"],
       ["keys", "revoke", "nobody", "--yes"],
@@ -204,6 +207,124 @@ describe("sallyportctl", () => {
     const again = await ctl(["runs", "retry", missing, "--watch"]);
     assert.equal(again.exitCode, 1);
     assert.match(again.stdout, /^failed .* policy\.denied: /m);
+  });
+
+  it("diff and apply: what a file would change, over tenants; applied once, and the same again changes nothing", async () => {
+    const plan = (more: string) => `v: 1
+templates:
+  whole-table:
+    connection: "\${connection}"
+    operation: { op: sql.table, table: "dbo.\${table}", columns: "*" }
+    schedule: { cron: "0 2 * * *", timezone: Europe/Oslo }
+tenants:
+  contoso:
+    values: { connection: erp }
+    pulls:
+      nightly: { template: whole-table, values: { table: Flights }${more} }
+  fabrikam:
+    values: { connection: crm }
+    pulls:
+      nightly: { template: whole-table, values: { table: Orders } }
+`;
+    const first = file("plan.yaml", plan(""));
+    const second = file("plan-2.yaml", plan(", set: { freshness: { maxAgeSeconds: 90000 }, retentionDays: 30 }"));
+    const third = file("plan-3.yaml", plan("").replace("table: Flights", "table: Exact"));
+    await session("apply", [
+      ["diff", "-f", first],
+      ["apply", "-f", first],
+      ["apply", "-f", first],
+      ["diff", "-f", first, "--tenant", "fabrikam"],
+      ["diff", "-f", second, "--tenant", TENANT, "--json"],
+      ["apply", "-f", second, "--tenant", TENANT],
+      ["diff", "-f", third, "--tenant", TENANT],
+      ["apply", "-f", third, "--tenant", TENANT],
+      ["apply", "-f", third, "--tenant", TENANT, "--yes", "--json"],
+      ["pulls", "show", "nightly", "--tenant", "fabrikam"],
+      ["diff", "-f", file("none.yaml", "v: 1\ntenants: {}\n")],
+    ]);
+  });
+
+  it("webhooks and events", async () => {
+    const save = join(folder, "ops.secret");
+    const ran = await session("webhooks", [
+      ["webhooks", "list"],
+      ["webhooks", "create", "inside", "--to", "https://10.0.0.1/"],
+      ["webhooks", "create", "ops", "--to", "https://127.0.0.1:1/in", "--type", "sallyport.run.failed", "--save", save],
+      ["webhooks", "create", "ops", "--to", "https://127.0.0.1:1/in"],
+      ["webhooks", "create", "odd", "--to", "https://127.0.0.1:1/in", "--type", "everything"],
+      ["webhooks", "list"],
+      ["webhooks", "rotate", "ops", "--overlap-hours", "0"],
+      ["webhooks", "test", "ops"],
+      ["webhooks", "dead", "ops"],
+      ["webhooks", "replay", "ops"],
+      ["webhooks", "replay", "ops", "--all"],
+      ["webhooks", "replay", "ops", "pulls.flights.1"],
+      ["webhooks", "remove", "ops"],
+      ["webhooks", "remove", "ops", "--yes"],
+      ["webhooks", "show", "ops"],
+    ]);
+    assert.match(ran[6]!.stdout, /^whsec_[A-Za-z0-9+/]{43}=\n/);
+    assert.equal(statSync(save).mode & 0o777, 0o600);
+    const told = await ctl(["events", "list", "--type", "sallyport.run.failed", "--json"]);
+    const events = JSON.parse(told.stdout) as { type: string; data: { code: string } }[];
+    assert.ok(events.length > 0 && events.every(({ type }) => type === "sallyport.run.failed"), told.stdout);
+    const shown = await ctl(["events", "list", "-n", "1"]);
+    assert.match(shown.stdout, /^TIME +TYPE +ABOUT +FACTS\n.+\n$/);
+  });
+
+  it("requests: one operation by hand, its rows, and what a denied one would need", async () => {
+    const read = file("read.yaml", "op: sql.table\ntable: dbo.Flights\ncolumns: [Id]\n");
+    const denied = file("denied.yaml", 'operation: { op: sql.table, table: dbo.Secret, columns: "*" }\n');
+    const ran = await ctl(["requests", "run", CONNECTION, "-f", read]);
+    assert.equal(ran.exitCode, 0, ran.stderr);
+    assert.match(ran.stdout, /^STATE +succeeded$[\s\S]*^ROWS +2,000, [\s\S]*and 1,950 more rows: --json has all$/m);
+    const refused = await ctl(["requests", "run", CONNECTION, "-f", denied]);
+    assert.equal(refused.exitCode, 1);
+    assert.match(refused.stdout, /^ERROR +policy\.denied: [\s\S]*^What would allow it, [\s\S]*dbo\.Secret/m);
+    const [, id = ""] = /^REQUEST +([0-9a-f]{32})$/m.exec(refused.stdout) ?? [];
+    assert.match((await ctl(["requests", "show", id, "--json"])).stdout, /"state":"failed"/);
+    const wrong = await ctl(["requests", "run", CONNECTION, "-f", file("odd.yaml", "op: sql.everything\n")]);
+    assert.deepEqual([wrong.exitCode, /holds no request: operation/.test(wrong.stderr)], [64, true]);
+  });
+
+  it("connections are tested by an agent, from end to end", async () => {
+    const good = await ctl(["connections", "test", CONNECTION]);
+    assert.equal(good.exitCode, 0, good.stdout + good.stderr);
+    assert.match(good.stdout, /^login +ok/m);
+    const bad = await ctl(["connections", "test", "crm", "--tenant", "fabrikam"]);
+    assert.equal(bad.exitCode, 1);
+    assert.match(bad.stdout, /^agent +failed +agent\.offline: /m);
+  });
+
+  it("a login is kept for later calls, in a file of its owner's", async () => {
+    const { SALLYPORT_URL = "", SALLYPORT_KEY_FILE = "", NODE_EXTRA_CA_CERTS = "" } = environment;
+    const bare = { XDG_CONFIG_HOME: join(folder, "config"), NODE_EXTRA_CA_CERTS };
+    const logged = await runCtl(
+      ["login", "--url", SALLYPORT_URL, "--tenant", TENANT, "--key-file", SALLYPORT_KEY_FILE],
+      bare,
+    );
+    assert.equal(logged.exitCode, 0, logged.stderr);
+    assert.equal(statSync(join(folder, "config/sallyport/login.json")).mode & 0o777, 0o600);
+    const listed = await runCtl(["pulls", "list"], bare);
+    assert.match(listed.stdout, /^PULL .*\n(.*\n)*flights /);
+    const wrong = await runCtl(["login", "--url", SALLYPORT_URL], bare, `sp_admin_${"A".repeat(43)}\n`);
+    assert.equal(wrong.exitCode, 77);
+    assert.equal((await runCtl(["pulls", "list"], bare)).exitCode, 0, "what was kept stays");
+  });
+
+  it("tenants: quotas, what is stored of one, who changed it, and its end", async () => {
+    await ctl(["tenants", "create", "gone", "--name", "Gone & Co"]);
+    await ctl(["sites", "create", "here", "--tenant", "gone"]);
+    await session("tenants", [
+      ["tenants", "change", "gone", "--quota", "pulls=5", "--quota", "keys=2"],
+      ["tenants", "change", "gone", "--quota", "everything=5"],
+      ["tenants", "show", "gone", "--json"],
+      ["tenants", "export", "gone"],
+      ["audit", "list", "--tenant", "gone"],
+      ["tenants", "offboard", "gone"],
+      ["tenants", "offboard", "gone", "--yes"],
+      ["sites", "create", "more", "--tenant", "gone"],
+    ]);
   });
 
   it("Ctrl-C ends the watching and leaves the run alone", async () => {

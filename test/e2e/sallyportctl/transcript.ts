@@ -5,6 +5,9 @@ import type { Ran } from "./run.ts";
 
 const DIFFERS: Differs = [
   ...BOTH,
+  [/whsec_[A-Za-z0-9+/]{43}=/g, "SECRET{}"],
+  [/test\/[0-9a-f]{16}/g, "test/DRAWN"],
+  [/"id":"\d{13}-[0-9a-f]+"/g, '"id":"ENTRY"'],
   [/took \d+ [sm]\b/g, "took TOOK"],
   [/(?<=AGO {2,})\d+ s\b/g, "TOOK"],
   [/\b\d+(\.\d+)? [kM]?B\b/g, "SIZE"],
