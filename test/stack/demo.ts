@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { readJournal } from "./agent.ts";
 import type { Cleanup } from "./cleanup.ts";
+import { type DirectoryResult, pullDirectory } from "./demo-directory.ts";
 import { type FetchedRun, fetchRun, runPull } from "./pull.ts";
 import { fillSample, type Sample } from "./sample.ts";
 import { bar, count, type Screen, seconds, size } from "./screen.ts";
@@ -28,6 +29,8 @@ export interface DemoResult {
     manifest: string | null;
     parts: readonly string[];
   }[];
+  /** What the second pull found, where there is a directory. */
+  readonly directory?: DirectoryResult;
 }
 
 /** @param flights rows of the sample, at least `CHANGED` */
@@ -48,6 +51,8 @@ export async function runDemo(stack: StackOn, screen: Screen, cleanup: Cleanup, 
   screen.say(`\n${count(CHANGED)} flights change in SQL Server. Second run: what is new`);
   const second = await pullOnce(stack, screen, CHANGED);
   await showRows(second, screen);
+  const { directory } = stack;
+  const people = directory === undefined ? undefined : await pullDirectory(stack, directory, screen);
   const journal = join(stack.agent.stateDir, "journal", "journal.jsonl");
   showJournal(stack, screen, journal);
   const runs = [first, second].map(({ run, bytes, seconds: took, manifest, parts }) => ({
@@ -68,6 +73,7 @@ export async function runDemo(stack: StackOn, screen: Screen, cleanup: Cleanup, 
     parts: first.parts,
     journal,
     runs,
+    ...(people === undefined ? {} : { directory: people }),
   };
 }
 

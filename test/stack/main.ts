@@ -7,6 +7,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { z } from "zod";
 import { createCleanup } from "./cleanup.ts";
 import { FLIGHTS, runDemo } from "./demo.ts";
+import { PEOPLE } from "./demo-directory.ts";
 import { freshFolder } from "./folders.ts";
 import { bundled, SOURCES } from "./program.ts";
 import { type RealAddress, takeRealAddress } from "./real-address.ts";
@@ -16,7 +17,8 @@ import type { Source } from "./source.ts";
 import { type StackOn, startStack, startStackOn, TENANT } from "./start.ts";
 
 const HELP = `Starts the whole of Sallyport on this machine: an orchestrator and its Azure services, a relay, an agent, and a SQL Server
-with sample data, all on loopback. A pull runs through all of it, something changes, and a second run picks up just that.
+with sample data, all on loopback. A pull runs through all of it, something changes, and a second run picks up just that. Then a pull of a
+small directory, and its second run after somebody has left.
 
   npm start                     stay up afterwards, until Ctrl-C
   npm start -- --once           end after the pulls
@@ -125,7 +127,9 @@ try {
   if (options.bundle) onStep("bundles");
   const program = options.bundle ? await bundled() : SOURCES;
   const stackOptions = { folder, cleanup, program, onStep, settings: telemetryIn(process.env) };
-  const stack = address ? await startStackOn(await realSource(address), stackOptions) : await startStack(stackOptions);
+  const stack = address
+    ? await startStackOn(await realSource(address), stackOptions)
+    : await startStack({ ...stackOptions, people: PEOPLE });
   screen.say(
     `  started        ${stack.origin}, agent ${stack.agent.id} listens   ${seconds((performance.now() - startedMs) / 1000)}`,
   );

@@ -15,6 +15,7 @@ import { type RunningAgent, startAgent } from "./agent.ts";
 import { type Api, connectApi } from "./api.ts";
 import { appSettings, type Identity, makeIdentity, prepareStorage, QUEUE_CONFIG, rolesOf } from "./app.ts";
 import type { Cleanup } from "./cleanup.ts";
+import { DIRECTORY_CONNECTION, type SampleDirectory, startDirectory } from "./directory.ts";
 import { type Program, SOURCES } from "./program.ts";
 import type { SampleServer } from "./sample.ts";
 import type { Source } from "./source.ts";
@@ -44,6 +45,8 @@ export interface StackOn {
   readonly agent: RunningAgent;
   /** Where the sample is, and how the agent gets at it. */
   readonly source: Source;
+  /** A second connection of the site, where there was to be one. */
+  readonly directory: SampleDirectory | undefined;
   /** Enrols and starts a further agent of the site, under another name. */
   addAgent(name: string, policy?: string): Promise<RunningAgent>;
 }
@@ -89,7 +92,9 @@ export interface StackOptions {
   readonly onStep?: (step: string) => void;
   /** How the function app gets at its services; by connection strings and files otherwise. */
   readonly reach?: Reach;
-  /** The agent's policy; by default what the sample needs. */
+  /** So many people of a small directory, which is the site's second connection; none without. */
+  readonly people?: number;
+  /** The agent's policy; by default what the samples need. */
   readonly policy?: (server: SampleServer, caFile: string) => string;
 }
 
@@ -173,7 +178,11 @@ async function startAround<S extends Source>(
   const api = connectApi(origin, adminKey, authority.caPem);
   await api.post("/tenants", { id: TENANT, name: "Contoso" });
   await api.post(`/tenants/${TENANT}/sites`, { id: SITE, name: "Oslo" });
-  const policy = options.policy?.(source.server, caFile) ?? samplePolicy(source);
+  const directory =
+    options.people === undefined
+      ? undefined
+      : await cleanup.starting(startDirectory(tls, caFile, options.people), (it) => it.close());
+  const policy = options.policy?.(source.server, caFile) ?? samplePolicy(source) + (directory?.entry ?? "");
   const addAgent = async (name: string, itsPolicy = policy): Promise<RunningAgent> => {
     const { code } = await api.post<{ code: string }>(`/tenants/${TENANT}/sites/${SITE}/codes`, { autoApprove: true });
     const agent = await startAgent(
@@ -196,6 +205,10 @@ async function startAround<S extends Source>(
   const agent = await addAgent("agent");
   await api.post(`/tenants/${TENANT}/connections`, { id: CONNECTION, site: SITE, kind: "mssql" });
   await api.put(`/tenants/${TENANT}/connections/${CONNECTION}/credential`, source.reader);
+  if (directory !== undefined) {
+    await api.post(`/tenants/${TENANT}/connections`, { id: DIRECTORY_CONNECTION, site: SITE, kind: "activeDirectory" });
+    await api.put(`/tenants/${TENANT}/connections/${DIRECTORY_CONNECTION}/credential`, directory.credential);
+  }
   const access = inFolder("access.json");
   writeFileSync(access, JSON.stringify({ origin, adminKey, caFile }, null, 2), { mode: 0o600 });
   writeFileSync(inFolder("admin.key"), `${adminKey}\n`, { mode: 0o600 });
@@ -214,6 +227,7 @@ async function startAround<S extends Source>(
     storage,
     agent,
     source,
+    directory,
     addAgent,
   };
   return { stack, source };
