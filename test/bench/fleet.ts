@@ -13,7 +13,7 @@ import { type Cleanup, createCleanup } from "../stack/cleanup.ts";
 import { freshFolder } from "../stack/folders.ts";
 import { type Answer, answer, type Order } from "./fleet/orders.ts";
 import { type Platform, startPlatform } from "./fleet/platform.ts";
-import { peakBytes, resetPeak, timesOf } from "./processes.ts";
+import { memoryOf, peakBytes, resetPeak, timesOf } from "./processes.ts";
 import type { Measured } from "./results.ts";
 import { ROOT } from "./site.ts";
 import type { Operations } from "./tick/operations.ts";
@@ -67,7 +67,7 @@ async function measure(
   const codes = await drawCodes(platform.api, sites, count);
   say(`${codes.length} codes for ${sites.length} sites`);
   const fleet = await startFleet(folder, cleanup);
-  const phase = watching(platform);
+  const phase = watching(platform, say);
   const { origin, caFile, rendezvousHost } = platform;
   const enrolled = await phase(() =>
     fleet.ask({ do: "enrol", origin, caFile, rendezvousHost, folder, codes, atOnce: AT_ONCE }),
@@ -88,6 +88,8 @@ async function measure(
   const milliseconds: number[] = [];
   const requests = await phase(() => ask(platform.api, sites, count, milliseconds));
   say(`${count} requests in ${requests.seconds.toFixed(0)} s`);
+  // What has become of the agents is told in the next minute, once.
+  await pause(REST_MS);
   const rested = await fleet.ask({ do: "tell" });
   const rest = await phase(() => pause(REST_MS));
   const last = await fleet.ask({ do: "tell" });
@@ -96,7 +98,9 @@ async function measure(
 
   const sentCanaries = pinged.canaries - before.canaries;
   const sorted = milliseconds.toSorted((a, b) => a - b);
-  const phases = [enrolled, listening, renewed, canaries, requests, rest];
+  // All agents ask at the same moment, as after an outage; what comes later must not take more.
+  const storm = Math.max(...[enrolled, listening, renewed].map((one) => one.peakBytes));
+  const later = Math.max(...[canaries, requests, rest].map((one) => one.peakBytes));
   return [
     ...each("an enrolment", enrolled, count),
     { metric: "enrolments a second", unit: "/s", ours: [count / enrolled.seconds] },
@@ -114,11 +118,12 @@ async function measure(
     },
     ...operationsOf("a minute at rest", rest.operations, 1),
     {
-      metric: "most memory of the function host",
+      metric: "most memory of the function host, while all agents ask at once",
       unit: "MB",
-      ours: [Math.max(...phases.map((one) => one.peakBytes)) / 1e6],
-      budget: { most: 300 },
+      ours: [storm / 1e6],
     },
+    { metric: "most memory of it afterwards", unit: "MB", ours: [later / 1e6] },
+    { metric: "of it, by how much more", unit: "", ours: [later / storm], budget: { most: 1.15 } },
     { metric: "memory of the process of the agents", unit: "MB", ours: [last.residentBytes / 1e6] },
     { metric: "agents online at the end", unit: "", ours: [last.online], budget: { least: count } },
   ];
@@ -136,7 +141,10 @@ const operationsOf = (what: string, operations: Operations, many: number): Measu
     .map(([kind, times]) => ({ metric: `${what}: storage, ${kind}`, unit: "", ours: [times / many] }));
 
 /** What the function host takes while something is done. */
-function watching({ pid, storage }: Platform): (work: () => Promise<unknown>) => Promise<Phase> {
+function watching(
+  { pid, storage }: Platform,
+  say: FleetOptions["say"],
+): (work: () => Promise<unknown>) => Promise<Phase> {
   return async (work) => {
     storage.take();
     resetPeak(pid);
@@ -144,7 +152,11 @@ function watching({ pid, storage }: Platform): (work: () => Promise<unknown>) =>
     await work();
     const seconds = (performance.now() - fromMs) / 1000;
     const cpuSeconds = timesOf(pid)!.own - cpu;
-    return { seconds, cpuSeconds, peakBytes: peakBytes(pid)!, operations: storage.take() };
+    const peak = peakBytes(pid)!;
+    const { resident, own } = memoryOf(pid);
+    const megabytes = [peak, resident, own].map((bytes) => Math.round(bytes / 1e6));
+    say(`function host: ${megabytes[0]} MB at most, now ${megabytes[1]} MB, ${megabytes[2]} of them its own`);
+    return { seconds, cpuSeconds, peakBytes: peak, operations: storage.take() };
   };
 }
 
