@@ -7,6 +7,7 @@ import { putPull, resetPull, setPaused } from "../pulls/define.ts";
 import type { PullDeps } from "../pulls/deps.ts";
 import { getPull, listPulls } from "../pulls/views.ts";
 import { serve } from "../serve.ts";
+import type { PullKey } from "../store/runs.ts";
 import { requireOpen, requireQuota } from "../tenants/quotas.ts";
 
 serve("pulls-add", async (call) => {
@@ -33,9 +34,9 @@ serve("pulls-list", async (call) => {
 
 serve("pulls-get", async (call) => shown((await orchestrator()).pulls, call));
 
-serve("pulls-pause", async (call) => changed(call, (pulls, key) => setPaused(pulls, key, true)));
-serve("pulls-resume", async (call) => changed(call, (pulls, key) => setPaused(pulls, key, false)));
-serve("pulls-reset", async (call) => changed(call, resetPull));
+serve("pulls-pause", async (call) => changed(call, (pulls, key, revision) => setPaused(pulls, key, true, revision)));
+serve("pulls-resume", async (call) => changed(call, (pulls, key, revision) => setPaused(pulls, key, false, revision)));
+serve("pulls-reset", async (call) => changed(call, (pulls, key) => resetPull(pulls, key)));
 
 /** A key for some pulls or connections may change only what was and stays theirs. */
 async function put(call: Call, id: string, definition: PullDefinition, revision: number | undefined) {
@@ -57,11 +58,15 @@ async function shown(pulls: PullDeps, call: Call) {
 
 async function changed(
   call: Call,
-  change: (pulls: PullDeps, key: { tenant: string; pull: string }) => Promise<unknown>,
+  change: (pulls: PullDeps, key: PullKey, revision: number | undefined) => Promise<unknown>,
 ) {
   const { pulls } = await orchestrator();
   const pull = call.param("pull");
-  if (call.ifMatch !== null) requireMatch(call.ifMatch, tagOf((await getPull(pulls, call.tenant, pull)).revision));
-  await change(pulls, { tenant: call.tenant, pull });
+  let revision: number | undefined;
+  if (call.ifMatch !== null) {
+    ({ revision } = await getPull(pulls, call.tenant, pull));
+    requireMatch(call.ifMatch, tagOf(revision));
+  }
+  await change(pulls, { tenant: call.tenant, pull }, revision);
   return shown(pulls, call);
 }

@@ -146,11 +146,13 @@ async function resetChanges(
 
 /**
  * Stops a pull's schedule, or starts it again from now on; what is active goes on. Answers the definition's revision.
+ * With `revision` only where it is still that one.
  * Throws `api.not_found`, `api.changed`.
  */
-export async function setPaused(deps: PullDeps, key: PullKey, paused: boolean): Promise<PutAnswer> {
+export async function setPaused(deps: PullDeps, key: PullKey, paused: boolean, revision?: number): Promise<PutAnswer> {
   const stored = await deps.store.runs.definition(key);
   if (!stored) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+  if (revision !== undefined && revision !== stored.value.revision) throw changed();
   return putPull(deps, key, { ...stored.value.definition, paused }, stored.value.revision);
 }
 
