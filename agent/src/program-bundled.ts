@@ -5,7 +5,7 @@ import { join } from "node:path";
 const FOLDER = import.meta.dirname;
 
 export const EXECUTOR_MODULE: string = join(FOLDER, "executor.cjs");
-export const SIGN_IN_MODULE: string = join(FOLDER, "sign-in.cjs");
+export const SIGN_IN_MODULE: string = join(FOLDER, "sign-in.mjs");
 /** All that an executor runs, once it is sure that it is confined. */
 export const EXECUTOR_SCRIPT: string = join(FOLDER, "serve.js");
 /** Bytecode depends on all three; V8 checks the rest. */

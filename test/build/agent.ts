@@ -9,7 +9,7 @@ import { type Bundle, bundle, type Plugin } from "./bundle.ts";
 import { addCodeCache } from "./code-cache.ts";
 import { hycoSubmodules, hycoWithoutTokens } from "./hyco.ts";
 import { ROOT } from "./root.ts";
-import { englishOnly, fewerCodePages, nodeStreams, noEntra, shakenZod } from "./slim.ts";
+import { daysOnly, englishOnly, fewerCodePages, nodeStreams, noEntra, shakenZod } from "./slim.ts";
 
 export const AGENT_DIST: string = join(ROOT, "agent/dist");
 /** What `sallyport` is in the bundle's folder. */
@@ -35,7 +35,11 @@ export function buildAgent(folder: string = AGENT_DIST, options: AgentOptions = 
   return bundle(
     {
       folder,
-      entryPoints: { sallyport: join(ROOT, "agent/src/cli/main.ts"), updater: join(ROOT, "agent/src/update/main.ts") },
+      entryPoints: {
+        sallyport: join(ROOT, "agent/src/cli/main.ts"),
+        updater: join(ROOT, "agent/src/update/main.ts"),
+        "sign-in": join(ROOT, "agent/src/sign-in/main.ts"),
+      },
       format: "esm",
       splitting: true,
       chunkNames: "[name]-[hash]",
@@ -53,11 +57,6 @@ export function buildAgent(folder: string = AGENT_DIST, options: AgentOptions = 
           entryPoints: { serve: join(ROOT, "agent/src/executor/script.ts") },
           banner: { js: "(function(exports,require,module,__dirname){" },
           footer: { js: "})" },
-        },
-        {
-          ...script,
-          entryPoints: { "sign-in": join(ROOT, "agent/src/sign-in/main.ts") },
-          outExtension: { ".js": ".cjs" },
         },
       ],
     },
@@ -104,6 +103,7 @@ const givenByPublisher = ({ releaseKeys = [], version }: AgentOptions): Plugin =
 const PLUGINS = [
   bundledProgram,
   noEntra,
+  daysOnly,
   nodeStreams,
   englishOnly,
   shakenZod,

@@ -41,7 +41,7 @@ export async function bundle(
   return {
     folder,
     files,
-    javascriptBytes: files.filter(({ name }) => /\.m?js$/.test(name)).reduce((sum, { bytes }) => sum + bytes, 0),
+    javascriptBytes: files.filter(({ name }) => /\.[cm]?js$/.test(name)).reduce((sum, { bytes }) => sum + bytes, 0),
     packages: [...new Set(metafiles.flatMap(packagesIn))].sort(),
   };
 }

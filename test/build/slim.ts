@@ -4,13 +4,22 @@ import { join } from "node:path";
 import type { Plugin } from "./bundle.ts";
 import { ROOT } from "./root.ts";
 
-const REFUSAL = join(ROOT, "agent/src/connectors/mssql/no-entra.ts");
+const CONNECTOR = join(ROOT, "agent/src/connectors/mssql");
+const REFUSAL = join(CONNECTOR, "no-entra.ts");
 
 /** tedious' sign-in by Entra and its keys in Key Vault: forty packages. */
 export const noEntra: Plugin = {
   name: "no Entra sign-in",
   setup({ onResolve }) {
     onResolve({ filter: /^@azure\// }, () => ({ path: REFUSAL }));
+  },
+};
+
+/** A library of calendars, of which tedious counts days with. */
+export const daysOnly: Plugin = {
+  name: "days only",
+  setup({ onResolve }) {
+    onResolve({ filter: /^@js-joda\/core$/ }, () => ({ path: join(CONNECTOR, "local-date.ts") }));
   },
 };
 
