@@ -114,6 +114,14 @@ test("hash: a text by its UTF-8, binary by its bytes, anything else by its exact
     [{ kind: "bool" }, (into) => into.appendBool(true), "true"],
     [{ kind: "date" }, (into) => into.appendDate(0), "1970-01-01"],
     [UTF8, text(""), ""],
+    [
+      { kind: "list", of: UTF8 },
+      (into) => {
+        for (const item of ["a", "b,c"]) into.items!.appendString(item);
+        into.appendList();
+      },
+      '["a","b,c"]',
+    ],
   ];
   for (const [type, append, hashed] of cases) {
     const made = begin([column("C", type)], { C: "hash" });

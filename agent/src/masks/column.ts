@@ -1,7 +1,7 @@
 /** What a mask makes of a column: its type, and its values. A value that is NULL stays NULL (docs/masks.md). */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { ColumnBuffer } from "@sallyport/shared/rows/column-buffer.ts";
-import { type ColumnView, isVariable } from "@sallyport/shared/rows/layout.ts";
+import type { ColumnView } from "@sallyport/shared/rows/layout.ts";
 import { columnReader, isNull } from "@sallyport/shared/rows/to-json.ts";
 import type { Column, ColumnType } from "@sallyport/shared/rows/types.ts";
 import { type Mask, maskWord } from "@sallyport/shared/schema/mask.ts";
@@ -65,13 +65,16 @@ function writerOf(column: Column, mask: Exclude<Mask, "null">, into: ColumnBuffe
   return () => into.appendString(mask.fixed);
 }
 
-/** What is hashed: a text's UTF-8, a binary value's bytes, and the exact text of anything else. */
+/** What is hashed: a text's UTF-8, a binary value's bytes, and the exact text of anything else; of a list its JSON. */
 function hashed({ type }: Column, into: ColumnBuffer, hash: HashValue): WriteMasked {
-  if (isVariable(type) || (type.kind === "fixedBinary" && type.uuid !== true)) {
+  const isBytes = type.kind === "utf8" || type.kind === "binary";
+  if (isBytes || (type.kind === "fixedBinary" && type.uuid !== true)) {
     return ({ data }) => into.appendString(hash(data, 0, data.length));
   }
   return (view) => {
-    const bytes = Buffer.from(String(columnReader(view)(0)));
+    const value = columnReader(view)(0);
+    // A list joined by commas could be another list.
+    const bytes = Buffer.from(Array.isArray(value) ? JSON.stringify(value) : String(value));
     into.appendString(hash(bytes, 0, bytes.length));
   };
 }

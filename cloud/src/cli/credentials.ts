@@ -37,10 +37,10 @@ export function addStore(noun: Command, name: string): void {
       .option("--user <login>", "the login's name")
       .option("--password-file <file>", "its password in a file of mode 0600")
       .addOption(
-        createOption("--sign-in <way>", "sql, or windowsNtlm where the policy names it").choices([
-          "sql",
-          "windowsNtlm",
-        ]),
+        createOption(
+          "--sign-in <way>",
+          "sql (the default) or windowsNtlm; to a directory simple (the default), negotiate or ntlm",
+        ).choices(["sql", "windowsNtlm", "simple", "negotiate", "ntlm"]),
       )
       .addOption(
         createOption("--sealed <file>", "what the customer sealed with `sallyport credential seal`").conflicts([
