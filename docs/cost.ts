@@ -15,7 +15,7 @@ export const AMOUNTS = {
   kept: [30, "days that results are kept"],
 } as const satisfies Record<string, readonly [number, string]>;
 
-/** USD, November 2026. */
+/** USD; those that docs/cost.md does not name as read are from memory. */
 export const PRICES = {
   listener: [9.78, "a connected listener, a month"],
   "listener-gb": [5, "gigabytes that come with it"],
@@ -36,7 +36,7 @@ export type Prices = { readonly [K in keyof typeof PRICES]: number };
 
 const DAYS = 30;
 const MINUTES = DAYS * 24 * 60;
-/** What a run takes beside its rows: measured on the embedded stack, rounded up. */
+/** What a run takes beside its rows: estimated from what the code does. */
 const RUN = { tableOperations: 25, busOperations: 6, blobWrites: 6, vaultOperations: 2, logKilobytes: 6, calls: 1 };
 /** A canary: a connection counts this much at the relay at least, and two operations on tables. */
 const CANARY = { minutes: 5, kilobytes: 64, tableOperations: 2 };
