@@ -118,7 +118,7 @@ export function loadConfig(file: string): AgentConfig {
 const REFUSED_VARIABLES = ["NODE_OPTIONS", "NODE_DEBUG", "NODE_TLS_REJECT_UNAUTHORIZED"];
 
 /** @throws ConfigError that names what is set. */
-export function refuseEnvironment(environment: NodeJS.ProcessEnv): void {
+export function refuseEnvironment(environment: NodeJS.ProcessEnv = process.env): void {
   const set = REFUSED_VARIABLES.filter((name) => environment[name] !== undefined);
   if (set.length > 0)
     throw new ConfigError(`${set.join(", ")} must not be set for the agent: unset it and start again`);

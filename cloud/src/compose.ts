@@ -35,11 +35,13 @@ import type { SecretStore } from "./secrets/secrets.ts";
 import { createOpenSession } from "./sessions/open.ts";
 import { createPing } from "./sessions/ping.ts";
 import { originOf, readSettings, type Settings } from "./settings.ts";
-import { blobLinks } from "./sinks/links.ts";
+import { blobLinks, type Links } from "./sinks/links.ts";
 import { openSinks } from "./sinks/open.ts";
 import { openStore, type Store } from "./store/open.ts";
 import { openTelemetry } from "./telemetry/open.ts";
 import { requireConnection } from "./tenants/connections.ts";
+import type { OfferDeps } from "./updates/offer.ts";
+import type { ReleaseDeps } from "./updates/releases.ts";
 
 /** Everything a trigger may call. */
 export interface Orchestrator {
@@ -55,6 +57,7 @@ export interface Orchestrator {
   readonly pulls: PullDeps;
   readonly requests: RequestDeps;
   readonly events: Events;
+  readonly releases: ReleaseDeps & OfferDeps;
   readonly health: Health;
   now(): Date;
   random(bytes: number): Buffer;
@@ -152,6 +155,7 @@ async function build(): Promise<Orchestrator> {
   const slices = bus.createSender(SLICES_QUEUE);
   return {
     events,
+    releases: { store, blobs, uploads: pulls.uploads, origin: originOf(settings), signer: signing.signer, now },
     store,
     secrets,
     hybridConnections,
@@ -214,7 +218,15 @@ interface PullParts extends Pick<PullDeps, "store" | "openSession" | "random" | 
   readonly identity: DefaultAzureCredential;
 }
 
-function pullDeps({ store, events, bus, identity, openSession, random, telemetry }: PullParts): PullDeps {
+function pullDeps({
+  store,
+  events,
+  bus,
+  identity,
+  openSession,
+  random,
+  telemetry,
+}: PullParts): PullDeps & { readonly uploads: Links } {
   const blobService = blobClient(settings.SALLYPORT_BLOBS, identity);
   const container = blobService.getContainerClient(settings.SALLYPORT_CONTAINER);
   const pullSettings: PullSettings = {
@@ -232,6 +244,7 @@ function pullDeps({ store, events, bus, identity, openSession, random, telemetry
     blobs: container,
     sinks: openSinks({ container, blockBytes: pullSettings.windowBytes / 4, random }),
     links: blobLinks(blobService, container, Date.now),
+    uploads: blobLinks(blobService, container, Date.now, "cw"),
     openSession,
     ring: serviceBusRing(bus.createSender(SLICES_QUEUE)),
     tell: events.tell,

@@ -29,6 +29,7 @@ var tableNames = [
   'webhooks'
   'deliveries'
   'watched'
+  'releases'
 ]
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {

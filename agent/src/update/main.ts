@@ -24,7 +24,7 @@ async function main(): Promise<number> {
     say("the updater takes no arguments", {});
     return EXIT.usage;
   }
-  refuseEnvironment(process.env);
+  refuseEnvironment();
   const root = resolve(realpathSync(import.meta.dirname), "../../../../..");
   const stop = new AbortController();
   process.once("SIGTERM", () => stop.abort());

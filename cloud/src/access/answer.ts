@@ -11,6 +11,11 @@ export interface Reply {
   readonly body: string;
 }
 
+/** A part of a file. */
+export interface ByteReply extends Omit<Reply, "body"> {
+  readonly body: Uint8Array;
+}
+
 const JSON_TYPE = { "content-type": "application/json", "cache-control": "no-store" };
 
 export const reply = (value: unknown, { status = 200, headers = {} }: Partial<Omit<Reply, "body">> = {}): Reply => ({
@@ -27,7 +32,10 @@ export const replyText = (body: string, { status = 200, headers = {} }: Partial<
 });
 
 /** Answers what `work` does; what it throws becomes problem details, and is logged where it is ours. */
-export async function answering(context: InvocationContext, work: () => Promise<Reply>): Promise<HttpResponseInit> {
+export async function answering(
+  context: InvocationContext,
+  work: () => Promise<Reply | ByteReply>,
+): Promise<HttpResponseInit> {
   try {
     return await work();
   } catch (thrown) {

@@ -7,7 +7,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { nameId } from "@sallyport/shared/schema/ids.ts";
 import type { z } from "zod";
 import type { Page, PageRequest } from "../store/keyed.ts";
-import { answering, type Reply, reply } from "./answer.ts";
+import { answering, type ByteReply, type Reply, reply } from "./answer.ts";
 import { type AuditDeps, audited } from "./audit.ts";
 import { type AuthenticationDeps, authenticate } from "./authenticate.ts";
 import { parse, parseBody, readBytes } from "./body.ts";
@@ -49,8 +49,13 @@ export type Handler = (call: Call) => Promise<unknown>;
 /** What a handler answers beside a value: with a status or headers of its own, or a page of a list. */
 const REPLY = Symbol("reply");
 const PAGE = Symbol("page");
+const BYTES = Symbol("bytes");
 
 export const replied = (answer: Reply): object => ({ [REPLY]: answer });
+/** A part of a file (RFC 9110 section 15.3.7); for routes that answer nothing that is kept for repeats. */
+export const repliedBytes = (body: Uint8Array, headers: Readonly<Record<string, string>>): object => ({
+  [BYTES]: { status: 206, headers: { "cache-control": "no-store", ...headers }, body },
+});
 /** A page of what the caller may see; more of it by the `Link` header. */
 export const paged = <T>(page: Page<unknown>, items: readonly T[]): object => ({ [PAGE]: { page, items } });
 export const tagged = (value: unknown, tag: string): object => replied(reply(value, { headers: { etag: tag } }));
@@ -88,7 +93,12 @@ export function guarded(
 
 /** A handler without an API key: agents sign what they send; health and the description are public. */
 export function open(handler: (request: HttpRequest) => Promise<unknown>): HttpHandler {
-  return (request, context) => answering(context, async () => toReply(await handler(request), request));
+  return (request, context) =>
+    answering(context, async () => {
+      const value = await handler(request);
+      const isPart = typeof value === "object" && value !== null && BYTES in value;
+      return isPart ? (value[BYTES] as ByteReply) : toReply(value, request);
+    });
 }
 
 /** The caller was checked for it before anything of it is looked up. @throws api.invalid, api.forbidden */

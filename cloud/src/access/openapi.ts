@@ -24,6 +24,7 @@ const TAGS: Readonly<Record<string, string>> = {
   webhooks: "Receivers of signed events.",
   events: "What was told of a tenant.",
   keys: "API keys.",
+  releases: "Releases of the agent, and how far they have gone.",
   audit: "Who changed what, and when.",
   schedule: "What timers do, by hand.",
   service: "The orchestrator itself.",

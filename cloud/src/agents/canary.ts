@@ -75,11 +75,22 @@ function measureAgents({ telemetry, now }: CanaryDeps, agents: readonly Stored<A
 export function chooseDue(agents: readonly Stored<Agent>[], canarySeconds: number, nowMs: number): Stored<Agent>[] {
   const share = Math.max(FEWEST, Math.ceil((agents.length * TICK_SECONDS * 1.25) / canarySeconds));
   return agents
-    .map((agent) => ({ agent, lastMs: lastProofMs(agent.value) }))
+    .map((agent) => ({
+      agent,
+      lastMs: isOnTrial(agent.value, nowMs) ? Number.NEGATIVE_INFINITY : lastProofMs(agent.value),
+    }))
     .filter(({ lastMs }) => nowMs - lastMs >= canarySeconds * 1000)
     .sort((a, b) => a.lastMs - b.lastMs)
     .slice(0, share)
     .map(({ agent }) => agent);
+}
+
+const TRIAL_MS = 5 * 60_000;
+
+/** A version that it did not have before has to show that it works: its machine goes back to the other one where no canary comes. */
+function isOnTrial({ versionAt, reachedAt }: Agent, nowMs: number): boolean {
+  if (versionAt === null || nowMs - Date.parse(versionAt) >= TRIAL_MS) return false;
+  return reachedAt === null || Date.parse(reachedAt) < Date.parse(versionAt);
 }
 
 /** Enrolling is a proof, too: it has just come out of its way. */

@@ -10,6 +10,8 @@ const agent = {
   reachedAt: ago(20),
   canary: canary(5),
   canaryCode: null,
+  updates: null,
+  versionAt: null,
   journalAlert: null,
   locked: false,
   draining: false,

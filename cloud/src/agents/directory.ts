@@ -85,6 +85,8 @@ export function agentDirectory({ store, secrets, alert, load, now, random }: Dir
         canaryAt: null,
         canary: null,
         canaryCode: null,
+        updates: null,
+        versionAt: null,
       });
     },
     findByKid: async (kid) => {
@@ -130,6 +132,8 @@ export function agentDirectory({ store, secrets, alert, load, now, random }: Dir
         ...stored.value,
         ...said,
         maxSessions: report.maxSessions ?? stored.value.maxSessions,
+        updates: report.updates ?? null,
+        versionAt: report.version === stored.value.version ? stored.value.versionAt : at,
         journal: keep,
         journalAlert: altered ? { at, known, told: report.journal } : journalAlert,
         seenAt: at,

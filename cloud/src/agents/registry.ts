@@ -130,6 +130,7 @@ export function agentView({ row, value }: Stored<Agent>): AgentView {
       draining,
     },
     ...{ maxSessions, reachedAt, canaryAt, canaryCode, journal, journalAlert },
+    updates: value.updates,
     retiredAt: retiredAt ?? null,
     pinned: origin && relayHost ? { origin, relayHost } : null,
   };

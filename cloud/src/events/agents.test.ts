@@ -21,7 +21,7 @@ const agentOf = (more: Partial<Agent>): Agent =>
     ...{ unsealStatement: null, unsealBy: null, hybridConnection: "a-1", host: "h", version: "1", codeId: "c" },
     ...{ enrolledAt: at(0), revokedAt: null, seenAt: null, journal: null, journalAlert: null, policy: null },
     ...{ locked: false, draining: false, maxSessions: null, reachedAt: null, canaryAt: null, canary: null },
-    ...{ canaryCode: null, ...more },
+    ...{ canaryCode: null, updates: null, versionAt: null, ...more },
   });
 
 describe("how an agent is", () => {

@@ -51,7 +51,15 @@ test("the places are those that agents have announced; one that is locked or was
     ...{ tenant: "acme", site: "plant", status: "active", identity: {}, kid: "k".repeat(43), unseal: "", host: "h" },
     ...{ hybridConnection: "a", version: "0.1.0", codeId: "c", enrolledAt: at, revokedAt: null, seenAt: at },
     ...{ journal: null, policy: null, locked: false, draining: false, maxSessions: 3 },
-    ...{ reachedAt: null, canaryAt: null, canary: null, canaryCode: null, journalAlert: null },
+    ...{
+      reachedAt: null,
+      canaryAt: null,
+      canary: null,
+      canaryCode: null,
+      updates: null,
+      versionAt: null,
+      journalAlert: null,
+    },
     ...{ previous: null, unsealStatement: null, unsealBy: null },
     ...over,
   });

@@ -4,6 +4,7 @@
  * signature is checked before anything it says is read), both with RowKey `at`.
  */
 import type { TableClient } from "@azure/data-tables";
+import { updateReport } from "@sallyport/shared/release/manifest.ts";
 import { base64url, nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { sentCanary } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
@@ -58,6 +59,10 @@ export const agentRecord = z.object({
   /** The newest canary sent, and what became of it: null while it is under way and when it was answered. */
   canary: sentCanary.nullable(),
   canaryCode: z.string().max(64).nullable(),
+  /** What it said of its updates; null where it is not updated from here. */
+  updates: updateReport.nullable(),
+  /** When it first told of the version that it has now; null where it never had another. */
+  versionAt: z.iso.datetime().nullable(),
 });
 export type Agent = z.infer<typeof agentRecord>;
 

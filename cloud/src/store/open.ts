@@ -9,6 +9,7 @@ import { type EventStore, eventStore } from "./events.ts";
 import { type JtiStore, jtiStore } from "./jtis.ts";
 import type { Keyed } from "./keyed.ts";
 import { type LaneStore, laneStore } from "./lanes.ts";
+import { type ReleaseRecord, releaseStore } from "./releases.ts";
 import { type RepeatRecord, repeatStore } from "./repeats.ts";
 import { type RequestRecord, requestStore } from "./requests.ts";
 import { type RunStore, runStore } from "./runs.ts";
@@ -35,6 +36,7 @@ export interface Store {
   readonly webhooks: Keyed<Webhook>;
   readonly lanes: LaneStore;
   readonly watched: Keyed<Watched>;
+  readonly releases: Keyed<ReleaseRecord>;
 }
 
 const TABLES = [
@@ -54,6 +56,7 @@ const TABLES = [
   "webhooks",
   "deliveries",
   "watched",
+  "releases",
 ] as const;
 
 /** `connect` makes the client of one table; whether by a connection string or an identity is the caller's matter. */
@@ -80,6 +83,7 @@ export function openStore(connect: ConnectTable, random: (bytes: number) => Buff
     webhooks: webhookStore(connect("webhooks")),
     lanes: laneStore(connect("deliveries"), random),
     watched: watchedStore(connect("watched")),
+    releases: releaseStore(connect("releases")),
     audit: auditStore(connect("audit")),
     repeats: repeatStore(connect("repeats")),
   };

@@ -113,6 +113,8 @@ test("an agent is found by its id alone, and of two changes one wins", async () 
     maxSessions: null,
     canary: null,
     canaryCode: null,
+    updates: null,
+    versionAt: null,
     journalAlert: null,
     ...{ previous: null, unsealStatement: null, unsealBy: null },
     ...{ retiredAt: null, origin: "https://orchestrator.test", relayHost: "contoso.servicebus.windows.net" },

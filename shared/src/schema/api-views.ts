@@ -1,5 +1,6 @@
 /** Answers of the HTTP API that people and their programs read (`/api/v1`). */
 import { z } from "zod";
+import { updateReport } from "../release/manifest.ts";
 import { newConnection, pullView, quotas, restriction, scope } from "./api.ts";
 import { nameId, randomId } from "./ids.ts";
 
@@ -41,6 +42,8 @@ export const agentView = z.object({
   canaryAt: time.nullable(),
   /** Why the newest canary was not answered; null when it was, or is under way. */
   canaryCode: z.string().nullable(),
+  /** What its owner allows of updates, and how the last one ended; null where it is not updated from here. */
+  updates: updateReport.nullable().default(null),
   /** The line of its journal that is known here: `sallyport journal verify --head` holds the journal against it. */
   journal: journalHead,
   /** When its journal was found cut or written anew, until a person approves the agent again. */

@@ -39,6 +39,7 @@ export const scope = z.enum([
   "audit:read",
   "events:read",
   "webhooks:write",
+  "releases:write",
 ]);
 export type Scope = z.infer<typeof scope>;
 

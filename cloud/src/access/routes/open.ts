@@ -1,4 +1,5 @@
 /** Routes that ask for no key: agents sign what they send, health and the API's description are public. */
+import { offeredReleases } from "@sallyport/shared/release/manifest.ts";
 import { enrolRequest, sealedAnswer, tokenAnswer, tokenBody } from "@sallyport/shared/schema/api.ts";
 import { healthView } from "@sallyport/shared/schema/health.ts";
 import { agentHealth } from "@sallyport/shared/schema/liveness.ts";
@@ -22,6 +23,16 @@ export const OPEN = {
     ...{ method: "GET", path: "agent/health", scope: null, status: 200 },
     does: "Tells an agent which canary was sent to it last; the agent signs the call.",
     answer: agentHealth,
+  },
+  "agent-releases": {
+    ...{ method: "GET", path: "agent/releases/{channel}/{ring}", scope: null, status: 200 },
+    does: "Tells an agent which releases have reached its ring, each with a signed statement; the agent signs the call.",
+    answer: offeredReleases,
+  },
+  "agent-release-file": {
+    ...{ method: "GET", path: "agent/releases/{version}/files/{file}", scope: null, status: 200 },
+    does: "A piece of a release's file, by Range, as 206; the agent signs the call.",
+    answer: z.string(),
   },
   health: {
     ...{ method: "GET", path: "health", scope: null, status: 200 },

@@ -3,10 +3,11 @@ import { EVENTS } from "./events.ts";
 import { KEYS } from "./keys.ts";
 import { OPEN } from "./open.ts";
 import { PULLS } from "./pulls.ts";
+import { RELEASES } from "./releases.ts";
 import type { Route } from "./route.ts";
 import { TENANTS } from "./tenants.ts";
 
-export const GUARDED = { ...TENANTS, ...PULLS, ...EVENTS, ...KEYS };
+export const GUARDED = { ...TENANTS, ...PULLS, ...EVENTS, ...KEYS, ...RELEASES };
 export type GuardedName = keyof typeof GUARDED;
 export type OpenName = keyof typeof OPEN;
 
