@@ -84,28 +84,28 @@ test("sub-codes are numbers in the text, whatever its language", () => {
   assert.equal(signInError(result(8, "")).code, "directory.signing_required");
 });
 
-const RESULTS: readonly { readonly number: number; readonly code: string }[] = [
-  { number: 2, code: "directory.protocol" },
-  { number: 3, code: "directory.timeout" },
-  { number: 4, code: "directory.truncated" },
-  { number: 7, code: "directory.unsupported" },
-  { number: 8, code: "directory.signing_required" },
-  { number: 11, code: "directory.limit" },
-  { number: 12, code: "directory.unsupported" },
-  { number: 13, code: "directory.signing_required" },
-  { number: 32, code: "directory.not_found" },
-  { number: 34, code: "request.invalid" },
-  { number: 50, code: "directory.permission" },
-  { number: 51, code: "directory.busy" },
-  { number: 52, code: "directory.busy" },
-  { number: 80, code: "directory.failed" },
-  { number: 9999, code: "directory.failed" },
+const RESULTS: readonly { readonly name: string; readonly number: number; readonly code: string }[] = [
+  { name: "result code 2", number: 2, code: "directory.protocol" },
+  { name: "result code 3", number: 3, code: "directory.timeout" },
+  { name: "result code 4", number: 4, code: "directory.truncated" },
+  { name: "result code 7", number: 7, code: "directory.unsupported" },
+  { name: "result code 8", number: 8, code: "directory.signing_required" },
+  { name: "result code 11", number: 11, code: "directory.limit" },
+  { name: "result code 12", number: 12, code: "directory.unsupported" },
+  { name: "result code 13", number: 13, code: "directory.signing_required" },
+  { name: "result code 32", number: 32, code: "directory.not_found" },
+  { name: "result code 34", number: 34, code: "request.invalid" },
+  { name: "result code 50", number: 50, code: "directory.permission" },
+  { name: "result code 51", number: 51, code: "directory.busy" },
+  { name: "result code 52", number: 52, code: "directory.busy" },
+  { name: "result code 80", number: 80, code: "directory.failed" },
+  { name: "result code 9999", number: 9999, code: "directory.failed" },
 ];
 
 test("every result is an error of its own, and none repeats the directory's words", () => {
-  for (const { number, code } of RESULTS) {
+  for (const { name, number, code } of RESULTS) {
     const error = answerError(result(number, "CN=Kari Nordmann has the password hunter2"));
-    assert.equal(error.code, code);
+    assert.equal(error.code, code, name);
     assert.ok(!/Kari|hunter2/.test(error.message + JSON.stringify(error.detail)));
     assert.equal(error.detail.number, number);
   }

@@ -91,21 +91,64 @@ test("a way to sign in that is not known here is refused before anything is cont
 type State = NonNullable<Account["state"]>;
 const WAS_RIGHT = ["sent", "accepted"];
 const STATES: readonly {
+  readonly name: string;
   readonly state: State;
   readonly code: string;
   readonly sub: string;
   readonly login: readonly string[];
 }[] = [
-  { state: "logonHours", code: "directory.logon_hours", sub: "530", login: WAS_RIGHT },
-  { state: "workstation", code: "directory.workstation", sub: "531", login: WAS_RIGHT },
-  { state: "passwordExpired", code: "directory.password_expired", sub: "532", login: WAS_RIGHT },
-  { state: "disabled", code: "directory.account_disabled", sub: "533", login: WAS_RIGHT },
-  { state: "expired", code: "directory.account_expired", sub: "701", login: WAS_RIGHT },
-  { state: "mustChange", code: "directory.password_expired", sub: "773", login: WAS_RIGHT },
-  { state: "locked", code: "connection.account_locked", sub: "775", login: ["sent"] },
+  {
+    name: "an account in state logonHours",
+    state: "logonHours",
+    code: "directory.logon_hours",
+    sub: "530",
+    login: WAS_RIGHT,
+  },
+  {
+    name: "an account in state workstation",
+    state: "workstation",
+    code: "directory.workstation",
+    sub: "531",
+    login: WAS_RIGHT,
+  },
+  {
+    name: "an account in state passwordExpired",
+    state: "passwordExpired",
+    code: "directory.password_expired",
+    sub: "532",
+    login: WAS_RIGHT,
+  },
+  {
+    name: "an account in state disabled",
+    state: "disabled",
+    code: "directory.account_disabled",
+    sub: "533",
+    login: WAS_RIGHT,
+  },
+  {
+    name: "an account in state expired",
+    state: "expired",
+    code: "directory.account_expired",
+    sub: "701",
+    login: WAS_RIGHT,
+  },
+  {
+    name: "an account in state mustChange",
+    state: "mustChange",
+    code: "directory.password_expired",
+    sub: "773",
+    login: WAS_RIGHT,
+  },
+  {
+    name: "an account in state locked",
+    state: "locked",
+    code: "connection.account_locked",
+    sub: "775",
+    login: ["sent"],
+  },
 ];
-for (const { state, code, sub, login } of STATES) {
-  test(`an account in state ${state} is ${code}; whether the password was right is told to the breaker`, async (t) => {
+for (const { name, state, code, sub, login } of STATES) {
+  test(`${name} is ${code}; whether the password was right is told to the breaker`, async (t) => {
     const { target, account } = await startDirectory(t);
     account.state = state;
     const opened = await opening(target());

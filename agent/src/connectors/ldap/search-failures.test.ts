@@ -41,27 +41,27 @@ test("a page without entries but with a cookie is not the end", async (t) => {
 });
 
 interface Cut {
-  readonly what: string;
+  readonly name: string;
   readonly answer: Partial<{ code: number; controls: object; parts: Buffer[] }>;
   readonly code: string;
 }
 const LAST = page("");
 const CUTS: readonly Cut[] = [
-  { what: "cut short at its size limit", answer: { code: 4, controls: LAST }, code: "directory.truncated" },
-  { what: "without a word on whether there is more", answer: {}, code: "directory.truncated" },
-  { what: "given up for time", answer: { code: 3, controls: LAST }, code: "directory.timeout" },
-  { what: "beyond a limit", answer: { code: 11, controls: LAST }, code: "directory.limit" },
+  { name: "cut short at its size limit", answer: { code: 4, controls: LAST }, code: "directory.truncated" },
+  { name: "without a word on whether there is more", answer: {}, code: "directory.truncated" },
+  { name: "given up for time", answer: { code: 3, controls: LAST }, code: "directory.timeout" },
+  { name: "beyond a limit", answer: { code: 11, controls: LAST }, code: "directory.limit" },
   {
-    ...{ what: "from elsewhere", code: "directory.protocol" },
+    ...{ name: "from elsewhere", code: "directory.protocol" },
     answer: { controls: LAST, parts: [entryOf(`CN=a,OU=Other,${DOMAIN}`)] },
   },
   {
-    ...{ what: "from a neighbour whose name ends alike", code: "directory.protocol" },
+    ...{ name: "from a neighbour whose name ends alike", code: "directory.protocol" },
     answer: { controls: LAST, parts: [entryOf(`CN=a\\,${STAFF}`)] },
   },
 ];
-for (const { what, answer, code } of CUTS) {
-  test(`a result ${what} is ${code}, never success`, async (t) => {
+for (const { name, answer, code } of CUTS) {
+  test(`a result ${name} is ${code}, never success`, async (t) => {
     const { target, ldap } = await startDirectory(t);
     ldap.emulated.answer = ({ base, scope }) =>
       base === STAFF && scope === 2 ? ({ parts: [], code: 0, diagnostic: "", ...answer } as never) : undefined;
@@ -71,8 +71,8 @@ for (const { what, answer, code } of CUTS) {
 
 test("a controller that forgets its cookie, or goes away in the middle, ends the search; nothing is asked anew", async (t) => {
   for (const { way, code } of [
-    { way: "forget", code: "directory.cursor_lost" },
-    { way: "cut", code: "connection.lost" },
+    { name: "a cookie is forgotten", way: "forget", code: "directory.cursor_lost" },
+    { name: "the connection is cut", way: "cut", code: "connection.lost" },
   ]) {
     const { target, ldap } = await startDirectory(t, { limits: { pageSize: 20 } });
     addUsers(ldap, 100);
