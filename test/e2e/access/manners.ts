@@ -136,7 +136,7 @@ export function apiManners(stack: () => Stack, admin: () => Ask): void {
     }
     assert.equal(refused.json.code, "api.too_many_calls");
     assert.ok(Number(refused.headers["retry-after"]) >= 1);
-    assert.equal((await other.ask(`${PULLS}/tagged/runs`)).status, 200);
+    assert.equal((await other.ask(`${PULLS}/nowhere/runs`)).status, 404);
   });
 
   it("each change is recorded with who, what and when, and never with what was in it", async () => {
