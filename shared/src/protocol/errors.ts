@@ -448,6 +448,26 @@ export const ERRORS = {
     retry: "later",
     advice: "An object changed while its values were read: repeat.",
   },
+  "directory.value_invalid": {
+    http: 422,
+    retry: "never",
+    advice: "Mend the values: the directory's schema or its rules do not take one of them.",
+  },
+  "directory.exists": {
+    http: 409,
+    retry: "never",
+    advice: "Choose another name, or change the object that is there.",
+  },
+  "directory.not_empty": {
+    http: 409,
+    retry: "never",
+    advice: "Delete or move what is below the object first.",
+  },
+  "directory.password_policy": {
+    http: 422,
+    retry: "never",
+    advice: "Choose a password that the domain's rules take.",
+  },
   "directory.too_many_deletes": {
     http: 409,
     retry: "never",

@@ -4,6 +4,7 @@ import { provision } from "./controller.ts";
 import { tellingCheck } from "./namespace.ts";
 import { peopleLdif } from "./people.ts";
 import { checkSignIns } from "./sign-ins.ts";
+import { checkWrites } from "./writes.ts";
 
 const controller = await provision();
 try {
@@ -14,6 +15,7 @@ try {
   await controller.start();
   await checkSignIns(tellingCheck, controller);
   await checkChanges(tellingCheck, controller);
+  await checkWrites(tellingCheck, controller);
 } finally {
   await controller.remove();
 }

@@ -5,6 +5,7 @@ import { withDirectory } from "./open.ts";
 import { readSchema } from "./schema.ts";
 import { readSearch } from "./search.ts";
 import type { DirectoryConnector } from "./target.ts";
+import { writeObject } from "./write/write.ts";
 
 export const ldapConnector: DirectoryConnector = (target, operation, grant, _limits, output, signal) =>
   withDirectory(
@@ -16,6 +17,7 @@ export const ldapConnector: DirectoryConnector = (target, operation, grant, _lim
         return readSchema(reading, operation, grant);
       if (operation.op === "ad.changes" && grant.kind === "directoryRead")
         return readChanges(reading, operation, grant);
+      if (operation.op === "ad.write" && grant.kind === "directoryWrite") return writeObject(reading, operation, grant);
       throw new SallyportError("request.invalid", `A directory does not serve ${operation.op} under this rule.`);
     },
     signal,

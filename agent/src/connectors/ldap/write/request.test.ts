@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { readBer } from "../ber.ts";
+import type { Connection, Request } from "../connection.ts";
+import type { Result } from "../message.ts";
+import { change } from "./request.ts";
+
+const REQUEST: Request = { messageId: 0, write: () => Buffer.alloc(0) };
+
+const answering = (code: number, diagnostic = ""): Connection =>
+  ({
+    ask: async (): Promise<Result> => ({
+      ...{ code, matchedDn: "", diagnostic, referrals: [], controls: new Map(), rest: readBer(Buffer.alloc(0)) },
+    }),
+  }) as unknown as Connection;
+
+test("each refusal of a change has its code", async () => {
+  const RESTRICTION = "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0\n\0";
+  const cases: readonly { result: number; diagnostic?: string; sets?: "password"; code: string }[] = [
+    { result: 16, code: "directory.value_invalid" },
+    { result: 19, code: "directory.value_invalid" },
+    { result: 19, sets: "password", code: "directory.password_policy" },
+    { result: 53, diagnostic: RESTRICTION, code: "directory.password_policy" },
+    { result: 50, code: "directory.permission" },
+    { result: 65, code: "directory.value_invalid" },
+    { result: 66, code: "directory.not_empty" },
+    { result: 68, code: "directory.exists" },
+    { result: 51, code: "directory.busy" },
+  ];
+  for (const { result, diagnostic, sets = "other", code } of cases) {
+    await assert.rejects(change(answering(result, diagnostic), REQUEST, sets), { code }, `${result}`);
+  }
+  await change(answering(0), REQUEST, "other");
+});
+
+test("an end without an answer leaves it open", async () => {
+  const lost = {
+    ask: () => Promise.reject(new SallyportError("connection.lost", "gone")),
+  } as unknown as Connection;
+  await assert.rejects(change(lost, REQUEST, "other"), { code: "write.outcome_unknown" });
+});
