@@ -6,7 +6,7 @@ import { listDeadLetters, replay } from "./dead-letters.ts";
 import { deliverLane } from "./deliver.ts";
 import { startReceiver } from "./test-receiver.ts";
 import { eventAbout, type TestProcess, testRig } from "./test-rig.ts";
-import { addWebhook, getWebhook, removeWebhook, rotateWebhook, testWebhook } from "./webhooks.ts";
+import { addWebhook, endWebhooks, getWebhook, removeWebhook, rotateWebhook, testWebhook } from "./webhooks.ts";
 
 const rig = await testRig(await testAzurite());
 const receiver = await startReceiver();
@@ -227,6 +227,17 @@ describe("deliveries", () => {
     assert.equal(receiver.received.length, 0);
     assert.deepEqual(await process.store.lanes.items(lane(tenant, "orders"), 10), []);
     assert.equal(await process.secrets.get(`webhook-${tenant.length}-${tenant}-hook`), undefined);
+  });
+
+  it("the end of a tenant ends its webhooks and their secrets, and nobody else's", async () => {
+    const process = rig.process();
+    const [tenant, other] = [await rig.tenant(), await rig.tenant()];
+    for (const one of [tenant, other]) await newWebhook(process, one);
+    await endWebhooks(process, tenant);
+    assert.deepEqual(await process.store.webhooks.list(tenant), []);
+    await assert.rejects(process.secretsOf(tenant, "hook"), { code: "secrets.unavailable" });
+    assert.equal((await process.store.webhooks.list(other)).length, 1);
+    assert.equal((await process.secretsOf(other, "hook")).length, 1);
   });
 
   it("a URL that is not public is refused when it is stored, and a name and a number of webhooks are limited", async () => {
