@@ -217,6 +217,25 @@ describe("connections", () => {
     assert.notEqual((await requireConnection(store, "contoso", "erp")).value.credentialVersion, before);
   });
 
+  it("are signed in to in a way of their kind: the first where none is said, and none of another kind", async () => {
+    const corp = { id: "corp", site: "oslo", kind: "activeDirectory" } as const;
+    await addConnection(cloud, "contoso", corp);
+    const login = { user: "svc@corp.example", password: "third" };
+    const wayOf = async (connection: string, signIn?: string) => {
+      const body = newCredential.parse({ ...login, ...(signIn === undefined ? {} : { signIn }) });
+      await storeCredential(cloud, "contoso", connection, body);
+      const stored = await getCredential(secrets, "contoso", connection);
+      return stored.form === "plain" ? stored.signIn : undefined;
+    };
+    assert.equal(await wayOf("corp"), "simple");
+    for (const signIn of ["simple", "negotiate", "ntlm"]) {
+      assert.equal(await wayOf("corp", signIn), signIn);
+      await assert.rejects(wayOf("erp", signIn), { code: "api.invalid" });
+    }
+    assert.equal(await wayOf("erp"), "sql");
+    await assert.rejects(wayOf("corp", "windowsNtlm"), { code: "api.invalid" });
+  });
+
   it("P6.8 one that the customer sealed is stored as it came, for its own connection only", async () => {
     const part = { kid: "k".repeat(43), enc: "e".repeat(1494), ciphertext: "c".repeat(700) };
     const sealed = { form: "sealed", tenant: "contoso", site: "oslo", connection: "erp", parts: [part] } as const;

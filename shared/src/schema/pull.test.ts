@@ -29,6 +29,30 @@ describe("a pull's definition", () => {
     for (const watermark of ["none", "cdc", "rowversion"]) assert.ok(!fits({ ...changes, watermark }));
   });
 
+  it("searches a directory whole, in a tree of conditions that is bounded", () => {
+    const search = { op: "ad.search", base: "OU=Staff,DC=x", classes: ["user"], attributes: "*" };
+    const pull = (more: object, watermark = "none") =>
+      fits({ connection: "corp", operation: { ...search, ...more }, watermark });
+    assert.ok(pull({}));
+    assert.ok(pull({ scope: "one", filter: { not: { attribute: "mail", is: "present" } } }));
+    assert.ok(!pull({}, "rowversion"));
+    for (const wrong of [
+      { base: "Staff" },
+      { classes: [] },
+      { attributes: [] },
+      { attributes: ["member;range=0-1"] },
+    ]) {
+      assert.ok(!pull(wrong), JSON.stringify(wrong));
+    }
+    assert.ok(!pull({ plan: { to: null, key: [], isolation: "readCommitted", consistency: "fuzzy" } }));
+    const deep = Array.from({ length: 25 }).reduce<object>((inner) => ({ not: inner }), {
+      attribute: "a",
+      is: "present",
+    });
+    assert.ok(!pull({ filter: deep }));
+    assert.ok(!pull({ filter: "(objectClass=*)" }));
+  });
+
   it("reads changes by Change Tracking or CDC, and nothing else by these", () => {
     const changes = { connection: "erp", operation: { op: "sql.changes", table: "dbo.Orders", columns: "*" } };
     const more = (operation: object) => ({ ...changes, operation: { ...changes.operation, ...operation } });
