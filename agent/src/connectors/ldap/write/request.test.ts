@@ -17,19 +17,20 @@ const answering = (code: number, diagnostic = ""): Connection =>
 
 test("each refusal of a change has its code", async () => {
   const RESTRICTION = "0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0\n\0";
-  const cases: readonly { result: number; diagnostic?: string; sets?: "password"; code: string }[] = [
-    { result: 16, code: "directory.value_invalid" },
-    { result: 19, code: "directory.value_invalid" },
-    { result: 19, sets: "password", code: "directory.password_policy" },
-    { result: 53, diagnostic: RESTRICTION, code: "directory.password_policy" },
-    { result: 50, code: "directory.permission" },
-    { result: 65, code: "directory.value_invalid" },
-    { result: 66, code: "directory.not_empty" },
-    { result: 68, code: "directory.exists" },
-    { result: 51, code: "directory.busy" },
-  ];
-  for (const { result, diagnostic, sets = "other", code } of cases) {
-    await assert.rejects(change(answering(result, diagnostic), REQUEST, sets), { code }, `${result}`);
+  const RESTRICTED = { diagnostic: RESTRICTION };
+  const cases: Readonly<Record<string, { result: number; diagnostic?: string; sets?: "password"; code: string }>> = {
+    "no such value": { result: 16, code: "directory.value_invalid" },
+    "a value that breaks a rule": { result: 19, code: "directory.value_invalid" },
+    "a password that breaks a rule": { result: 19, sets: "password", code: "directory.password_policy" },
+    "the same, as Windows says it": { result: 53, ...RESTRICTED, code: "directory.password_policy" },
+    "a right that is missing": { result: 50, code: "directory.permission" },
+    "an attribute that the class needs": { result: 65, code: "directory.value_invalid" },
+    "others below it": { result: 66, code: "directory.not_empty" },
+    "another of that name": { result: 68, code: "directory.exists" },
+    "a busy controller": { result: 51, code: "directory.busy" },
+  };
+  for (const [name, { result, diagnostic, sets = "other", code }] of Object.entries(cases)) {
+    await assert.rejects(change(answering(result, diagnostic), REQUEST, sets), { code }, name);
   }
   await change(answering(0), REQUEST, "other");
 });
