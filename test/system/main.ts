@@ -6,6 +6,7 @@ import { bundle } from "./bundle/suite.ts";
 import { crash } from "./crash/suite.ts";
 import { directory } from "./directory/suite.ts";
 import { faults } from "./faults/suite.ts";
+import { install } from "./install/suite.ts";
 import { journal } from "./journal/suite.ts";
 import { mssqlWrite } from "./mssql-write/suite.ts";
 import { network } from "./network/suite.ts";
@@ -27,6 +28,7 @@ const SUITES: readonly Suite[] = [
   sealed,
   network,
   faults,
+  install,
   journal,
   tds,
   mssqlWrite,

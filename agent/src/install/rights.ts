@@ -2,7 +2,17 @@
  * Whose an installation's files are (docs/hardening.md): what decides is root's and readable by the service, what the service
  * writes is its own. The folder of both is sticky, so that the service replaces its own files there and nobody else's.
  */
-import { closeSync, constants, fchmodSync, fchownSync, fstatSync, lstatSync, openSync, readdirSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  type Stats,
+} from "node:fs";
 import { join } from "node:path";
 import { openRegular } from "../regular-file.ts";
 import type { StatePaths } from "../state.ts";
@@ -19,6 +29,8 @@ interface Right {
   readonly uid: number;
   readonly gid: number;
   readonly mode: number;
+  /** What is good enough otherwise. */
+  readonly suffices?: (stat: Stats) => boolean;
 }
 
 /** The account that these folders were given to; undefined where they are root's, or whoever asks is not root. */
@@ -39,9 +51,9 @@ export function settleRights(paths: StatePaths, owner: Owner): void {
 
 /** What is not as `settleRights` would leave it, one sentence each. */
 export const rightsFaults = (paths: StatePaths, owner: Owner): readonly string[] =>
-  [...rightsOf(paths, owner)].flatMap(({ path, uid, gid, mode }) => {
+  [...rightsOf(paths, owner)].flatMap(({ path, uid, gid, mode, suffices }) => {
     const found = statOf(path);
-    if (found === undefined) return [];
+    if (found === undefined || suffices?.(found)) return [];
     const is = `${found.uid}:${found.gid} ${octal(found.mode)}`;
     const due = `${uid}:${gid} ${octal(mode)}`;
     return is === due ? [] : [`${path} is ${is}, should be ${due}`];
@@ -53,7 +65,7 @@ function* rightsOf(paths: StatePaths, { uid, gid }: Owner): Generator<Right> {
   const own = { uid, gid };
   if (paths.configuration !== paths.root) {
     yield { path: paths.configuration, isFolder: true, ...owners, mode: 0o750 };
-    yield* filesIn(paths.configuration, { ...owners, mode: 0o640 });
+    yield* filesIn(paths.configuration, { ...owners, mode: 0o640, suffices: isReadOnly(gid) });
   }
   yield { path: paths.root, isFolder: true, ...owners, mode: 0o1770 };
   for (const path of [paths.config, paths.policy]) yield { path, isFolder: false, ...owners, mode: 0o640 };
@@ -66,6 +78,12 @@ function* rightsOf(paths: StatePaths, { uid, gid }: Owner): Generator<Right> {
   for (const path of [paths.pinned, paths.usage, paths.maskKey]) yield { path, isFolder: false, ...own, mode: 0o600 };
 }
 
+/** A certificate that everybody may read is as good as one that the service may read. */
+const isReadOnly =
+  (group: number) =>
+  ({ uid, gid, mode }: Stats): boolean =>
+    uid === 0 && (mode & 0o022) === 0 && ((mode & 0o004) !== 0 || (gid === group && (mode & 0o040) !== 0));
+
 function* filesIn(folder: string, rights: Omit<Right, "path" | "isFolder">): Generator<Right> {
   if (statOf(folder)?.isDirectory() !== true) return;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -73,8 +91,9 @@ function* filesIn(folder: string, rights: Omit<Right, "path" | "isFolder">): Gen
   }
 }
 
-function settle({ path, isFolder, uid, gid, mode }: Right): void {
-  if (statOf(path) === undefined) return;
+function settle({ path, isFolder, uid, gid, mode, suffices }: Right): void {
+  const found = statOf(path);
+  if (found === undefined || suffices?.(found)) return;
   const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
   const opened = isFolder ? openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW) : openRegular(path);
   try {

@@ -38,6 +38,9 @@ export function rootFileSystem(product: Product): RootFileSystem {
       ),
       file("etc/group", `root:x:0:\nsallyport:x:${IMAGE_ID}:\n`),
       file("etc/nsswitch.conf", "hosts: files dns\n"),
+      // Mounted over by whoever runs it.
+      ...["dev", "proc", "sys"].map((path) => folder(path)),
+      folder("tmp", 0o1777),
       // As `service install` leaves them: a new volume takes over what lies at its place.
       folder(configuration.slice(1), 0o750, owners),
       folder(state.slice(1), 0o1770, owners),

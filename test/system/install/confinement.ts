@@ -1,0 +1,78 @@
+/** What the executors of an installed agent may do, tried by their own Node with their own flags; and what is seen from outside. */
+import assert from "node:assert/strict";
+import { basename } from "node:path";
+import { childrenOf, commandLine, descendantsOf, environment, limits, status, until } from "../processes.ts";
+import { type Root, type RootCommand, runIn } from "./root.ts";
+
+/** A warm executor's command line; those that wrap it have replaced themselves by then. */
+const executorOf = (agent: number): Promise<string[]> =>
+  until("a warm executor", () =>
+    childrenOf(agent)
+      .map(commandLine)
+      .find((args) => args.at(-1)?.endsWith("/executor.cjs") === true),
+  );
+
+const PROBE = `
+const fs = require("node:fs");
+const refused = (act) => { try { act(); return "done"; } catch (error) { return error.code; } };
+process.stdout.write(JSON.stringify({
+  permission: process.permission !== undefined,
+  policy: refused(() => fs.readFileSync("/etc/sallyport/policy.yaml")),
+  keys: refused(() => fs.readdirSync("/var/lib/sallyport/keys")),
+  write: refused(() => fs.writeFileSync("/var/lib/sallyport/run/x", "")),
+  spawn: refused(() => require("node:child_process").spawnSync("/usr/bin/env")),
+  program: refused(() => fs.readFileSync(process.argv[1] + "/serve.js")),
+}));`;
+
+/** The flags are the artefact's, and its Node holds them: it reads the program and nothing else, and writes nothing. */
+export async function isConfined(root: Root, agent: number, user: RootCommand["user"], version: string): Promise<void> {
+  const app = `/opt/sallyport/versions/${version}/app`;
+  const [node, ...flags] = (await executorOf(agent)).slice(0, -1);
+  assert.equal(node, `/opt/sallyport/versions/${version}/node`);
+  assert.ok(flags.includes("--permission") && flags.includes("--disable-sigusr1"), flags.join(" "));
+  assert.deepEqual(
+    flags.filter((flag) => flag.startsWith("--allow-")),
+    [`--allow-fs-read=${app}`],
+  );
+  const printed = await runIn(root, { args: [node!, ...flags, "--eval", PROBE, app], user });
+  const denied = "ERR_ACCESS_DENIED";
+  assert.deepEqual(JSON.parse(printed), {
+    ...{ permission: true, policy: denied, keys: denied, write: denied, spawn: denied },
+    program: "done",
+  });
+}
+
+/** Of executors and supervisor: no core dumps, no capability, no way to get one. */
+export async function isPowerless(agent: number): Promise<void> {
+  await executorOf(agent);
+  for (const pid of descendantsOf(agent))
+    assert.match(limits(pid), /^Max core file size\s+0\s+0/m, commandLine(pid).join(" "));
+  for (const pid of [agent, ...descendantsOf(agent)]) {
+    assert.match(status(pid), /^CapEff:\s+0+$/m);
+    assert.match(status(pid), /^CapBnd:\s+0+$/m);
+    assert.match(status(pid), /^NoNewPrivs:\s+1$/m);
+    assert.doesNotMatch(status(pid), /^Uid:\s+0\s/m);
+  }
+}
+
+/** `secrets` stand in no argument and no variable of the agent's processes. */
+export function areUnseen(agent: number, secrets: readonly string[]): void {
+  for (const pid of [agent, ...descendantsOf(agent)]) {
+    const seen = [...commandLine(pid), ...environment(pid)].join("\n");
+    for (const secret of secrets)
+      assert.ok(!seen.includes(secret), `${basename(commandLine(pid)[0] ?? "")} shows a secret`);
+  }
+}
+
+/** Somebody's NODE_OPTIONS: the command runs as if it were not there; the bare program, given it, refuses. */
+export async function ignoresForeignOptions(root: Root, evil: string, wasLoaded: () => boolean): Promise<void> {
+  const environment = { NODE_OPTIONS: `--require=${evil}` };
+  assert.match(await runIn(root, { args: ["/usr/bin/sallyport", "version"], environment }), /^sallyport \d/);
+  assert.equal(wasLoaded(), false);
+  const current = "/opt/sallyport/current";
+  const bare = runIn(root, {
+    args: [`${current}/node`, `${current}/app/sallyport.mjs`, "run"],
+    environment: { NODE_OPTIONS: "--no-warnings" },
+  });
+  await assert.rejects(bare, /ended with 78[\s\S]*NODE_OPTIONS must not be set/);
+}

@@ -1,0 +1,48 @@
+/** What a release is made of, installed: the package in a root of its own, the image in a namespace. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Check, Suite } from "../suite.ts";
+import { startWorld } from "../world.ts";
+import { checkImage } from "./image-checks.ts";
+import { checkPackage } from "./package-checks.ts";
+import { makeTwice, type Release } from "./releases.ts";
+
+export const install: Suite = {
+  name: "install",
+  about: "a release: twice the same, installed as a package and as an image, confined, removed without a trace",
+  async run(check) {
+    if (process.geteuid?.() !== 0) throw new Error("installing in a root of its own needs root");
+    const folder = mkdtempSync(join(tmpdir(), "sallyport-release-"));
+    try {
+      const release = await checkRelease(check, folder);
+      const world = await startWorld("install");
+      try {
+        await checkPackage(check, world, release);
+        await checkImage(check, world, release);
+      } finally {
+        await world.cleanup.run();
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+async function checkRelease(check: Check, folder: string): Promise<Release> {
+  const [one, other] = await makeTwice(folder);
+  await check("the same sources in two folders give the same bytes", () => {
+    assert.equal(other.sums, one.sums);
+  });
+  await check("SHA256SUMS fits what is there, and no file names the folder that it was made in", () => {
+    for (const line of one.sums.trimEnd().split("\n")) {
+      const [sum, name] = line.split("  ");
+      const bytes = readFileSync(join(one.folder, name!));
+      assert.equal(createHash("sha256").update(bytes).digest("hex"), sum, name);
+      assert.ok(!bytes.includes(folder), name);
+    }
+  });
+  return one;
+}
