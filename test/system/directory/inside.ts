@@ -3,6 +3,7 @@ import { checkChanges } from "./changes.ts";
 import { provision } from "./controller.ts";
 import { tellingCheck } from "./namespace.ts";
 import { peopleLdif } from "./people.ts";
+import { checkReading } from "./reading.ts";
 import { checkSignIns } from "./sign-ins.ts";
 import { checkWrites } from "./writes.ts";
 
@@ -14,6 +15,7 @@ try {
   });
   await controller.start();
   await checkSignIns(tellingCheck, controller);
+  await checkReading(tellingCheck, controller);
   await checkChanges(tellingCheck, controller);
   await checkWrites(tellingCheck, controller);
 } finally {
