@@ -1,7 +1,6 @@
 /** YAML 1.2 files of this command line, without what surprises: no anchors, aliases, tags, duplicate keys or second documents. */
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
-// biome-ignore lint/correctness/noUndeclaredDependencies: the lock file has it, for the agent; both are of this repository.
 import { type Document, LineCounter, parseAllDocuments, visit } from "yaml";
 import { CliError, EXIT } from "./exit.ts";
 
