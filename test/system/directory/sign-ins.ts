@@ -131,7 +131,7 @@ async function checkRefused(check: Check, controller: Controller, ways: readonly
   const kinds = [...new Map(ways.map(([mode, signIn]) => [`${signIn} by ${mode}`, [mode, signIn] as const])).entries()];
   for (const [at, [name, [mode, signIn]]] of kinds.entries()) {
     // Each way one of its own: the third wrong password would lock it.
-    const user = `${userName(ways.length * 10 + at)}@corp.example`;
+    const user = `${userName((ways === STRICT ? 10 : 20) + at)}@corp.example`;
     await check(`${name}: accounts that may not sign in are told why, a wrong password is not`, async () => {
       const codes: Record<string, unknown> = {};
       const expected: Record<string, unknown> = {};
