@@ -71,7 +71,7 @@ function* rightsOf(paths: StatePaths, { uid, gid }: Owner): Generator<Right> {
   for (const path of [paths.config, paths.policy]) yield { path, isFolder: false, ...owners, mode: 0o640 };
   yield { path: paths.control, isFolder: true, ...owners, mode: 0o750 };
   yield* filesIn(paths.control, { ...owners, mode: 0o644 });
-  for (const folder of [paths.keys, paths.journal, paths.run]) {
+  for (const folder of [paths.keys, paths.journal, paths.run, join(paths.root, "update")]) {
     yield { path: folder, isFolder: true, ...own, mode: 0o700 };
     yield* filesIn(folder, { ...own, mode: 0o600 });
   }

@@ -1,9 +1,12 @@
 /** The agent as a service of systemd's: account, rights, unit; and how all of it goes again. */
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { ConfigError } from "../config-error.ts";
 import { asOwnerOf } from "../regular-file.ts";
 import { makeFolders, readPinned, type StatePaths, statePaths, writeFileDurably } from "../state.ts";
+import { updatePlaces } from "../update/places.ts";
+import { UPDATE_UNIT } from "../update/service.ts";
+import { UPDATE_PATH_UNIT, updatePathUnit, updateServiceUnit } from "../update/units.ts";
 import { type Account, ensureAccount, findAccount } from "./account.ts";
 import { must, type Run } from "./command.ts";
 import { CREDENTIAL, encryptSeed, presentCredential } from "./credential.ts";
@@ -14,6 +17,9 @@ import { accountIn, unitText } from "./unit.ts";
 /** There where systemd is the system's init (sd_booted(3)); in an image that is being made it is not. */
 const BOOTED = "/run/systemd/system";
 const DROP_INS = `${LAYOUT.unit}.d`;
+/** The agent, the updater, and what starts that one. */
+const UNITS = [UNIT, UPDATE_UNIT, UPDATE_PATH_UNIT];
+const unitFile = (unit: string): string => join(dirname(LAYOUT.unit), unit);
 
 export interface Installed {
   readonly account: string;
@@ -39,15 +45,18 @@ export function installService(run: Run, { account: wanted, encryptKey = false }
   requireProgram();
   const account = ensureAccount(run, wanted ?? unitAccount() ?? ACCOUNT);
   const paths = statePaths(LAYOUT.state);
-  stop(run);
+  stop(run, [UNIT]);
   makeFolders(paths);
   settleRights(paths, account);
   if (encryptKey) encryptSeed(paths, run);
-  writeUnit(account);
-  must(run, "systemctl", ["enable", UNIT]);
+  writeUnits(account);
+  must(run, "systemctl", ["enable", ...UNITS]);
   const enrolled = isEnrolled(paths);
   const started = existsSync(BOOTED) && enrolled;
-  if (existsSync(BOOTED)) must(run, "systemctl", ["daemon-reload"]);
+  if (existsSync(BOOTED)) {
+    must(run, "systemctl", ["daemon-reload"]);
+    must(run, "systemctl", ["start", UPDATE_PATH_UNIT]);
+  }
   if (started) must(run, "systemctl", ["start", UNIT]);
   return { account: account.name, unit: LAYOUT.unit, enrolled, started, encrypted: presentCredential() !== undefined };
 }
@@ -68,10 +77,10 @@ export function leftovers(): readonly string[] {
  */
 export function uninstallService(run: Run, purge: boolean): void {
   const account = unitAccount() ?? ACCOUNT;
-  stop(run);
+  stop(run, UNITS);
   if (existsSync(LAYOUT.unit)) {
-    must(run, "systemctl", ["disable", UNIT]);
-    rmSync(LAYOUT.unit);
+    must(run, "systemctl", ["disable", ...UNITS]);
+    for (const unit of UNITS) rmSync(unitFile(unit), { force: true });
     if (existsSync(BOOTED)) must(run, "systemctl", ["daemon-reload"]);
   }
   if (!purge) return;
@@ -129,11 +138,17 @@ function requireProgram(): void {
 const isEnrolled = (paths: StatePaths): boolean =>
   existsSync(paths.config) && asOwnerOf(paths.keys, () => readPinned(paths)) !== undefined;
 
-function stop(run: Run): void {
-  if (existsSync(BOOTED) && existsSync(LAYOUT.unit)) must(run, "systemctl", ["stop", UNIT]);
+function stop(run: Run, units: readonly string[]): void {
+  if (existsSync(BOOTED) && existsSync(LAYOUT.unit)) must(run, "systemctl", ["stop", ...units]);
 }
 
-function writeUnit({ name, group }: Account): void {
+function writeUnits({ name, group }: Account): void {
   mkdirSync(dirname(LAYOUT.unit), { recursive: true });
   writeFileDurably(LAYOUT.unit, unitText({ account: name, group, credential: presentCredential() }), 0o644);
+  const { own, updater } = updatePlaces(LAYOUT);
+  mkdirSync(own, { recursive: true, mode: 0o700 });
+  // The package brings it; whoever unpacked an archive has no reason to know of it.
+  if (!existsSync(updater)) symlinkSync(readlinkSync(LAYOUT.current), updater);
+  writeFileDurably(unitFile(UPDATE_UNIT), updateServiceUnit(LAYOUT), 0o644);
+  writeFileDurably(unitFile(UPDATE_PATH_UNIT), updatePathUnit(LAYOUT), 0o644);
 }

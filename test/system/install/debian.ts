@@ -24,8 +24,8 @@ const WANTED = "/etc/systemd/system/multi-user.target.wants/sallyport.service";
 const SYSTEMCTL = `#!/bin/sh
 echo "$*" >> ${CALLS}
 case "$1" in
-  enable) mkdir -p ${dirname(WANTED)} && ln -sf /etc/systemd/system/$2 ${dirname(WANTED)}/$2 ;;
-  disable) rm -f ${dirname(WANTED)}/$2 ;;
+  enable) shift; for unit in "$@"; do ln -sf /etc/systemd/system/$unit ${dirname(WANTED)}/$unit; done ;;
+  disable) shift; for unit in "$@"; do rm -f ${dirname(WANTED)}/$unit; done ;;
   is-enabled) [ -e ${WANTED} ] ;;
   show) printf 'MainPID=4711\\nNRestarts=2\\nExecMainStatus=75\\nExecMainExitTimestampMonotonic=1\\nActiveState=active\\nUnitFileState=enabled\\n' ;;
 esac

@@ -14,6 +14,7 @@ import { listing, type Root, type RootCommand, runIn, write } from "./root.ts";
 
 const SITE = "debian";
 const PATHS = { PATH: "/usr/sbin:/usr/bin" };
+const UNITS = "sallyport.service sallyport-update.service sallyport-update.path";
 const UNIT = "/etc/systemd/system/sallyport.service";
 
 export async function checkPackage(check: Check, world: World, release: Release): Promise<void> {
@@ -31,7 +32,7 @@ export async function checkPackage(check: Check, world: World, release: Release)
       readFileSync(inRoot("/etc/passwd"), "utf8"),
       /^sallyport:.*:\/var\/lib\/sallyport:\/usr\/sbin\/nologin$/m,
     );
-    assert.deepEqual(callsOf(root), ["enable sallyport.service", "daemon-reload"]);
+    assert.deepEqual(callsOf(root), [`enable ${UNITS}`, "daemon-reload", "start sallyport-update.path"]);
     assert.ok(existsSync(inRoot(UNIT)));
   });
   await check("as root it enrols, and nothing more is needed than `service install` to start it", async () => {
@@ -68,6 +69,10 @@ export async function checkPackage(check: Check, world: World, release: Release)
       assert.doesNotMatch(doctor, /FAIL/);
     },
   );
+  await check("its executors are confined, and none of its processes can do more than its account", async () => {
+    await isConfined(root, agent.process.pid!, commandOf(root).user, VERSION);
+    await isPowerless(agent.process.pid!);
+  });
   await check("no argument, variable or unit shows a secret", () => {
     const secrets = [...enrolled.secrets, world.password, ...keysOf(inRoot("/var/lib/sallyport/keys"))];
     assert.ok(secrets.length >= 4);
@@ -113,7 +118,7 @@ export async function checkPackage(check: Check, world: World, release: Release)
   await check("removed, it leaves what docs/uninstall.md says; purged, nothing", async () => {
     callsOf(root);
     await dpkg(root, "--remove", "sallyport");
-    assert.deepEqual(callsOf(root), ["stop sallyport.service", "disable sallyport.service", "daemon-reload"]);
+    assert.deepEqual(callsOf(root), [`stop ${UNITS}`, `disable ${UNITS}`, "daemon-reload"]);
     const left = listing(folder, isNotOurs).filter((path) => !before.includes(path));
     const said = [...readFileSync(join(ROOT, "docs/uninstall.md"), "utf8").matchAll(/^\| `(\/[^`]+)` \|/gm)].map(
       ([, path]) => path!,
