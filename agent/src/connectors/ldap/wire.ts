@@ -26,7 +26,10 @@ export interface Wire {
    * @throws SallyportError `directory.timeout`, `directory.protocol`, `directory.integrity`, `connection.lost`; what ended it.
    */
   receive(withinMs: number): Promise<Buffer>;
-  /** From now on, in both directions. Called once, when nothing is under way. */
+  /**
+   * From now on, in both directions. Called once, when nothing is under way. @throws SallyportError `directory.protocol` where
+   * more came than the sign-in's last answer: nothing protected it, so it could be anybody's.
+   */
   protect(layer: SecurityLayer): void;
   /**
    * Lets go of the socket, for TLS over it. @throws SallyportError `directory.protocol` where the other end sent more than
@@ -113,15 +116,21 @@ export function createWire(socket: Duplex): Wire {
       }
     },
     protect(next) {
+      // What is still in the socket has to get through the layer; what was taken out already never would.
+      if (messages.heldBytes > 0) {
+        end(unasked());
+        throw unasked();
+      }
       layer = next;
     },
     release() {
-      if (here() !== undefined || messages.heldBytes > 0) {
-        throw new SallyportError("directory.protocol", "The directory sent more than it was asked for.");
-      }
+      if (here() !== undefined || messages.heldBytes > 0) throw unasked();
       for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener);
       return socket;
     },
     end,
   };
 }
+
+const unasked = (): SallyportError =>
+  new SallyportError("directory.protocol", "The directory sent more than it was asked for.");
