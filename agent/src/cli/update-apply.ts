@@ -39,7 +39,7 @@ export async function apply(options: ApplyOptions): Promise<void> {
   if (!verdict.ok)
     throw new SallyportError("update.refused", `Release ${wish.version} is not applied: ${REASONS[verdict.why]}.`);
   // Into the agent's folder with the agent's rights, as it would itself.
-  await asOwnerDuring(places.state.root, () =>
+  await asOwnerDuring(places.state.keys, () =>
     stage({ ...deps, places, offsetMs: offered.offsetMs }, release, facts.platform, signal),
   );
   await carryOut(options, places, { v: 1, do: "apply", ...wish, at: new Date().toISOString() });

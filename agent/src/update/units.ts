@@ -10,7 +10,7 @@ export const UPDATE_PATH_UNIT = "sallyport-update.path";
  * the agent: with nothing under way it ends at once.
  */
 export function updateServiceUnit(layout: Layout): string {
-  const { updater, own } = updatePlaces(layout);
+  const { updater } = updatePlaces(layout);
   return `# ${UPDATE_UNIT}
 [Unit]
 Description=Sallyport updater: verifies what the agent has downloaded, installs it, goes back if it does not work
@@ -41,7 +41,6 @@ NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_SETUID CAP_SETGID
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
-WorkingDirectory=${own}
 UnsetEnvironment=NODE_OPTIONS NODE_DEBUG NODE_TLS_REJECT_UNAUTHORIZED
 
 [Install]
