@@ -128,6 +128,9 @@ export function refuseEnvironment(environment: NodeJS.ProcessEnv = process.env):
 export const defaultStateDir = (): string =>
   process.platform === "win32" ? join(process.env.ProgramData ?? "C:\\ProgramData", "Sallyport") : LAYOUT.state;
 
+/** Where commands of the system's are looked for, administrators' folders too: `su` leaves them out. */
+export const searchPath = (): string => `${process.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
+
 /** Set, it wants no colours (https://no-color.org). */
 export const noColour = (): string | undefined => process.env.NO_COLOR;
 

@@ -1,5 +1,6 @@
 /** The system's own commands that an installation needs: accounts and services are theirs to change. */
 import { spawnSync } from "node:child_process";
+import { searchPath } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 
 export interface Ran {
@@ -18,8 +19,7 @@ export const run: Run = (command, args, input) => {
     input: input ?? "",
     encoding: "utf8",
     timeout: WITHIN_MS,
-    // Where root got to be root by `su`, the administrators' folders are missing.
-    env: { PATH: `${process.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`, LC_ALL: "C", SYSTEMD_PAGER: "cat" },
+    env: { PATH: searchPath(), LC_ALL: "C", SYSTEMD_PAGER: "cat" },
   });
   if ((error as NodeJS.ErrnoException | undefined)?.code === "ENOENT") return undefined;
   return { code: status ?? 1, stdout, stderr: error === undefined ? stderr : error.message };

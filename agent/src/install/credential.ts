@@ -8,11 +8,15 @@ import { asOwnerOf } from "../regular-file.ts";
 import { readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
 import { must, type Run } from "./command.ts";
 
-export const CREDENTIAL = { name: SEED_CREDENTIAL, file: `/etc/credstore.encrypted/${SEED_CREDENTIAL}` } as const;
+interface Credential {
+  readonly name: string;
+  readonly file: string;
+}
+
+export const CREDENTIAL: Credential = { name: SEED_CREDENTIAL, file: `/etc/credstore.encrypted/${SEED_CREDENTIAL}` };
 
 /** The credential, where this machine has it. */
-export const presentCredential = (): typeof CREDENTIAL | undefined =>
-  existsSync(CREDENTIAL.file) ? CREDENTIAL : undefined;
+export const presentCredential = (): Credential | undefined => (existsSync(CREDENTIAL.file) ? CREDENTIAL : undefined);
 
 const unsealFile = z.looseObject({ seed: z.string().optional() });
 
@@ -20,12 +24,11 @@ const unsealFile = z.looseObject({ seed: z.string().optional() });
  * Encrypts the secret part and takes it out of its file, once it is sure that the credential opens again.
  * @throws ConfigError where there is no key yet, or the system cannot encrypt
  */
-export function encryptSeed(paths: StatePaths, run: Run): void {
+export function encryptSeed(paths: StatePaths, run: Run, { name, file }: Credential = CREDENTIAL): void {
   const text = asOwnerOf(paths.keys, () => readTextIfAny(paths.unseal));
   if (text === undefined) throw new ConfigError("there is no key to encrypt: enrol first");
   const { seed, ...rest } = unsealFile.parse(JSON.parse(text));
   if (seed === undefined) return;
-  const { name, file } = CREDENTIAL;
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   rmSync(file, { force: true });
   must(run, "systemd-creds", ["encrypt", `--name=${name}`, "-", file], seed);

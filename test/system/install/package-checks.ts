@@ -115,6 +115,20 @@ export async function checkPackage(check: Check, world: World, release: Release)
     await world.pull(SITE);
     assert.equal(await agent.stop(), 0, agent.log());
   });
+  await check(
+    "`service uninstall` takes the service, names what is left, and purges only when told twice",
+    async () => {
+      callsOf(root);
+      const uninstall = ["/usr/bin/sallyport", "service", "uninstall", "--json"];
+      const { left } = JSON.parse(await runIn(root, { args: uninstall }));
+      assert.deepEqual(left, ["/etc/sallyport", "/var/lib/sallyport"]);
+      assert.deepEqual(callsOf(root), [`stop ${UNITS}`, `disable ${UNITS}`, "daemon-reload"]);
+      assert.equal(existsSync(inRoot(UNIT)), false);
+      await assert.rejects(runIn(root, { args: [...uninstall, "--purge"] }), /ended with 64/);
+      await runIn(root, { args: ["/usr/bin/sallyport", "service", "install"] });
+      assert.ok(existsSync(inRoot(UNIT)));
+    },
+  );
   await check("removed, it leaves what docs/uninstall.md says; purged, nothing", async () => {
     callsOf(root);
     await dpkg(root, "--remove", "sallyport");
