@@ -8,7 +8,7 @@ import { type Mask, maskWord } from "@sallyport/shared/schema/mask.ts";
 import type { HashValue } from "./hash.ts";
 
 /** The field metadata that says how a column was masked. */
-export const MASKED_KEY = "masked";
+const MASKED_KEY = "masked";
 
 const UTF8: ColumnType = { kind: "utf8" };
 const SHOWN_CHARACTERS = 4;

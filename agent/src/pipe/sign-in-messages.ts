@@ -23,7 +23,7 @@ export const toSignIn = z.discriminatedUnion("say", [
 export type ToSignIn = z.infer<typeof toSignIn>;
 
 /** Why Kerberos gives nothing. */
-export const signInFailure = z.enum([
+const signInFailure = z.enum([
   "refused",
   "locked",
   "expiredAccount",
@@ -57,7 +57,6 @@ export const sealedLogin = z.strictObject({
   /** Application data of the TLS connection's binding; empty where its certificate has none. */
   channelBinding: base64url(200),
 });
-export type SealedLogin = z.infer<typeof sealedLogin>;
 
 /** Of the seal: what it is for, so that nothing sealed for another use opens here. */
 export const SIGN_IN_INFO: Uint8Array = Buffer.from("sallyport/1 sign-in", "latin1");

@@ -12,7 +12,7 @@ const hashes = (rule: object): boolean =>
   "mask" in rule && Object.values((rule.mask as Masks | undefined) ?? {}).includes("hash");
 
 /** Whether any rule of the policy masks with `hash`. */
-export const needsMaskKey = (policy: Policy): boolean =>
+const needsMaskKey = (policy: Policy): boolean =>
   Object.values(policy.connections).some(({ rules }) => rules.some(hashes));
 
 /** Whether this rule of a connection does. */

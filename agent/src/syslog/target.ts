@@ -38,7 +38,6 @@ export const syslogConfig = z
     ca: z.string().min(1).optional(),
   })
   .refine(({ to, ca }) => ca === undefined || to.transport === "tls", "ca is for tls:// only");
-export type SyslogConfig = z.infer<typeof syslogConfig>;
 
 /** As people read it. */
 export const targetText = (target: SyslogTarget): string =>

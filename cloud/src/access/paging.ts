@@ -9,7 +9,7 @@ import { parse } from "./body.ts";
 
 export const MOST_PAGE_ITEMS = 1000;
 
-export const pageQuery = z.object({
+const pageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(MOST_PAGE_ITEMS).optional(),
   cursor: z
     .string()

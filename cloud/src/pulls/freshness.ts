@@ -13,7 +13,7 @@ import { isoTime, type PullDeps } from "./deps.ts";
 export type TellFreshness = (event: FreshnessEvent) => Promise<void>;
 
 /** When a pull's results are too old, counted from the start of the run that was published last, or else from its making. */
-export function staleAtMs({ definition, createdAt }: DefinitionRecord, freshAt: string | null): number | undefined {
+function staleAtMs({ definition, createdAt }: DefinitionRecord, freshAt: string | null): number | undefined {
   const { freshness, paused } = definition;
   // Whoever paused it knows.
   if (freshness === undefined || paused) return undefined;

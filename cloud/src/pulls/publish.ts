@@ -16,7 +16,7 @@ import { eventOf, toldStep } from "./tell.ts";
 import { measureEnd } from "./told.ts";
 import { lookAgain } from "./tries.ts";
 
-export const sliceList = z.strictObject({
+const sliceList = z.strictObject({
   v: z.literal(1),
   parts: z.array(z.strictObject({ path: z.string(), sha256: z.string(), rows: z.int().min(0), bytes: z.int().min(0) })),
 });

@@ -73,7 +73,7 @@ const texts: string[] = [];
 const numbers = new Map<string, number>();
 
 /** The number of a record's content. */
-export function intern(properties: unknown): number {
+function intern(properties: unknown): number {
   const text = JSON.stringify(properties, (_, value) => (typeof value === "bigint" ? Number(value) : value));
   const known = numbers.get(text);
   if (known !== undefined) return known;

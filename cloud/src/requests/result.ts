@@ -9,7 +9,7 @@ import type { Consumer } from "../sessions/session.ts";
 import { stageFile } from "../sinks/blob.ts";
 import { jsonLines } from "../sinks/ndjson-lines.ts";
 
-export const INLINE_BYTES: number = 2 ** 20;
+const INLINE_BYTES: number = 2 ** 20;
 const BLOCK_BYTES = 2 ** 20;
 const MAX_RESULT_BYTES = 4 * 2 ** 20;
 

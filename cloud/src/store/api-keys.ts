@@ -6,7 +6,7 @@ import { z } from "zod";
 import { keyed, type Page, type PageRequest } from "./keyed.ts";
 import type { Stored } from "./record.ts";
 
-export const apiKeyRecord = z.object({
+const apiKeyRecord = z.object({
   sha256: sha256Text,
   /** Null: for every tenant. */
   tenant: nameId.nullable(),

@@ -6,7 +6,7 @@ import type { TableClient } from "@azure/data-tables";
 import { z } from "zod";
 import { type Keyed, keyed } from "./keyed.ts";
 
-export const auditRecord = z.object({
+const auditRecord = z.object({
   at: z.iso.datetime(),
   who: z.string().max(256),
   what: z.string().max(64),

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { keyed } from "./keyed.ts";
 import type { Stored } from "./record.ts";
 
-export const codeRecord = z.object({
+const codeRecord = z.object({
   tenant: nameId,
   site: nameId,
   autoApprove: z.boolean(),

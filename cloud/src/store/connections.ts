@@ -5,7 +5,7 @@ import { nameId } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
 import { type Keyed, keyed } from "./keyed.ts";
 
-export const connectionRecord = z.object({
+const connectionRecord = z.object({
   site: nameId,
   kind: connectionKind,
   createdAt: z.iso.datetime(),

@@ -17,7 +17,7 @@ import { acrossPartitions, type Change, commit, type Row, range, read, removeUnc
 const time = z.iso.datetime();
 const count = z.int().min(0);
 
-export const laneHead = z.object({
+const laneHead = z.object({
   /** The next item's number. */
   next: count,
   /** Failures in a row, and those of the event in front. */
@@ -31,14 +31,14 @@ export const laneHead = z.object({
 });
 export type LaneHead = z.infer<typeof laneHead>;
 
-export const laneItem = z.object({
+const laneItem = z.object({
   event: cloudEvent,
   /** When it was entered: it is given up a day later. */
   at: time,
 });
 export type LaneItem = z.infer<typeof laneItem>;
 
-export const deadItem = z.object({ event: cloudEvent, attempts: count, deadAt: time, failure: deliveryFailure });
+const deadItem = z.object({ event: cloudEvent, attempts: count, deadAt: time, failure: deliveryFailure });
 export type DeadItem = z.infer<typeof deadItem>;
 
 export interface LaneKey {

@@ -7,7 +7,7 @@ import { sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
 import { type Keyed, keyed } from "./keyed.ts";
 
-export const repeatRecord = z.object({
+const repeatRecord = z.object({
   /** SHA-256 over route, address and body: what the key was first used for. */
   request: sha256Text,
   startedAt: z.iso.datetime(),

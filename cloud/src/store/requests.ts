@@ -6,7 +6,7 @@ import { z } from "zod";
 import { type Keyed, keyed } from "./keyed.ts";
 import { runError } from "./runs.ts";
 
-export const requestRecord = z.object({
+const requestRecord = z.object({
   connection: nameId,
   operation: z.string().max(64),
   caller: z.string().max(256),

@@ -13,7 +13,7 @@ import { type Change, quoted, type Row, range, read } from "./tables.ts";
 const time = z.iso.datetime();
 const count = z.int().min(0);
 
-export const definitionRecord = z.object({ definition: pullDefinition, revision: count, createdAt: time });
+const definitionRecord = z.object({ definition: pullDefinition, revision: count, createdAt: time });
 export type DefinitionRecord = z.infer<typeof definitionRecord>;
 
 export const cursorRecord = z.object({
@@ -99,7 +99,7 @@ export const sliceRecord = z.object({
 });
 export type Slice = z.infer<typeof sliceRecord>;
 
-export const cancelRecord = z.object({ who: z.string().max(256), at: time });
+const cancelRecord = z.object({ who: z.string().max(256), at: time });
 export type Cancel = z.infer<typeof cancelRecord>;
 
 /** An event still to be told. `seq` is that of the run's manifest, null when it has none. */

@@ -10,7 +10,7 @@ import { type Keyed, keyed } from "./keyed.ts";
 export const agentState = z.enum(["pending", "approved", "connected", "silent", "revoked"]);
 export type AgentState = z.infer<typeof agentState>;
 
-export const watchedRecord = z.object({
+const watchedRecord = z.object({
   site: nameId,
   state: agentState,
   at: z.iso.datetime(),

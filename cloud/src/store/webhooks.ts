@@ -4,7 +4,7 @@ import { deliveryFailure, eventType } from "@sallyport/shared/schema/events.ts";
 import { z } from "zod";
 import { type Keyed, keyed } from "./keyed.ts";
 
-export const webhookRecord = z.object({
+const webhookRecord = z.object({
   url: z.string().max(2000),
   /** Null: all. */
   types: z.array(eventType).nullable(),

@@ -13,7 +13,7 @@ import { PUBLIC_KEY_BYTES } from "./kem.ts";
 const UNSEAL_ALG = "MLKEM768-X25519";
 
 /** An unseal key's public part, as base64url. */
-export const unsealPublicKey = base64url.length(Math.ceil((PUBLIC_KEY_BYTES * 4) / 3));
+const unsealPublicKey = base64url.length(Math.ceil((PUBLIC_KEY_BYTES * 4) / 3));
 
 /** The `kid` of an unseal key: RFC 7638 over the JWK of kty `AKP` (draft-ietf-cose-dilithium), whose members are these three. */
 export const unsealKid = (publicKey: string): string =>

@@ -17,7 +17,7 @@ const STEP_BYTES = 512;
 const word = z.string().regex(/^[A-Za-z]{1,32}$/);
 
 /** The target is part of it, so a credential cannot be led elsewhere: it must equal the policy's entry. */
-export const credentialText = z.strictObject({
+const credentialText = z.strictObject({
   user: z.string().min(1).max(256),
   password: z.string().min(1).max(1024),
   /** A word of the policy's `signIn`. */

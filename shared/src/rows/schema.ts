@@ -20,7 +20,7 @@ import type { Column, ColumnType } from "./types.ts";
 export type Metadata = Readonly<Record<string, string>>;
 
 /** The field metadata that holds the type as its source declares it. */
-export const SOURCE_KEY = "sallyport.source";
+const SOURCE_KEY = "sallyport.source";
 /** The schema metadata that holds a run's plan as JSON (docs/protocol.md, "Session"). */
 export const PLAN_KEY = "sallyport.plan";
 

@@ -7,7 +7,7 @@ import { limits, sqlChanges, sqlQuery, sqlSchema, sqlTable } from "./operations.
 import { sqlCall, sqlWrite } from "./write-operations.ts";
 
 /** Without what only a run's later sessions say. */
-export const requestOperation = z.discriminatedUnion("op", [
+const requestOperation = z.discriminatedUnion("op", [
   sqlTable
     .omit({ from: true, to: true, plan: true, position: true, watermarkColumn: true, lagSeconds: true })
     .extend({ watermark: z.literal("none").default("none") }),
@@ -21,20 +21,19 @@ export const requestOperation = z.discriminatedUnion("op", [
   adSchema,
   adWrite,
 ]);
-export type RequestOperation = z.infer<typeof requestOperation>;
 
 /** Values as NDJSON has them: what a number cannot hold exactly is a text. */
 const cell = z.union([z.string().max(262_144), z.number(), z.boolean(), z.null()]);
 
 /** Rows for `sql.write`, each with a value for every one of the operation's columns, in their order. */
-export const requestInput = z.strictObject({
+const requestInput = z.strictObject({
   rows: z.array(z.array(cell).max(1024)).min(1).max(10_000),
   /** Columns whose texts are base64. */
   binary: z.array(columnName).max(1024).default([]),
 });
 export type RequestInput = z.infer<typeof requestInput>;
 
-export const MOST_REQUEST_SECONDS = 600;
+const MOST_REQUEST_SECONDS = 600;
 /** What a request may bring unless it says otherwise; a pull is for more. */
 export const REQUEST_LIMITS = {
   rows: 100_000,

@@ -178,7 +178,7 @@ export const runView = z.object({
 });
 export type RunView = z.infer<typeof runView>;
 
-export const partView = z.object({
+const partView = z.object({
   path: z.string(),
   sha256: z.string(),
   rows: z.int(),

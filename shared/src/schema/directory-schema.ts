@@ -25,7 +25,7 @@ const directoryClass = z.strictObject({
   attributes: z.array(name),
 });
 
-export const adSchemaResult = z.strictObject({
+const adSchemaResult = z.strictObject({
   domain: z.string(),
   /** The controller that answered. */
   host: z.string(),

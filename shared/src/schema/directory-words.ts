@@ -20,4 +20,3 @@ export const READ_VERBS = ["search", "changes", "schema"] as const;
 
 /** What may be done to one object; none is implied by another. */
 export const directoryAction = z.enum(["add", "modify", "members", "rename", "move", "delete", "setPassword"]);
-export type DirectoryAction = z.infer<typeof directoryAction>;

@@ -7,7 +7,7 @@ import { columnName } from "./operation-words.ts";
 const sqlValue = z.union([z.string().max(2000), z.number(), z.boolean()]);
 
 /** One condition on a column of a table. All of a request's must hold. */
-export const sqlCondition = z.discriminatedUnion("is", [
+const sqlCondition = z.discriminatedUnion("is", [
   z.strictObject({
     column: columnName,
     is: z.enum(["equal", "notEqual", "less", "atMost", "greater", "atLeast"]),

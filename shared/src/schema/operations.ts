@@ -106,7 +106,7 @@ export const sqlQuery = z
   })
   .refine((query) => (query.statement === undefined) !== (query.raw === undefined), "give either `statement` or `raw`");
 
-export const agentPing = z.strictObject({ op: z.literal("agent.ping") });
+const agentPing = z.strictObject({ op: z.literal("agent.ping") });
 
 export const operation = z.discriminatedUnion("op", [
   sqlTable,

@@ -25,7 +25,7 @@ export const schedule = z.strictObject({
 });
 export type Schedule = z.infer<typeof schedule>;
 
-export const sinkFormat = z.enum(["parquet", "arrow", "ndjson"]);
+const sinkFormat = z.enum(["parquet", "arrow", "ndjson"]);
 export type SinkFormat = z.infer<typeof sinkFormat>;
 export const sink = z.strictObject({ type: z.literal("blob"), format: sinkFormat.default("parquet") });
 

@@ -28,7 +28,7 @@ export interface Aside {
 
 const SCOPES = { base: "base", one: "one", subtree: "sub" } as const;
 
-export const everyObject = (): Filter => new PresenceFilter({ attribute: "objectClass" });
+const everyObject = (): Filter => new PresenceFilter({ attribute: "objectClass" });
 
 /**
  * One search without pages: of one object, or of what is known to be little.

@@ -68,7 +68,7 @@ export async function readRootDse(connection: Connection): Promise<RootDse> {
 }
 
 /** What Kerberos bears [RFC 4120 1.6; MS-KILE 3.1.5], and more than a machine's clock should be wrong. */
-export const MAX_SKEW_MS: number = 5 * 60_000;
+const MAX_SKEW_MS: number = 5 * 60_000;
 
 /** @throws SallyportError `directory.clock_skew`, with both times */
 export function checkClock({ clock }: RootDse): void {

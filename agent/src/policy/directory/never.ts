@@ -56,7 +56,7 @@ const BY_OTHER_WORDS: Attributes = {
 /** One name for several attributes: a filter on it looks at what the owner did not list. */
 const AMBIGUOUS_NAMES: Attributes = { aNR: "1.2.840.113556.1.4.1208" };
 
-export const ACCOUNT_CONTROL = { name: "userAccountControl", oid: "1.2.840.113556.1.4.8" } as const;
+const ACCOUNT_CONTROL = { name: "userAccountControl", oid: "1.2.840.113556.1.4.8" } as const;
 /** Disabled (0x2) and an ordinary account (0x200): all of `userAccountControl` that may be written. */
 const CONTROL_BITS = 0x202;
 

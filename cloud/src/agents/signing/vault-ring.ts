@@ -14,7 +14,7 @@ import type { VaultKey, VaultKeys } from "./vault-signer.ts";
 const version = z.string().regex(/^[0-9a-f]{32}$/);
 
 /** As `SigningRing`, with a key's version in Key Vault in place of the key. */
-export const vaultRing = z.strictObject({
+const vaultRing = z.strictObject({
   v: z.literal(1),
   seq: z.int().min(1),
   current: version,

@@ -12,7 +12,7 @@ const TAG = { message: 0x30, bind: 0x60, sasl: explicitTag(3), serverCredentials
 const CODE = { success: 0, inProgress: 14 } as const;
 
 /** `ldapts` writes SASL binds with text for a token, which would not survive. */
-export function saslBindRequest(token: Uint8Array): Request {
+function saslBindRequest(token: Uint8Array): Request {
   return {
     messageId: 0,
     write() {
