@@ -112,6 +112,8 @@ describe("what one file keeps to itself", () => {
       "agent/src/config.ts",
       "agent/src/supervisor/executors.ts",
       "agent/src/supervisor/sign-in-child.ts",
+      // What OpenSSL itself is told of authorities, which this stands in for.
+      "agent/src/system-authorities.ts",
       // What `sallyportctl` is told: where the orchestrator is, and by which key.
       "cloud/src/cli/settings.ts",
       // Hands it to readSettings, once.
