@@ -34,6 +34,13 @@ export type DirectoryGrant =
         readonly kind: "directoryWrite";
         readonly attributes: readonly string[];
         readonly destinations: readonly string[];
+        /** The owner's denials, for the places where the directory turns out to have what the request names. */
+        readonly denials: readonly {
+          readonly id: string;
+          readonly bases: readonly string[];
+          /** Undefined: everything there. */
+          readonly attributes?: readonly string[] | undefined;
+        }[];
         readonly neverWritten: readonly string[];
         readonly passwordSetsPerDay: number;
         readonly deletesPerRun: number;

@@ -39,6 +39,9 @@ export function parseDn(text: string): DistinguishedName | undefined {
   return names.length > MAX_DEPTH ? undefined : names;
 }
 
+/** An object's own part of its name, as it is written. */
+export const firstText = (text: string): string => splitAt(text, ",")[0] ?? "";
+
 /** The name of what this object stands under, as it is written; undefined for a name of one part. */
 export function parentText(text: string): string | undefined {
   const [first = ""] = splitAt(text, ",");

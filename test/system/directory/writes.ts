@@ -20,7 +20,13 @@ const NEW_PASSWORD = "Fjell-2026-Multer!";
 const GRANT: DirectoryGrant = {
   ...{ kind: "directoryWrite", rule: "write", bases: [UNIT], destinations: [UNIT, ELSEWHERE], classes: "*" },
   attributes: ["sAMAccountName", "displayName", "department", "userAccountControl", "otherTelephone", "employeeNumber"],
-  ...{ denied: ["employeeNumber"], neverWritten: NEVER_WRITTEN_OIDS, passwordSetsPerDay: 20, deletesPerRun: 10 },
+  ...{
+    denied: ["employeeNumber"],
+    denials: [],
+    neverWritten: NEVER_WRITTEN_OIDS,
+    passwordSetsPerDay: 20,
+    deletesPerRun: 10,
+  },
 };
 /** Everywhere, and every attribute that there is a word for: the walls that stay are the connector's own. */
 const EVERYWHERE: DirectoryGrant = { ...GRANT, bases: [DC], destinations: [DC] };

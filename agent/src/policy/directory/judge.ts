@@ -29,14 +29,17 @@ export function judgeDirectory(
     const never = neverRead(operation);
     if (never !== undefined) return { refused: { code: "policy.denied", reason: `${never} is never read.` } };
   }
-  const near = connection.rules.filter((rule) => "deny" in rule).filter((rule) => reaches(rule, operation));
+  const denials = connection.rules.filter((rule) => "deny" in rule);
+  const near = denials.filter((rule) => reaches(rule, operation));
   const against = near.find(({ attributes }) => attributes === undefined || touches(attributes, operation));
   if (against !== undefined) {
     return { refused: { code: "policy.denied", reason: "A rule denies what lies there.", rule: against.id } };
   }
   const denied = near.flatMap(({ attributes }) => attributes ?? []);
   return {
-    fits: inForce.flatMap((rule) => ("deny" in rule ? [] : [{ rule, fit: fitOf(rule, operation, inForce, denied) }])),
+    fits: inForce.flatMap((rule) =>
+      "deny" in rule ? [] : [{ rule, fit: fitOf(rule, operation, inForce, denials, denied) }],
+    ),
   };
 }
 
@@ -44,9 +47,12 @@ function fitOf(
   rule: Exclude<DirectoryRule, DirectoryDenyRule>,
   operation: DirectoryOperation,
   inForce: readonly DirectoryRule[],
+  denials: readonly DirectoryDenyRule[],
   denied: readonly string[],
 ): Fit<DirectoryGrant> {
-  if (operation.op === "ad.write") return isDirectoryWriteRule(rule) ? writeFit(rule, operation, denied) : elsewhere;
+  if (operation.op === "ad.write") {
+    return isDirectoryWriteRule(rule) ? writeFit(rule, operation, denials, denied) : elsewhere;
+  }
   return isDirectoryWriteRule(rule) ? elsewhere : readFit(rule, operation, inForce, denied);
 }
 

@@ -1,7 +1,7 @@
 /** What the owner's rules leave of a change of one object of a directory. */
 import { parentText, parseDn, type RelativeName } from "@sallyport/shared/directory/distinguished-name.ts";
 import type { AdWrite } from "@sallyport/shared/schema/directory-operations.ts";
-import type { DirectoryWriteRule } from "@sallyport/shared/schema/policy-directory.ts";
+import type { DirectoryDenyRule, DirectoryWriteRule } from "@sallyport/shared/schema/policy-directory.ts";
 import type { DirectoryGrant } from "../../connectors/directory-grant.ts";
 import { hasName } from "../../names.ts";
 import { isWithin } from "../../place.ts";
@@ -61,7 +61,13 @@ export function whyInvalid(operation: AdWrite): Misuse | undefined {
   return undefined;
 }
 
-export function writeFit(rule: DirectoryWriteRule, operation: AdWrite, denied: readonly string[]): Fit<DirectoryGrant> {
+/** @param denials every rule that denies; @param denied attributes of those near the names that the request gives */
+export function writeFit(
+  rule: DirectoryWriteRule,
+  operation: AdWrite,
+  denials: readonly DirectoryDenyRule[],
+  denied: readonly string[],
+): Fit<DirectoryGrant> {
   const { action, object } = operation;
   const { id, bases, classes, attributes = [], destinations = [], limits } = rule;
   const source = action === "add" ? (parentText(object) ?? "") : object;
@@ -82,7 +88,7 @@ export function writeFit(rule: DirectoryWriteRule, operation: AdWrite, denied: r
   const { passwordSetsPerDay, deletesPerRun } = limits;
   return {
     grant: {
-      ...{ kind: "directoryWrite", rule: id, bases, classes, attributes, destinations, denied },
+      ...{ kind: "directoryWrite", rule: id, bases, classes, attributes, destinations, denials, denied },
       ...{ neverWritten: NEVER_WRITTEN_OIDS, passwordSetsPerDay, deletesPerRun },
     },
   };

@@ -1,5 +1,5 @@
 /** What has to be sent for a change: nothing where it is so already. */
-import { parseDn } from "@sallyport/shared/directory/distinguished-name.ts";
+import { firstText, parentText, parseDn } from "@sallyport/shared/directory/distinguished-name.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { AdWrite } from "@sallyport/shared/schema/directory-operations.ts";
 import { AddRequest, Attribute, Change, DeleteRequest, ModifyDNRequest, ModifyRequest } from "ldapts";
@@ -9,6 +9,7 @@ import type { Request } from "../connection.ts";
 import type { Entry } from "../message.ts";
 import { findOne } from "../query.ts";
 import type { Directory } from "../root-dse.ts";
+import { heldAt } from "./denials.ts";
 import { bytesOf, sameValues, type WriteGrant, withSwitches, writableTypes } from "./values.ts";
 
 export interface Planned {
@@ -66,7 +67,7 @@ export async function joining(
   { connection }: Directory,
   group: Entry,
   { add, remove }: Action<"members">,
-  { bases }: WriteGrant,
+  grant: WriteGrant,
 ): Promise<Request[]> {
   const members = group.attributes.find(({ name }) => name.toLowerCase().startsWith("member"))?.values ?? [];
   const own = new Set(members.map((value) => value.toString("utf8").toLowerCase()));
@@ -74,9 +75,10 @@ export async function joining(
     const found: string[] = [];
     for (const base of dns) {
       const member = await findOne(connection, { base, scope: "base", attributes: ["objectClass"] });
-      if (member === undefined || !bases.some((each) => isWithin(member.dn, each))) {
+      if (member === undefined || !grant.bases.some((each) => isWithin(member.dn, each))) {
         throw new SallyportError("policy.denied", "A member stands outside of what the rule lists.");
       }
+      heldAt(grant, [member.dn]);
       found.push(member.dn);
     }
     return found;
@@ -93,20 +95,12 @@ export async function joining(
 
 /** @param name the new first part; @param parent where it is to stand */
 export function moving(object: Entry, name: string | undefined, parent: string | undefined): Request[] {
-  const [first, ...rest] = splitFirst(object.dn);
+  const [first, above = ""] = [firstText(object.dn), parentText(object.dn)];
   const newRdn = name ?? first;
   const isSame = (a: string, b: string): boolean => JSON.stringify(parseDn(a)) === JSON.stringify(parseDn(b));
-  if (isSame(newRdn, first) && (parent === undefined || isSame(parent, rest.join("")))) return [];
+  if (isSame(newRdn, first) && (parent === undefined || isSame(parent, above))) return [];
   const move = { messageId: 0, dn: object.dn, newRdn, deleteOldRdn: true };
   return [new ModifyDNRequest(parent === undefined ? move : { ...move, newSuperior: parent })];
-}
-
-function splitFirst(dn: string): readonly [string, string] {
-  for (let at = 0; at < dn.length; at += 1) {
-    if (dn[at] === "\\") at += 1;
-    else if (dn[at] === ",") return [dn.slice(0, at), dn.slice(at + 1)];
-  }
-  return [dn, ""];
 }
 
 /** Not what is below it: the directory refuses that. */
@@ -122,8 +116,8 @@ export const setting = ({ dn }: Entry, password: string): Request =>
 /** With its password and its switches at once, so that no account stands open in between. @throws SallyportError */
 export async function adding(
   directory: Directory,
-  parent: Entry,
-  { object, class: objectClass, attributes, password }: Action<"add">,
+  dn: string,
+  { class: objectClass, attributes, password }: Action<"add">,
   grant: WriteGrant,
 ): Promise<Request> {
   const types = await writableTypes(directory, Object.keys(attributes), grant);
@@ -133,6 +127,5 @@ export async function adding(
   });
   const own = [new Attribute({ type: "objectClass", values: [objectClass] })];
   if (password !== undefined) own.push(new Attribute({ type: "unicodePwd", values: [passwordBytes(password)] }));
-  const dn = `${splitFirst(object)[0]},${parent.dn}`;
   return new AddRequest({ messageId: 0, dn, attributes: [...own, ...given] });
 }

@@ -2,14 +2,25 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { adWrite } from "@sallyport/shared/schema/directory-operations.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
+import { decide } from "../../../policy/decide.ts";
 import { NEVER_WRITTEN_OIDS } from "../../../policy/directory/never.ts";
+import { parsePolicy } from "../../../policy/file.ts";
 import type { DirectoryGrant } from "../../directory-grant.ts";
 import { createRecorder } from "../../mssql/test-output.ts";
 import { ldapConnector } from "../index.ts";
+import { guidText } from "../sid.ts";
 import { DOMAIN, STAFF, startDirectory } from "../test-directory.ts";
 
 const GRANT: DirectoryGrant = {
-  ...{ kind: "directoryWrite", rule: "write", bases: [STAFF], destinations: [STAFF], classes: "*", denied: [] },
+  ...{
+    kind: "directoryWrite",
+    rule: "write",
+    bases: [STAFF],
+    destinations: [STAFF],
+    classes: "*",
+    denied: [],
+    denials: [],
+  },
   ...{ attributes: ["department", "sAMAccountName"], neverWritten: NEVER_WRITTEN_OIDS },
   ...{ passwordSetsPerDay: 20, deletesPerRun: 10 },
 };
@@ -28,10 +39,10 @@ async function start(t: TestContext) {
     return "swallow";
   };
   ldap.store.add(KARI, "user", { sAMAccountName: "kari", department: "Drift" });
-  const write = async (wish: object) => {
+  const write = async (wish: object, grant = GRANT) => {
     const recorder = createRecorder();
     const operation = adWrite.parse({ op: "ad.write", object: KARI, class: "user", ...wish });
-    await ldapConnector(target(), operation, GRANT, DEFAULT_LIMITS, recorder, new AbortController().signal);
+    await ldapConnector(target(), operation, grant, DEFAULT_LIMITS, recorder, new AbortController().signal);
     return recorder.results[0];
   };
   return { ldap, write, sent };
@@ -83,15 +94,73 @@ test("an object that rules the domain is refused before a change is sent: by RID
 test("an attribute that is never written is found out by its OID, and what lies elsewhere by its place", async (t) => {
   const { ldap, write, sent } = await start(t);
   ldap.store.add(`CN=other,${DOMAIN}`, "user", { sAMAccountName: "other" });
-  const guid = ldap.store.find(`CN=other,${DOMAIN}`)!.guid;
-  const text = [guid.subarray(0, 4), guid.subarray(4, 6), guid.subarray(6, 8)]
-    .map((part) => Buffer.from(part).reverse().toString("hex"))
-    .concat(guid.subarray(8, 10).toString("hex"), guid.subarray(10).toString("hex"))
-    .join("-");
+  const text = guidText(ldap.store.find(`CN=other,${DOMAIN}`)!.guid);
   const spn = [{ attribute: "1.2.840.113556.1.4.771", do: "set", values: ["ldap/x"] }];
   await assert.rejects(write({ action: "modify", changes: spn }), (error: Error & { code: string }) =>
     ["policy.denied", "request.invalid"].includes(error.code),
   );
   await assert.rejects(write({ ...MODIFY, guid: text }), { code: "policy.denied" });
   assert.deepEqual(sent, []);
+});
+
+const LEADERS = `OU=Leaders,${STAFF}`;
+const POLICY = `
+v: 1
+connections:
+  corp:
+    kind: activeDirectory
+    address: dc1.corp.example:636
+    tls: { mode: required }
+    logins: [svc]
+    rules:
+      - id: write
+        allow: [modify, members, rename, move, delete, setPassword]
+        bases: ["${STAFF}"]
+        destinations: ["${STAFF}"]
+        classes: "*"
+        attributes: [department, displayName]
+        until: 2030-01-01
+      - { id: leaders, deny: all, bases: ["${LEADERS}"] }
+      - { id: names, deny: all, bases: ["OU=Named,${STAFF}"], attributes: [displayName] }
+`;
+
+/** What the policy makes of a wish by the names in it. */
+function granted(wish: object): DirectoryGrant {
+  const now = new Date("2026-11-20T12:00:00Z");
+  const operation = adWrite.parse({ op: "ad.write", object: KARI, class: "user", ...wish });
+  const asked = { connection: "corp", user: "svc", signIn: "simple", caller: "key:x", limits: DEFAULT_LIMITS };
+  const decision = decide(parsePolicy(POLICY, now), { ...asked, operation }, now);
+  assert.ok("allow" in decision, JSON.stringify(decision));
+  return decision.allow.grant;
+}
+
+test("what a rule denies is not reached by a GUID under another name, nor with what is moved", async (t) => {
+  const { ldap, write, sent } = await start(t);
+  ldap.store.add(`OU=Named,${STAFF}`, "organizationalUnit");
+  ldap.store.add(LEADERS, "organizationalUnit");
+  const guidFor = (dn: string, objectClass = "user"): string => {
+    const name = /^..=([^,]*)/.exec(dn)![1]!;
+    if (ldap.store.find(dn) === undefined) ldap.store.add(dn, objectClass, { sAMAccountName: name });
+    return guidText(ldap.store.find(dn)!.guid)!;
+  };
+  const boss = guidFor(`CN=boss,${LEADERS}`);
+  const named = guidFor(`CN=named,OU=Named,${STAFF}`);
+  const name = { action: "modify", changes: [{ attribute: "displayName", do: "set", values: ["x"] }] };
+  const refused: Readonly<Record<string, object>> = {
+    modify: { ...MODIFY, guid: boss },
+    setPassword: { action: "setPassword", password: "Fjell-2026-Multer!", guid: boss },
+    delete: { action: "delete", guid: boss },
+    move: { action: "move", destination: STAFF, guid: boss },
+    "a unit that is moved with them": {
+      ...{ action: "move", class: "organizationalUnit", destination: `OU=Named,${STAFF}` },
+      guid: guidFor(LEADERS),
+    },
+    "an attribute that is denied there": { ...name, guid: named },
+  };
+  for (const [what, wish] of Object.entries(refused)) {
+    await assert.rejects(write(wish, granted(wish)), { code: "policy.denied" }, what);
+  }
+  assert.deepEqual(sent, []);
+  // Elsewhere the same attribute is written, and there another.
+  await assert.rejects(write(name, granted(name)), { code: "write.outcome_unknown" });
 });

@@ -1,5 +1,5 @@
 /** `ad.write`: one change of one object (docs/connectors/active-directory.md, "Writing"). */
-import { parentText } from "@sallyport/shared/directory/distinguished-name.ts";
+import { firstText, parentText } from "@sallyport/shared/directory/distinguished-name.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { AdWrite } from "@sallyport/shared/schema/directory-operations.ts";
 import { isWithin } from "../../../place.ts";
@@ -12,6 +12,7 @@ import { guidOf, isInPieces, readWhole } from "../ranges.ts";
 import type { Directory } from "../root-dse.ts";
 import { isOfClass } from "../rows.ts";
 import type { Reading } from "../search.ts";
+import { heldAt } from "./denials.ts";
 import { GUARDED, refuseProtected } from "./guard.ts";
 import { adding, changing, deleting, joining, moving, type Planned, setting } from "./plans.ts";
 import { change } from "./request.ts";
@@ -60,17 +61,20 @@ async function planOf(directory: Directory, operation: AdWrite, grant: WriteGran
     if (operation.action === "delete" && operation.guid !== undefined) return { requests: [], guid: operation.guid };
     throw new SallyportError("directory.not_found", "The object is not there, or hidden.");
   }
+  const held = heldAt(grant, [object.dn], object.dn);
   await refuseProtected(directory, object);
   const guid = guidOf(object);
   switch (operation.action) {
     case "modify":
-      return { requests: await changing(directory, object, operation, grant), guid };
+      return { requests: await changing(directory, object, operation, held), guid };
     case "members":
-      return { requests: await joining(directory, object, operation, grant), guid };
+      return { requests: await joining(directory, object, operation, held), guid };
     case "rename":
+      heldAt(grant, [[operation.name, parentText(object.dn) ?? []].flat().join(",")]);
       return { requests: moving(object, operation.name, undefined), guid };
     case "move": {
       const destination = await within(directory, operation.destination, grant.destinations);
+      heldAt(grant, [destination.dn, `${firstText(object.dn)},${destination.dn}`]);
       return { requests: moving(object, undefined, destination.dn), guid };
     }
     case "delete":
@@ -92,7 +96,8 @@ async function addingUnder(
   if (there !== undefined && !isOfClass(there, new Set([operation.class.toLowerCase()]))) {
     throw new SallyportError("directory.exists", "There is another object of that name.");
   }
-  const request = await adding(directory, parent, operation, grant);
+  const dn = `${firstText(operation.object)},${parent.dn}`;
+  const request = await adding(directory, dn, operation, heldAt(grant, [dn], dn));
   if (operation.password !== undefined) privately(directory, request);
   // Of the same name and class it was added before; whatever else it holds is `modify`'s.
   return there === undefined ? { requests: [request], guid: undefined } : { requests: [], guid: guidOf(there) };
