@@ -291,6 +291,13 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     ),
     watchFlag(identity.isDue, (due) => due && tokens.askNow(), clock, stopped.signal),
     updates?.run(stopped.signal),
+    updates &&
+      watchFlag(
+        () => updates.unsaid,
+        (is) => is && tokens.askNow(),
+        clock,
+        stopped.signal,
+      ),
   ]);
   log.info({ agent: pinned.agent, site: pinned.site, version: VERSION, channel: config.channel }, "agent started");
 

@@ -2,7 +2,7 @@
  * The running agent's part: it looks for releases as its owner allows, and downloads what it may take by itself. It installs nothing;
  * in the owner's hours it puts a file where the updater's unit sees it, and the updater judges everything anew.
  */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import type { UpdateReport } from "@sallyport/shared/release/manifest.ts";
 import type { Logger } from "pino";
 import type { AgentConfig } from "../config.ts";
@@ -24,6 +24,8 @@ const ASK_AGAIN_MS = 30 * 60_000;
 export interface UpdateWatch {
   /** What the orchestrator is told. */
   report(): UpdateReport;
+  /** Whether the updater has written something since: the orchestrator is told when an update has ended. */
+  readonly unsaid: boolean;
   /** For `sallyport status`. */
   readonly state: { readonly mode: Facts["mode"]; readonly available: string | null };
   /** Runs until the signal; never rejects. */
@@ -46,6 +48,9 @@ export function createUpdateWatch(deps: WatchDeps): UpdateWatch {
   let found: VerifiedRelease | undefined;
   let staged: VerifiedRelease | undefined;
   let offered: VerifiedRelease | undefined;
+
+  const written = (): number => statSync(places.record, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  let saidMs = written();
 
   const facts = (): Facts => factsOf(places, config, deps.mode(), new Date(clock.wallMs()));
 
@@ -74,13 +79,19 @@ export function createUpdateWatch(deps: WatchDeps): UpdateWatch {
   };
 
   return {
-    report: () => ({
-      mode: deps.mode(),
-      channel: config.updates.channel,
-      ring: config.updates.ring,
-      ...readOwn(places),
-      staged: existsSync(places.stagedManifest) ? (staged?.manifest.version ?? null) : null,
-    }),
+    report() {
+      saidMs = written();
+      return {
+        mode: deps.mode(),
+        channel: config.updates.channel,
+        ring: config.updates.ring,
+        ...readOwn(places),
+        staged: existsSync(places.stagedManifest) ? (staged?.manifest.version ?? null) : null,
+      };
+    },
+    get unsaid() {
+      return written() !== saidMs;
+    },
     get state() {
       return { mode: deps.mode(), available: found?.manifest.version ?? null };
     },
