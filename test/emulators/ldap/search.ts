@@ -2,7 +2,7 @@
 import { int, integer, type Node, octets, parse, sequence, text, tlv } from "./ber.ts";
 import { matches } from "./filter.ts";
 import { typeOf } from "./schema.ts";
-import { type Store, type Stored, splitName } from "./store.ts";
+import { type Store, type Stored, sidBytes, splitName } from "./store.ts";
 
 /** Windows' LDAP policies [MS-ADTS 3.1.1.3.4.6]; a test makes them small. */
 export interface SearchLimits {
@@ -49,11 +49,16 @@ export const noObject = (base: string, domain: string): Answer => ({
   diagnostic: `0000208D: NameErr: DSID-0310028B, problem 2001 (NO_OBJECT), data 0, best match of:\n\t'${base}'\n\0`,
 });
 
-/** The object that a base names, also as `<GUID=…>`. */
 /** By the well-known GUID of the container [MS-ADTS 6.1.1.4]. */
 const DELETED_OBJECTS = /^<WKGUID=18e2ea80684f11d2b9aa00c04f79f805,/i;
 
+/** The object that a base names, also as `<GUID=…>` or `<SID=…>`. */
 export function baseOf(store: Store, base: string): Stored | undefined {
+  const sid = /^<SID=(S-1-[0-9-]+)>$/i.exec(base)?.[1];
+  if (sid !== undefined) {
+    const bytes = sidBytes(sid);
+    return [...store.all].find(({ attributes }) => attributes.get("objectsid")?.values[0]?.equals(bytes));
+  }
   const guid = /^<GUID=([0-9a-f-]{32,36})>$/i.exec(base)?.[1];
   if (DELETED_OBJECTS.test(base)) return store.find(`CN=Deleted Objects,${store.domain}`);
   if (guid === undefined) return store.find(base);

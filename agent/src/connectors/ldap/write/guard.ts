@@ -11,17 +11,26 @@ import type { Directory } from "../root-dse.ts";
 import { sidText } from "../sid.ts";
 
 /** What `refuseProtected` looks at. */
-export const GUARDED = ["objectSid", "adminCount", "userAccountControl", "primaryGroupID", "memberOf"] as const;
+export const GUARDED = [
+  ...["objectSid", "sIDHistory", "adminCount", "userAccountControl", "primaryGroupID", "memberOf"],
+] as const;
 
 /** SERVER_TRUST_ACCOUNT, PARTIAL_SECRETS_ACCOUNT: a domain controller, also one that only reads [MS-ADTS 2.2.16]. */
 const CONTROLLER = 0x2000 | 0x4000000;
 const MOST_GROUPS = 2_000;
+/** Domain Users, Guests, Computers: what everybody is in by their primary group, and what a login need not see. */
+const EVERYBODYS = /-51[345]$/;
 
 /** @param object with the attributes `GUARDED`. @throws SallyportError `policy.denied` */
 export async function refuseProtected({ connection }: Directory, object: Entry): Promise<void> {
   if (rules(object)) throw refusal();
+  // Membership by primary group stands nowhere else, and what that group is in counts as much as the others'.
+  const primary = primaryOf(object);
+  const own = primary === undefined ? undefined : await found(connection, `<SID=${primary}>`);
+  if (primary !== undefined && own === undefined && !EVERYBODYS.test(primary)) throw refusal();
+  if (own !== undefined && rules(own)) throw refusal();
   const seen = new Set<string>();
-  const left = groupsOf(object);
+  const left = [...groupsOf(object), ...(own === undefined ? [] : groupsOf(own))];
   for (let dn = left.shift(); dn !== undefined; dn = left.shift()) {
     if (seen.has(dn.toLowerCase())) continue;
     seen.add(dn.toLowerCase());
@@ -43,18 +52,26 @@ async function found(connection: Directory["connection"], base: string): Promise
 
 const groupsOf = (object: Entry): string[] => textsOf(object, "memberOf");
 
+const sidsOf = (object: Entry, wanted: "objectsid" | "sidhistory"): string[] =>
+  (object.attributes.find(({ name }) => name.toLowerCase() === wanted)?.values ?? []).map(
+    (bytes) => sidText(bytes) ?? "",
+  );
+
+/** The SID of an account's primary group, which is of its own domain. */
+function primaryOf(object: Entry): string | undefined {
+  const [sid = ""] = sidsOf(object, "objectsid");
+  const [rid] = textsOf(object, "primaryGroupID");
+  return rid === undefined || !/^[0-9]{1,10}$/.test(rid) ? undefined : sid.replace(/-[0-9]+$/, `-${rid}`);
+}
+
 function rules(object: Entry): boolean {
   const one = (name: string): string => textsOf(object, name)[0] ?? "";
-  const bytes = object.attributes.find(({ name }) => name.toLowerCase() === "objectsid")?.values[0];
-  const sid = bytes === undefined ? "" : (sidText(bytes) ?? "");
-  const domain = sid.slice(0, Math.max(0, sid.lastIndexOf("-")));
   // A list of groups that goes on elsewhere was not looked through.
   const isCut = object.attributes.some(({ name }) => /^memberof;range=/i.test(name));
   return (
     isCut ||
-    isProtectedSid(sid) ||
-    // Membership by primary group stands nowhere else.
-    (one("primaryGroupID") !== "" && isProtectedSid(`${domain}-${one("primaryGroupID")}`)) ||
+    // A SID of an earlier domain is in every token of its account.
+    [...sidsOf(object, "objectsid"), ...sidsOf(object, "sidhistory"), primaryOf(object) ?? ""].some(isProtectedSid) ||
     !["", "0"].includes(one("adminCount")) ||
     (Number(one("userAccountControl")) & CONTROLLER) !== 0
   );

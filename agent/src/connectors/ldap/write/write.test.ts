@@ -8,7 +8,7 @@ import { parsePolicy } from "../../../policy/file.ts";
 import type { DirectoryGrant } from "../../directory-grant.ts";
 import { createRecorder } from "../../mssql/test-output.ts";
 import { ldapConnector } from "../index.ts";
-import { guidText } from "../sid.ts";
+import { guidText, sidBytes, sidText } from "../sid.ts";
 import { DOMAIN, STAFF, startDirectory } from "../test-directory.ts";
 
 const GRANT: DirectoryGrant = {
@@ -73,11 +73,16 @@ test("an object that rules the domain is refused before a change is sent: by RID
   const top = group("top", [], { adminCount: "1" });
   const inner = group("inner", [top]);
   const circle = group("circle", [`CN=circle,${STAFF}`]);
-  const cases: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>> = {
+  const rid = (dn: string): string =>
+    sidText(ldap.store.find(dn)!.attributes.get("objectsid")!.values[0]!)!.replace(/^.*-/, "");
+  const cases: Readonly<Record<string, Readonly<Record<string, string | readonly string[] | readonly Buffer[]>>>> = {
     marked: { adminCount: "1" },
     "a controller": { userAccountControl: "532480" },
     "a controller that only reads": { userAccountControl: "83890176" },
     "by its primary group": { primaryGroupID: "512" },
+    "by a group above its primary group": { primaryGroupID: rid(inner) },
+    "by a primary group that is hidden": { primaryGroupID: "9999" },
+    "by a SID that it had": { sIDHistory: [sidBytes(`${ldap.store.domainSid}-512`)!] },
     "through two groups": { memberOf: [inner] },
     "through a group that is hidden": { memberOf: [`CN=hidden,${DOMAIN}`] },
   };
@@ -87,7 +92,8 @@ test("an object that rules the domain is refused before a change is sent: by RID
     await assert.rejects(write({ ...MODIFY, object: dn }), { code: "policy.denied" }, name);
   }
   assert.deepEqual(sent, []);
-  ldap.store.add(`CN=round,${STAFF}`, "user", { sAMAccountName: "round", memberOf: [circle] });
+  // Everybody's primary group may be hidden.
+  ldap.store.add(`CN=round,${STAFF}`, "user", { sAMAccountName: "round", memberOf: [circle], primaryGroupID: "513" });
   await assert.rejects(write({ ...MODIFY, object: `CN=round,${STAFF}` }), { code: "write.outcome_unknown" });
 });
 
