@@ -7,8 +7,9 @@ import { type Difference, differences, type Stored } from "./compare.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { readPlan, type Wanted } from "./plan-file.ts";
 import type { CommonOptions } from "./settings.ts";
+import { readInput } from "./text-file.ts";
 import { type Call, does, verb } from "./verb.ts";
-import { readInput, readYaml } from "./yaml.ts";
+import { readYaml } from "./yaml.ts";
 
 interface FileOptions extends CommonOptions {
   readonly file: string;

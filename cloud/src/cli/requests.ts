@@ -9,9 +9,10 @@ import { CliError, EXIT } from "./exit.ts";
 import { facts, table } from "./print.ts";
 import { suggested } from "./run-text.ts";
 import type { CommonOptions } from "./settings.ts";
+import { readInput } from "./text-file.ts";
 import { type Call, does, nameArgument, verb } from "./verb.ts";
 import { bytes, count } from "./words.ts";
-import { readInput, readYaml } from "./yaml.ts";
+import { readYaml } from "./yaml.ts";
 
 interface RunOptions extends CommonOptions {
   readonly file: string;

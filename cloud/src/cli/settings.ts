@@ -1,11 +1,11 @@
 /** Where the orchestrator is and who asks: options first, then the environment. */
-import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { nameId } from "@sallyport/shared/schema/ids.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { readLogin } from "./saved-login.ts";
 import { readSecretFile } from "./secret.ts";
+import { readTextFile } from "./text-file.ts";
 
 /** Options of every verb. */
 export interface CommonOptions {
@@ -97,16 +97,5 @@ function checkedKey(key: string | undefined): string {
 }
 
 /** @throws CliError with exit code 78 */
-export function readCa(file: string | undefined): string | undefined {
-  if (file === undefined) return undefined;
-  try {
-    return readFileSync(file, "utf8");
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    throw new CliError(
-      EXIT.configuration,
-      `${file} cannot be read (${code}).`,
-      "--ca names a file of certificates in PEM.",
-    );
-  }
-}
+export const readCa = (file: string | undefined): string | undefined =>
+  file === undefined ? undefined : readTextFile(file, "--ca names a file of certificates in PEM.");

@@ -1,6 +1,4 @@
 /** YAML 1.2 files of this command line, without what surprises: no anchors, aliases, tags, duplicate keys or second documents. */
-import { readFileSync } from "node:fs";
-import { text } from "node:stream/consumers";
 import { type Document, LineCounter, parseAllDocuments, visit } from "yaml";
 import { CliError, EXIT } from "./exit.ts";
 
@@ -42,18 +40,3 @@ const notRead = (name: string, problems: readonly string[]): CliError =>
     `${name} cannot be read: ${problems.slice(0, 8).join("; ")}`,
     "Mend the file, then try again.",
   );
-
-/** A file's text, or the standard input's for `-`. @throws CliError with exit code 78 */
-export async function readInput(file: string): Promise<string> {
-  if (file === "-") return text(process.stdin);
-  try {
-    return readFileSync(file, "utf8");
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    throw new CliError(
-      EXIT.configuration,
-      `${file} cannot be read (${code}).`,
-      "Name a file, or - for the standard input.",
-    );
-  }
-}
