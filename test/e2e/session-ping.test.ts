@@ -1,6 +1,7 @@
 /** A canary through the relay: marked as one, answered with the agent's state, and every other end a value. */
 import assert from "node:assert/strict";
-import { describe, it, type TestContext } from "node:test";
+import { getEventListeners } from "node:events";
+import { afterEach, describe, it, type TestContext } from "node:test";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { createPing } from "@sallyport/cloud/src/sessions/ping.ts";
 import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
@@ -16,6 +17,9 @@ const STATE: AgentState = {
   ...{ version: "0.2.0", policy: "p".repeat(43), maxSessions: 6, running: 2, locked: true, draining: false },
 };
 
+/** As the function app's own, which outlives every canary: what one leaves on it stays for good. */
+const stopping = new AbortController().signal;
+
 async function makePing(t: TestContext) {
   const bench = await makeBench(t);
   const trusted = getCACertificates("default");
@@ -30,7 +34,7 @@ async function makePing(t: TestContext) {
   });
   const { id, path, pair } = agent;
   const pinged = { id, path, identity: pair.publicJwk, kid: pair.kid, tenant: "contoso", site: SITE };
-  return { bench, alerts, run: (signal = new AbortController().signal) => ping(pinged, ID, signal) };
+  return { bench, alerts, run: (signal = stopping) => ping(pinged, ID, signal) };
 }
 
 /** An agent that opens the request, and answers in its own way. */
@@ -51,6 +55,8 @@ async function answered(t: TestContext, act: (session: Awaited<ReturnType<typeof
 }
 
 describe("a canary", () => {
+  afterEach(() => assert.equal(getEventListeners(stopping, "abort").length, 0, "it left something on the signal"));
+
   it("says in its connect what it is, and under which id", async (t) => {
     const { bench, run } = await makePing(t);
     const control = await bench.listen(agent.path);
