@@ -112,6 +112,45 @@ test("a denial says which columns were asked for, an allowed request does not, a
   assert.equal(columns(Array.from({ length: 100 }, (_, at) => `a long name of a column ${at}`)), undefined);
 });
 
+test("of a directory's writes passwords and deletions are reported to be counted", () => {
+  const text = `v: 1
+connections:
+  corp:
+    kind: activeDirectory
+    address: dc1:636
+    tls: { mode: required }
+    logins: [svc]
+    rules:
+      - id: people
+        allow: [add, modify, delete, setPassword]
+        bases: ["OU=Staff,DC=x"]
+        destinations: ["OU=Staff,DC=x"]
+        classes: [user]
+        attributes: [mail]
+        until: 2099-12-31
+`;
+  const counted = (wish: object) => {
+    const operation = { op: "ad.write", object: "CN=Kari,OU=Staff,DC=x", class: "user", dryRun: false, ...wish };
+    const credential = { form: "plain", user: "svc", password: "x", signIn: "simple" } as const;
+    const asked = request({
+      connection: "corp",
+      operation: operation as SessionRequestPayload["operation"],
+      credential,
+    });
+    const { report } = judge(asked, parsePolicy(text, NOW), false, KEY, NOW);
+    assert.deepEqual([report.decision, report.bytes], ["allow", 4 * 2 ** 20]);
+    return report.rows;
+  };
+  const add = { action: "add", attributes: { mail: ["kari@x"] } };
+  assert.deepEqual([counted({ ...add, password: "A long word 1" }), counted(add)], [1, undefined]);
+  assert.deepEqual(
+    [counted({ action: "setPassword", password: "A long word 1" }), counted({ action: "delete" })],
+    [1, 1],
+  );
+  const changes = [{ attribute: "mail", do: "set", values: ["kari@x"] }];
+  assert.equal(counted({ action: "modify", changes }), undefined);
+});
+
 test("a directory's place stands in the report without its people", () => {
   const text = `v: 1
 connections:

@@ -5,7 +5,6 @@ import type { PlainCredential, SealedCredential, SessionRequestPayload } from "@
 import { type DirectoryOperation, isDirectoryOperation } from "@sallyport/shared/schema/directory-operations.ts";
 import type { Operation } from "@sallyport/shared/schema/operations.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
-import { operationName } from "../journal/line.ts";
 import { hashLogin } from "../journal/login.ts";
 import { maskDn } from "../journal/object.ts";
 import { type RequestReport, toSupervisor } from "../pipe/messages.ts";
@@ -78,7 +77,7 @@ export function judge(
     sealed: work.do === "serve" && work.credential.form === "sealed" ? true : undefined,
     seconds: work.do === "serve" ? work.allowed.limits.seconds : SHORT_SECONDS,
     bytes: work.do === "serve" ? mostSent(operation, work.allowed.limits.bytes) : undefined,
-    rows: work.do === "serve" && operation.op === "sql.write" ? work.allowed.limits.rows : undefined,
+    rows: work.do === "serve" ? mostWritten(operation, work.allowed.limits.rows) : undefined,
     effect: work.do === "serve" && work.allowed.grant.kind === "call" ? work.allowed.grant.effect : undefined,
   });
   if (!report.success || report.data.say !== "request") {
@@ -89,7 +88,16 @@ export function judge(
 
 /** A change sends one result: to keep a pull's gigabytes for it would use up the day where a few of its sessions die. */
 const mostSent = (operation: Operation, bytes: number): number =>
-  isChange(operation) ? Math.min(bytes, MAX_SCHEMA_BYTES) : bytes;
+  isChange(operation) || operation.op === "ad.write" ? Math.min(bytes, MAX_SCHEMA_BYTES) : bytes;
+
+/** What the rule's day counts: rows, and in a directory one for a password that is set or an object that is deleted. */
+function mostWritten(operation: Operation, rows: number): number | undefined {
+  if (operation.op === "sql.write") return rows;
+  if (operation.op !== "ad.write") return undefined;
+  const { action } = operation;
+  const sets = action === "setPassword" || (action === "add" && operation.password !== undefined);
+  return sets || action === "delete" ? 1 : undefined;
+}
 
 function workOf(request: SessionRequestPayload, policy: Policy, ping: boolean, now: Date): Work {
   const { operation, connection, credential } = request;
@@ -109,8 +117,6 @@ function workOf(request: SessionRequestPayload, policy: Policy, ping: boolean, n
     const asked = { ...facts, operation };
     const decision = decide(policy, asked, now);
     if ("deny" in decision) return refuseBy(decision.deny);
-    // Who may not ask hears that first.
-    if (!isServed(operation)) return refuse("agent.version", `This agent does not serve ${operation.op}.`);
     return { do: "serve", kind: "activeDirectory", connection, asked, credential, allowed: decision.allow };
   }
   const asked = { ...facts, operation };
@@ -118,8 +124,6 @@ function workOf(request: SessionRequestPayload, policy: Policy, ping: boolean, n
   if ("deny" in decision) return refuseBy(decision.deny);
   return { do: "serve", kind: "mssql", connection, asked, credential, allowed: decision.allow };
 }
-
-const isServed = ({ op }: Operation): boolean => (operationName.options as readonly string[]).includes(op);
 
 const refuseBy = ({ code, reason, rule }: Denied): Work => refuse(code, reason, rule);
 

@@ -81,14 +81,9 @@ export async function perform(work: OpenedWork, performance: Performance): Promi
       const { kerberos } = performance;
       const target = { ...directoryOf(work, request, order), onLogin, ...(kerberos === undefined ? {} : { kerberos }) };
       const { operation } = work.asked;
-      return await (await connectors.ldap())(
-        target,
-        operation,
-        work.allowed.grant,
-        allowed.limits,
-        output,
-        stream.signal,
-      );
+      const ldap = await connectors.ldap();
+      const serving = () => ldap(target, operation, work.allowed.grant, allowed.limits, output, stream.signal);
+      return await (operation.op === "ad.write" ? countedChange(serving, onRowsIn) : serving());
     }
     const { operation } = request;
     const target = { ...databaseOf(work, request, order), onLogin };
@@ -111,6 +106,19 @@ export async function perform(work: OpenedWork, performance: Performance): Promi
     clearInterval(recheck);
     fuse.clear();
     memory.clear();
+  }
+}
+
+/** A change of a directory counts as one, where it was made or nobody can tell. */
+async function countedChange(write: () => Promise<Outcome>, onRowsIn: (rows: number) => void): Promise<Outcome> {
+  onRowsIn(0);
+  try {
+    const outcome = await write();
+    if (outcome.committed === true) onRowsIn(1);
+    return outcome;
+  } catch (thrown) {
+    if (thrown instanceof SallyportError && thrown.code === "write.outcome_unknown") onRowsIn(1);
+    throw thrown;
   }
 }
 

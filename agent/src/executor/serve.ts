@@ -147,7 +147,7 @@ function within(work: Work, { bytes = Number.POSITIVE_INFINITY, rows = Number.PO
   if (work.do !== "serve") return work;
   const { limits, grant } = work.allowed;
   // Of a change `limits.bytes` are those that come in; what it sends is one result, however little the day has left.
-  const isChanging = grant.kind === "write" || grant.kind === "call";
+  const isChanging = grant.kind === "write" || grant.kind === "call" || grant.kind === "directoryWrite";
   const least = {
     ...limits,
     bytes: isChanging ? limits.bytes : Math.min(limits.bytes, bytes),

@@ -40,12 +40,11 @@ export const operationName = z.enum([
   "sql.write",
   "sql.call",
   "ad.search",
+  "ad.changes",
   "ad.schema",
+  "ad.write",
   "agent.ping",
 ]);
-
-/** All that a line may name: also what is refused because no connector serves it. */
-const journalOperation = z.enum([...operationName.options, "ad.changes", "ad.write"]);
 
 /** What a caller of the journal says; sequence, time and chain are the journal's own. */
 export const journalFacts = z.strictObject({
@@ -76,7 +75,7 @@ export const journalFacts = z.strictObject({
     .regex(/^(pull|key|app|canary):[A-Za-z0-9_.-]{1,80}$/)
     .optional(),
   connection: nameId.optional(),
-  op: journalOperation.optional(),
+  op: operationName.optional(),
   /** What a write does with its rows: a `delete` or a `replace` is to be seen as such. */
   action: z.enum([...writeAction.options, ...directoryAction.options]).optional(),
   object: journalObject.optional(),

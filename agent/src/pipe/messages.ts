@@ -75,7 +75,7 @@ export const toSupervisor = z.discriminatedUnion("say", [
     caller: caller.unwrap(),
     connection,
     op: op.unwrap(),
-    /** Of `sql.write`. */
+    /** Of `sql.write` and `ad.write`. */
     action,
     object,
     rule,
@@ -91,7 +91,7 @@ export const toSupervisor = z.discriminatedUnion("say", [
     seconds: z.int().min(1).max(86_400),
     /** How much it may send, by the same. */
     bytes: z.int().min(1).max(1e15).optional(),
-    /** How many rows it may write, by the same. */
+    /** How many rows it may write, by the same; in a directory how many passwords or deletions. */
     rows: z.int().min(1).max(1e12).optional(),
     /** What the owner calls the procedure. */
     effect,
@@ -117,7 +117,7 @@ export const toSupervisor = z.discriminatedUnion("say", [
     code,
     rowsOut: count,
     bytesOut: count,
-    /** Rows that came to be written, whether or not they were. */
+    /** Rows that came to be written, whether or not they were; of `ad.write` the objects changed, or perhaps changed. */
     rowsIn: count.optional(),
     source,
     /** No login left this machine. Without this word or `accepted` before it, the attempt counts as failed. */

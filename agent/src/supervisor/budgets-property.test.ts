@@ -67,7 +67,9 @@ class World {
 
   begin(connection: Connection, wanted: number, isWrite: boolean): void {
     const id = (++this.requests).toString(16).padStart(32, "0");
-    const writing = isWrite ? { rule: "status", rows: wanted, perDay: ROWS_PER_DAY } : undefined;
+    const writing = isWrite
+      ? { rule: "status", limit: "rowsPerDay" as const, rows: wanted, perDay: ROWS_PER_DAY }
+      : undefined;
     let place: Place;
     try {
       place = this.budgets.begin(connection, undefined, LIMITS, wanted, writing);

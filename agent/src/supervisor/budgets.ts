@@ -1,7 +1,7 @@
 /** What the supervisor counts: sessions at a time, sessions a minute, bytes a day; failed logins: `login-breaker.ts`. */
 
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { createDailyRows, type RowPlace } from "./daily-rows.ts";
+import { createDailyRows, type RowPlace, type Writing } from "./daily-rows.ts";
 import type { LoginBreaker, LoginLimits } from "./login-breaker.ts";
 
 /** Why a session is turned down before its rendezvous. */
@@ -98,15 +98,6 @@ export const roomOf = (place: Place | undefined): { bytes?: number; rows?: numbe
   ...(place?.rows === undefined ? {} : { rows: place.rows }),
 });
 
-/** A write, as its rule's day counts it. */
-export interface Writing {
-  readonly rule: string;
-  /** What it may write by its own limits. */
-  readonly rows: number;
-  /** The rule's limit; undefined where it has none. */
-  readonly perDay: number | undefined;
-}
-
 export interface ConnectionBudgets {
   /**
    * Takes a place in a connection, and counts its login as failed, on the disk, until somebody says otherwise: whoever
@@ -173,8 +164,7 @@ export function createConnectionBudgets(
         // They will hardly send all of it: that is worth another try.
         throw new SallyportError("limit.sessions", `Other sessions of ${connection} hold what is left of the day.`);
       }
-      const { rule = "", rows = 0, perDay } = writing ?? {};
-      const rowPlace: RowPlace | undefined = writing && dailyRows.reserve(connection, rule, rows, perDay);
+      const rowPlace: RowPlace | undefined = writing && dailyRows.reserve(connection, writing);
       let attempt = attemptOf(connection, login, limits.failedLogins, rowPlace);
       add(sessions, connection, 1);
       add(reserved, connection, bytes);

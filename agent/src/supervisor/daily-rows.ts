@@ -1,15 +1,35 @@
-/** Counts the rows that each rule lets be written in a day (`limits.rowsPerDay`), from midnight to midnight UTC. */
+/** Counts what each rule lets be written in a day, from midnight to midnight UTC: rows, passwords and deletions of a directory. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { JournalLine } from "../journal/line.ts";
+
+/**
+ * The limit of a rule that a write counts against, by its name in the policy. No request says what run it is of in a way that
+ * an agent could believe, so `deletesPerRun` counts a day as one run.
+ */
+export type DailyLimit = "rowsPerDay" | "passwordSetsPerDay" | "deletesPerRun";
+
+/** A write, as its rule's day counts it. In a directory a row is one password or one deletion. */
+export interface Writing {
+  readonly rule: string;
+  readonly limit: DailyLimit;
+  /** What it may write by its own limits. */
+  readonly rows: number;
+  /** The rule's limit; undefined where it has none. */
+  readonly perDay: number | undefined;
+}
+
+/** Of a write that is counted. An `add` in a directory is one where it sets a password. */
+export const dailyLimitOf = ({ op, action }: Pick<JournalLine, "op" | "action">): DailyLimit => {
+  if (op !== "ad.write") return "rowsPerDay";
+  return action === "delete" ? "deletesPerRun" : "passwordSetsPerDay";
+};
 
 export interface DailyRows {
   /**
    * Reserves rows for one write, as many as the day has left.
-   * @param mostRows what it may write by its own limits
-   * @param perDay the rule's limit; undefined where it has none
    * @throws limit.rows when the day is used up, limit.sessions while other writes hold what is left
    */
-  reserve(connection: string, rule: string, mostRows: number, perDay: number | undefined): RowPlace;
+  reserve(connection: string, writing: Writing): RowPlace;
 }
 
 export interface RowPlace {
@@ -18,8 +38,9 @@ export interface RowPlace {
   release(rowsIn: number | undefined): void;
 }
 
-/** A rule's id may hold no space, so two pairs never become one. */
-export const rowsKey = (connection: string, rule: string): string => `${connection} ${rule}`;
+/** A rule's id may hold no space, so two of these never become one. */
+export const rowsKey = (connection: string, rule: string, limit: DailyLimit = "rowsPerDay"): string =>
+  `${connection} ${rule} ${limit}`;
 
 /** @param writtenToday rows by `rowsKey` since midnight UTC, from the journal at start */
 export function createDailyRows(writtenToday: ReadonlyMap<string, number>, nowMs: () => number): DailyRows {
@@ -32,13 +53,13 @@ export function createDailyRows(writtenToday: ReadonlyMap<string, number>, nowMs
     written.clear();
   };
   return {
-    reserve(connection, rule, mostRows, perDay) {
+    reserve(connection, { rule, limit, rows: mostRows, perDay }) {
       rollDay();
-      const key = rowsKey(connection, rule);
+      const key = rowsKey(connection, rule, limit);
       const left = perDay === undefined ? Number.POSITIVE_INFINITY : perDay - (written.get(key) ?? 0);
       if (left <= 0) {
-        throw new SallyportError("limit.rows", `Rule ${rule} has written what the policy allows in a day.`, {
-          limit: "rowsPerDay",
+        throw new SallyportError("limit.rows", `Rule ${rule} has used up its ${limit}: the day ends at midnight UTC.`, {
+          limit,
         });
       }
       const rows = Math.min(mostRows, left - (reserved.get(key) ?? 0));

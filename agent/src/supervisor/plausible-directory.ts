@@ -29,19 +29,27 @@ const isDenied = (object: string, { rules }: DirectoryConnection): boolean =>
       rule.bases.some((base) => maskDn(base) === base && isWithin(object, base)),
   );
 
+/** A password and a deletion are counted; an `add` where it sets a password, which nobody but the executor sees. */
+function isCounted(action: string, rows: number | undefined, words: readonly string[]): boolean {
+  if (action === "setPassword" || action === "delete") return rows === 1;
+  return rows === undefined || (rows === 1 && action === "add" && words.includes("setPassword"));
+}
+
 export function isOfRule(
-  { op, action, object }: RequestReport,
+  { op, action, object, rows }: RequestReport,
   rule: AllowRule,
   connection: DirectoryConnection,
 ): boolean {
   const words: readonly string[] = rule.allow;
   if (isDirectoryReadRule(rule)) {
+    if (rows !== undefined) return false;
     const word = WORDS[op];
     if (word === undefined || !words.includes(word)) return false;
     if (object === undefined) return op === "ad.schema";
     return mayBeWithin(object, rule.bases) && !isDenied(object, connection);
   }
   if (op !== "ad.write" || action === undefined || !words.includes(action) || object === undefined) return false;
+  if (!isCounted(action, rows, words)) return false;
   const places = "destinations" in rule ? [...rule.bases, ...(rule.destinations ?? [])] : rule.bases;
   return mayBeWithin(object, places) && !isDenied(object, connection);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parsePolicy } from "../policy/file.ts";
-import { isPlausible } from "./plausible.ts";
+import { isPlausible, writingOf } from "./plausible.ts";
 
 const POLICY = parsePolicy(`
 v: 1
@@ -27,6 +27,21 @@ connections:
       - { id: staff, allow: [search, schema], bases: ["OU=Staff,DC=x"], classes: [user], attributes: [mail] }
       - { id: boss, allow: [search], bases: ["CN=Boss,DC=x"], classes: [user], attributes: [mail], callers: [key:a] }
       - { id: off, allow: [delete], bases: ["OU=Left,DC=x"], classes: [user], until: 2099-12-31 }
+      - id: join
+        allow: [add, modify, setPassword]
+        bases: ["OU=New,DC=x"]
+        destinations: ["OU=New,DC=x"]
+        classes: [user]
+        attributes: [mail]
+        limits: { passwordSetsPerDay: 3 }
+        until: 2099-12-31
+      - id: put
+        allow: [add]
+        bases: ["OU=New,DC=x"]
+        destinations: ["OU=New,DC=x"]
+        classes: [user]
+        attributes: [mail]
+        until: 2099-12-31
       - { id: never, deny: all, bases: ["OU=Board,OU=Staff,DC=x"] }
 `);
 
@@ -84,7 +99,28 @@ test("of a directory is believed what lies in the rule's places, by what a maske
   assert.ok(report({ ...search, rule: "boss", object: "CN=*,DC=x", caller: "key:a" }));
   assert.ok(!report({ ...search, rule: "boss", object: "CN=*,DC=x" }));
   const off = { op: "ad.write", connection: "corp", object: "CN=*,OU=Left,DC=x", rule: "off" };
-  assert.ok(report({ ...off, action: "delete" }));
+  assert.ok(report({ ...off, action: "delete", rows: 1 }));
   assert.ok(!report({ ...off, action: "move" }));
-  assert.ok(!report({ ...off, action: "delete", object: "CN=*,OU=Staff,DC=x" }));
+  assert.ok(!report({ ...off, action: "delete", rows: 1, object: "CN=*,OU=Staff,DC=x" }));
+});
+
+test("of a directory's writes is believed no password and no deletion that is not counted, and no count of anything else", () => {
+  const join = { op: "ad.write", connection: "corp", object: "CN=*,OU=New,DC=x", rule: "join" };
+  const off = { ...join, object: "CN=*,OU=Left,DC=x", rule: "off", action: "delete" };
+  for (const rows of [undefined, 2]) assert.ok(!report({ ...off, rows }));
+  for (const rows of [undefined, 1]) assert.ok(report({ ...join, action: "add", rows }));
+  assert.ok(report({ ...join, action: "setPassword", rows: 1 }));
+  for (const [action, rows] of [
+    ["setPassword", undefined],
+    ["add", 2],
+    ["modify", 1],
+  ] as const)
+    assert.ok(!report({ ...join, action, rows }), action);
+  assert.ok(!report({ ...join, rule: "put", action: "add", rows: 1 }));
+  assert.ok(!report({ op: "ad.search", connection: "corp", object: "OU=Staff,DC=x", rule: "staff", rows: 1 }));
+  const counted = (more: object) =>
+    writingOf(POLICY, "corp", { ...join, rows: 1, ...more } as Parameters<typeof writingOf>[2]);
+  assert.deepEqual(counted({ action: "add" }), { rule: "join", limit: "passwordSetsPerDay", rows: 1, perDay: 3 });
+  assert.deepEqual(counted({ ...off }), { rule: "off", limit: "deletesPerRun", rows: 1, perDay: 10 });
+  assert.equal(counted({ action: "modify", rows: undefined }), undefined);
 });

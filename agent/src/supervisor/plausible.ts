@@ -14,6 +14,7 @@ import { TABLE_WORDS } from "../policy/decide.ts";
 import { findConnection } from "../policy/find-connection.ts";
 import { type StatedLimits, smallestLimits } from "../policy/limits.ts";
 import type { ConnectionLimits } from "./budgets.ts";
+import { dailyLimitOf, type Writing } from "./daily-rows.ts";
 import { isOfRule } from "./plausible-directory.ts";
 
 /** What a refused session, and a ping, may take. */
@@ -108,11 +109,17 @@ function concerns(
 export const credibleBytes = (said: number, announced: number, reserved = 0): number =>
   Math.min(reserved, Math.max(said, announced - SENDING_STEP_BYTES));
 
-/** How many rows may be written under a rule in a day; undefined where it does not say. */
-export function dailyRowsOf(policy: Policy, connection: string, ruleId: string | undefined): number | undefined {
+/** What a request writes as its rule's day counts it; undefined for what is not counted. */
+export function writingOf(policy: Policy, connection: string, report: RequestReport): Writing | undefined {
+  const { rows, rule: id = "" } = report;
+  if (rows === undefined) return undefined;
+  const limit = dailyLimitOf(report);
   const of = findConnection(policy, connection);
-  const rule = of?.kind === "mssql" ? of.rules.find(({ id }) => id === ruleId) : undefined;
-  return rule !== undefined && isWriteRule(rule) ? rule.limits?.rowsPerDay : undefined;
+  const named = (rule: { readonly id: string }): boolean => rule.id === id;
+  const stated = of?.kind === "activeDirectory" ? of.rules.find(named) : of?.rules.find(named);
+  const limits = stated !== undefined && "limits" in stated ? stated.limits : undefined;
+  const perDay = (limits as Partial<Record<typeof limit, number>> | undefined)?.[limit];
+  return { rule: id, limit, rows, perDay };
 }
 
 /** The owner's limits of one connection, with the defaults where nothing is said. */

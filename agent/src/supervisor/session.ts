@@ -11,7 +11,7 @@ import { VERSION } from "../version.ts";
 import { type Place, roomOf } from "./budgets.ts";
 import type { Executor, ExecutorExit } from "./executors.ts";
 import { ruleHashes } from "./masking.ts";
-import { credibleBytes, dailyRowsOf, isPlausible, limitsOf } from "./plausible.ts";
+import { credibleBytes, isPlausible, limitsOf, writingOf } from "./plausible.ts";
 import type { Offer, SessionDeps } from "./session-deps.ts";
 import { codeOf, countedLogins, endFacts, idsOf, loginLine, requestLine } from "./session-lines.ts";
 import { createSigningIn } from "./sign-in.ts";
@@ -159,9 +159,8 @@ export function runSession(offer: Offer, executor: Executor, deps: SessionDeps):
       return new SallyportError("limit.memory", "An earlier session of this run outgrew the memory of one.");
     }
     try {
-      const { connection, login, bytes = 0, rows, rule = "" } = report;
-      const perDay = dailyRowsOf(policy.policy, connection, rule);
-      const writing = rows === undefined ? undefined : { rule, rows, perDay };
+      const { connection, login, bytes = 0 } = report;
+      const writing = writingOf(policy.policy, connection, report);
       place = deps.budgets.begin(connection, login, limitsOf(policy.policy, connection), bytes, writing);
       tried = login;
       return undefined;

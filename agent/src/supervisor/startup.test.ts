@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { openJournal, recentLines } from "../journal/journal.ts";
+import { rowsKey } from "./daily-rows.ts";
 import { endOrphans, readPastDay } from "./startup.ts";
 
 const limits = { maxBytes: 1 << 20, maxDays: 400 };
@@ -37,4 +38,31 @@ test("a request whose end is missing gets one at start; today's bytes are counte
   assert.equal(last?.code, "agent.interrupted");
   const again = readPastDay(folder, Date.now());
   assert.deepEqual([again.orphans, again.sentToday.get("erp")], [[], 24_700]);
+});
+
+test("what rules wrote today is counted from the journal, passwords and deletions of a directory each for itself", () => {
+  const journal = openJournal(folder, limits);
+  let requests = 0;
+  const write = (facts: object, end?: object): void => {
+    const request = (++requests).toString(16).padStart(32, "0");
+    const of = { request, connection: "corp" };
+    journal.append({ event: "request", ...of, decision: "allow", op: "ad.write", rule: "leavers", ...facts });
+    if (end !== undefined) journal.append({ event: "end", ...of, ...end });
+  };
+  write({ action: "delete", rowsReserved: 1 }, { rowsIn: 1 });
+  write({ action: "delete", rowsReserved: 1 }, { rowsIn: 0, code: "directory.not_found" });
+  write({ action: "delete", rowsReserved: 1 }, { code: "executor.crashed" });
+  write({ action: "add", rowsReserved: 1 }, { rowsIn: 1 });
+  write({ action: "setPassword", rowsReserved: 1 });
+  write({ action: "modify" }, { rowsIn: 1 });
+  write({ op: "sql.write", action: "delete", rowsReserved: 50 }, { rowsIn: 20 });
+  journal.close();
+  assert.deepEqual(
+    readPastDay(folder, Date.now()).writtenToday,
+    new Map([
+      [rowsKey("corp", "leavers", "deletesPerRun"), 2],
+      [rowsKey("corp", "leavers"), 20],
+      [rowsKey("corp", "leavers", "passwordSetsPerDay"), 2],
+    ]),
+  );
 });

@@ -7,7 +7,7 @@ import { ConfigError } from "../config-error.ts";
 import { type Journal, recentLines } from "../journal/journal.ts";
 import type { JournalLine } from "../journal/line.ts";
 import { type Pinned, readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
-import { rowsKey, rowsTaken } from "./daily-rows.ts";
+import { dailyLimitOf, rowsKey, rowsTaken } from "./daily-rows.ts";
 import { isChangeable } from "./files.ts";
 import { newUsage, type Usage, usage } from "./login-breaker.ts";
 
@@ -65,7 +65,7 @@ const LONGEST_SESSION_MS = 2 * 86_400_000;
 export interface PastDay {
   /** Bytes sent since midnight UTC, by connection; what was reserved where nobody said how many. */
   readonly sentToday: ReadonlyMap<string, number>;
-  /** Rows written since then, by connection and rule (`rowsKey`), in the same way. */
+  /** Rows written since then, by connection, rule and limit (`rowsKey`), in the same way. */
   readonly writtenToday: ReadonlyMap<string, number>;
   /** Requests whose `end` line is missing: the agent stopped during them. */
   readonly orphans: readonly JournalLine[];
@@ -81,8 +81,8 @@ export function readPastDay(folder: string, nowMs: number): PastDay {
     if (connection !== undefined) sentToday.set(connection, (sentToday.get(connection) ?? 0) + bytes);
   };
   const chargeRows = (request: JournalLine | undefined, end: JournalLine | undefined): void => {
-    if (request?.connection === undefined || request.rule === undefined || request.op !== "sql.write") return;
-    const key = rowsKey(request.connection, request.rule);
+    if (request?.connection === undefined || request.rule === undefined || request.rowsReserved === undefined) return;
+    const key = rowsKey(request.connection, request.rule, dailyLimitOf(request));
     writtenToday.set(key, (writtenToday.get(key) ?? 0) + rowsTaken(request, end));
   };
   for (const line of recentLines(folder, nowMs - LONGEST_SESSION_MS)) {

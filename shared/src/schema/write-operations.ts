@@ -50,7 +50,8 @@ export const sqlCall = z.strictObject({
 export type SqlCall = z.infer<typeof sqlCall>;
 
 /** Whether a request that was sealed may be sealed again without changing anything twice. */
-export const isRepeatable = (operation: { readonly op: string }): boolean => {
+export const isRepeatable = (operation: { readonly op: string; readonly dryRun?: boolean }): boolean => {
+  if (operation.op === "ad.write") return operation.dryRun === true;
   if (operation.op !== "sql.write" && operation.op !== "sql.call") return true;
   const { idempotencyKey: key, effect } = operation as Partial<SqlCall>;
   return key !== undefined || effect === "read";
