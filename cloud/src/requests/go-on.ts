@@ -1,9 +1,8 @@
 /** Going on with a request that nobody waits for: the answer to its doorbell. */
 import { ERRORS } from "@sallyport/shared/protocol/errors.ts";
-import { newRequest } from "@sallyport/shared/schema/api-requests.ts";
-import { readWhole } from "../sinks/blob.ts";
 import type { Stored } from "../store/record.ts";
 import type { RequestRecord } from "../store/requests.ts";
+import { dropAsked, NOTHING_ASKED, readAsked } from "./asked.ts";
 import type { RequestBell, RequestDeps } from "./deps.ts";
 import { claim, hold } from "./hold.ts";
 import { tryRequest } from "./work.ts";
@@ -19,10 +18,10 @@ export async function goOn(deps: RequestDeps, { tenant, request: id }: RequestBe
   const again = (ms: number) => deps.ring({ tenant, request: id }, deps.now().getTime() + ms);
   const mine = await claim(deps, stored);
   if (mine === undefined) return again(deps.settings.leaseSeconds * 1000);
-  const { asked, caller } = mine.value;
+  const { caller } = mine.value;
   const wasSealed = stored.value.state === "running" && !stored.value.repeatable;
-  if (wasSealed || asked === null) return end(deps, mine, wasSealed);
-  const wanted = newRequest.parse(JSON.parse((await readWhole(deps.blobs, asked)).toString("utf8")));
+  const wanted = wasSealed ? undefined : await readAsked(deps.blobs, mine.value);
+  if (wanted === undefined) return end(deps, mine, wasSealed);
   const stop = new AbortController();
   const held = hold(deps, mine, () => stop.abort());
   try {
@@ -39,5 +38,6 @@ async function end(deps: RequestDeps, mine: Stored<RequestRecord>, wasSealed: bo
   const message = "The orchestrator's process that held this request ended before the agent answered.";
   const endedAt = deps.now().toISOString();
   const error = { code, message, advice: ERRORS[code].advice, facts: {}, at: endedAt };
-  await deps.store.requests.update(mine, { ...mine.value, state: "failed", endedAt, error });
+  const ended = { ...mine.value, ...NOTHING_ASKED, state: "failed", endedAt, error } as const;
+  if ((await deps.store.requests.update(mine, ended)) !== undefined) await dropAsked(deps.blobs, mine.value);
 }

@@ -6,9 +6,9 @@
 import { type NewRequest, REQUEST_LIMITS } from "@sallyport/shared/schema/api-requests.ts";
 import { isRepeatable } from "@sallyport/shared/schema/write-operations.ts";
 import type { Reply } from "../access/answer.ts";
-import { putOnce } from "../sinks/blob.ts";
 import type { RequestRecord } from "../store/requests.ts";
 import { requireConnection } from "../tenants/connections.ts";
+import { dropAsked, keepAsked, NOTHING_ASKED } from "./asked.ts";
 import type { RequestDeps } from "./deps.ts";
 import { type Held, hold, leaseFrom, lostRequest } from "./hold.ts";
 import { inputOf } from "./input.ts";
@@ -54,7 +54,7 @@ function newRecord(deps: RequestDeps, caller: string, { connection, operation }:
   const { deadlineSeconds, keepSeconds } = deps.settings;
   return {
     ...{ connection, operation: operation.op, caller, state: "running", startedAt: after(0), endedAt: null },
-    ...{ rows: null, bytes: null, asked: null, result: null, rowsBlob: null, error: null, suggestion: null },
+    ...{ rows: null, bytes: null, ...NOTHING_ASKED, result: null, rowsBlob: null, error: null, suggestion: null },
     repeatable: isRepeatable(operation),
     holder: deps.random(16).toString("hex"),
     leaseUntil: leaseFrom(deps),
@@ -79,11 +79,10 @@ async function within<T>(work: Promise<T>, ms: number): Promise<T | undefined> {
 /** Leaves the request where another instance finds it, then rings: in this order, so that no bell finds nothing. */
 async function leave(deps: RequestDeps, ask: Ask, wanted: NewRequest, held: Held, seconds: number): Promise<void> {
   const { tenant, id } = ask;
-  const asked = `${tenant}/requests/${id}/asked.json`;
-  await putOnce(deps.blobs, asked, Buffer.from(JSON.stringify(wanted)), "application/json");
+  const asked = await keepAsked(deps.blobs, `${tenant}/requests/${id}`, wanted, deps.random);
   // Ended meanwhile: then nobody needs it.
-  if (held.record.endedAt === null) await held.write({ asked });
-  if (held.record.endedAt !== null) await deps.blobs.getBlobClient(asked).deleteIfExists();
+  if (held.record.endedAt === null) await held.write(asked);
+  if (held.record.endedAt !== null) await dropAsked(deps.blobs, asked);
   else await deps.ring({ tenant, request: id }, deps.now().getTime() + seconds * 1000);
 }
 

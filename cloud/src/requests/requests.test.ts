@@ -125,6 +125,34 @@ test("a request whose process died is gone on with once its lease is over, if a 
   assert.deepEqual(await stateOf(second.deps, id), ["succeeded", null]);
 });
 
+test("what was asked for stands nowhere in clear while it waits, and cannot be read once it has ended", async () => {
+  const away = rig(async () => refusal("agent.offline"));
+  const asking = newRequest.parse({
+    connection: "erp",
+    operation: {
+      ...{ op: "ad.write", action: "setPassword", class: "user" },
+      ...{ object: "CN=Kari,DC=corp,DC=example", password: "Fjell-2026-Multer!" },
+    },
+  });
+  const id = idOf(await makeRequest(away.deps, by, asking));
+  const kept = await blobs.getBlobClient(`acme/requests/${id}/asked.json`).downloadToBuffer();
+  assert.ok(!kept.includes("Multer"));
+  const record = async () => JSON.stringify((await store.requests.get("acme", id))?.value);
+  assert.ok(!(await record()).includes("Multer"));
+  // Whoever goes on has it as it was.
+  const passwords: unknown[] = [];
+  const back = rig(async ({ operation }) => {
+    passwords.push("password" in operation && operation.password);
+    return DONE;
+  });
+  back.pass(61);
+  await goOn(back.deps, { tenant: "acme", request: id });
+  assert.deepEqual(passwords, ["Fjell-2026-Multer!"]);
+  // Deleted blobs come back for two weeks; the key is gone for good.
+  assert.equal((await store.requests.get("acme", id))?.value.askedKey, null);
+  assert.ok(!(await askedBlobs(id)).includes("asked.json"));
+});
+
 test("one that may have changed something is not asked again: nobody knows how it ended", async () => {
   const dead = slow();
   const id = idOf(await makeRequest(rig(dead.open).deps, by, call));
@@ -132,6 +160,7 @@ test("one that may have changed something is not asked again: nobody knows how i
   later.pass(61);
   await goOn(later.deps, { tenant: "acme", request: id });
   assert.deepEqual(await stateOf(later.deps, id), ["failed", "write.outcome_unknown"]);
+  assert.deepEqual(await askedBlobs(id), []);
   dead.end(DONE);
 });
 

@@ -6,6 +6,7 @@ import { isRepeatable } from "@sallyport/shared/schema/write-operations.ts";
 import type { SessionOutcome } from "../sessions/session.ts";
 import { putOnce } from "../sinks/blob.ts";
 import type { RequestRecord } from "../store/requests.ts";
+import { dropAsked, NOTHING_ASKED } from "./asked.ts";
 import type { RequestDeps } from "./deps.ts";
 import type { Held } from "./hold.ts";
 import { inputOf } from "./input.ts";
@@ -124,14 +125,9 @@ async function refused(deps: RequestDeps, wanted: NewRequest, held: Held, failur
 async function ended(deps: RequestDeps, held: Held, part: Partial<RequestRecord>, members: string): Promise<Tried> {
   const endedAt = deps.now();
   const expiresAt = new Date(endedAt.getTime() + deps.settings.keepSeconds * 1000).toISOString();
-  const { asked } = held.record;
+  const { asked, askedKey } = held.record;
   const error = part.state === "succeeded" ? { error: null } : {};
-  await held.write({ ...error, ...part, asked: null, endedAt: endedAt.toISOString(), expiresAt });
-  // It holds what was asked for, parameters and rows: gone as soon as nobody needs it.
-  if (asked !== null)
-    await deps.blobs
-      .getBlobClient(asked)
-      .deleteIfExists()
-      .catch(() => undefined);
+  await held.write({ ...error, ...part, ...NOTHING_ASKED, endedAt: endedAt.toISOString(), expiresAt });
+  await dropAsked(deps.blobs, { asked, askedKey });
   return { do: "answer", record: held.record, members };
 }

@@ -15,8 +15,10 @@ const requestRecord = z.object({
   endedAt: z.iso.datetime().nullable(),
   rows: z.int().min(0).nullable(),
   bytes: z.int().min(0).nullable(),
-  /** Blob with the request itself, while somebody else may have to go on with it. */
+  /** Blob with the request itself, encrypted, while somebody else may have to go on with it. */
   asked: z.string().max(1024).nullable(),
+  /** What that blob is encrypted with, base64url. */
+  askedKey: z.string().max(64).nullable(),
   /** Blob with columns, result and, up to 1 MiB, rows; null when it was answered inline. */
   result: z.string().max(1024).nullable(),
   /** Blob with the rows where they are more. */
