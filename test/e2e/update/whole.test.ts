@@ -4,23 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { layoutIn, versionFolder } from "@sallyport/agent/src/install/layout.ts";
 import { versionOf } from "@sallyport/agent/src/update/files.ts";
-import { stagedArchive, stagedPart, updatePlaces } from "@sallyport/agent/src/update/places.ts";
+import { stagedPart, updatePlaces } from "@sallyport/agent/src/update/places.ts";
 import type { AgentView } from "@sallyport/shared/schema/api-views.ts";
 import { buildAgent } from "../../build/agent.ts";
 import {
@@ -204,23 +195,13 @@ describe("an update from end to end", { timeout: 540_000 }, () => {
     const back = await sallyport(["update", "rollback", "--json"]);
     assert.equal(back.code, 0, back.stderr);
     assert.equal(versionOf(places.current), "1.0.0");
-    // A download that broke off is gone on with; a piece that was altered is found out by the sum of the whole.
-    await assertResumes(sum);
-  });
-
-  async function assertResumes(sum: string): Promise<void> {
+    // What lies in the staging folder is the agent's: an archive that was begun by somebody else is found out by its sum.
     writeFileSync(stagedPart(places, sum), "not what the archive begins with");
     const altered = await sallyport(["update", "apply", "--version", "1.2.0"]);
     assert.equal(altered.code, 77);
     assert.match(altered.stderr, /another sum than its manifest says; it was removed\.\n {2}update\.refused/);
     const applied = await sallyport(["update", "apply", "--version", "1.2.0", "--json"]);
     assert.equal(applied.code, 0, applied.stderr);
-    const whole = readFileSync(stagedArchive(places, sum));
     assert.equal(versionOf(places.current), "1.2.0");
-    rmSync(stagedArchive(places, sum));
-    writeFileSync(stagedPart(places, sum), whole);
-    truncateSync(stagedPart(places, sum), Math.floor(whole.length / 2));
-    // It runs already, which is refused before anything is downloaded again.
-    assert.equal((await sallyport(["update", "apply", "--version", "1.2.0"])).code, 77);
-  }
+  });
 });
