@@ -11,6 +11,12 @@ test("what is never read is neither filtered by nor written, by name, in any cas
     "msLAPS-Whatever",
     "1.2.840.113556.1.6.44.9",
     "trustAuthX",
+    // Some applications keep passwords in clear there, and roaming certificates bring their keys.
+    "userPassword",
+    "1.2.840.113556.1.4.1910",
+    "msPKIAccountCredentials",
+    // Of this one every password of a managed service account is made.
+    "msKds-RootKeyData",
   ]) {
     assert.ok(isNeverRead(name) && isNeverFilteredBy(name) && isNeverWritten(name), name);
   }
@@ -28,6 +34,13 @@ test("what may be read need not be written", () => {
     "member",
     "2.5.4.31",
     "adminCount",
+    "msDS-GroupMSAMembership",
+    "1.2.840.113556.1.4.2200",
+    "gPCFileSysPath",
+    "userParameters",
+    "msTSInitialProgram",
+    "msDS-ManagedAccountPrecededByLink",
+    "msDS-DelegatedMSAState",
   ]) {
     assert.ok(!isNeverRead(name) && isNeverWritten(name), name);
   }

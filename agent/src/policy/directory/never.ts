@@ -24,6 +24,13 @@ const SECRETS: Attributes = {
   initialAuthOutgoing: "1.2.840.113556.1.4.540",
   currentValue: "1.2.840.113556.1.4.27",
   priorValue: "1.2.840.113556.1.4.100",
+  userPassword: "2.5.4.35",
+  unixUserPassword: "1.2.840.113556.1.4.1910",
+  "msDS-ExecuteScriptPassword": "1.2.840.113556.1.4.1783",
+  msPKIDPAPIMasterKeys: "1.2.840.113556.1.4.1893",
+  msPKIAccountCredentials: "1.2.840.113556.1.4.1894",
+  "msPKI-CredentialRoamingTokens": "1.2.840.113556.1.4.2050",
+  "msKds-RootKeyData": "1.2.840.113556.1.4.2175",
   pekList: "1.2.840.113556.1.4.865",
   nTSecurityDescriptor: "1.2.840.113556.1.2.281",
 };
@@ -43,14 +50,19 @@ const POWERS: Attributes = {
   gPLink: "1.2.840.113556.1.4.891",
   scriptPath: "1.2.840.113556.1.4.62",
   adminCount: "1.2.840.113556.1.4.150",
+  "msDS-GroupMSAMembership": "1.2.840.113556.1.4.2200",
+  gPCFileSysPath: "1.2.840.113556.1.4.894",
+  userParameters: "1.2.840.113556.1.4.138",
+  msTSInitialProgram: "1.2.840.113556.1.4.1990",
+  defaultSecurityDescriptor: "1.2.840.113556.1.4.224",
 };
-const POWER_FAMILIES = ["msds-allowedto"];
+/** The later ones: a delegated service account of Windows Server 2025 takes over the account that it names. */
+const POWER_FAMILIES = ["msds-allowedto", "msds-managedaccountpreceded", "msds-delegatedmsa", "msds-superseded"];
 
-/** What has a word of its own, and is not written by another: a class, members, a password. */
+/** What has a word of its own, and is not written by another: a class, members. */
 const BY_OTHER_WORDS: Attributes = {
   objectClass: "2.5.4.0",
   member: "2.5.4.31",
-  userPassword: "2.5.4.35",
 };
 
 /** One name for several attributes: a filter on it looks at what the owner did not list. */
