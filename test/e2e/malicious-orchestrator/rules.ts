@@ -124,7 +124,7 @@ const ASKED: Readonly<Record<string, readonly Row[]>> = {
       { connection: "every", operation: { op: "ad.schema" } },
       "request.invalid",
     ],
-    ["of a directory what is allowed: no connector is there", search({}), "agent.version"],
+    ["the changes among people who may be searched", search({ op: "ad.changes" }), no],
   ],
 };
 

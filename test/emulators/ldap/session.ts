@@ -5,6 +5,7 @@ import { type SecureContext, TLSSocket } from "node:tls";
 import type { Account } from "./accounts.ts";
 import { int, integer, type Node, octets, parse, sequence, text, tlv } from "./ber.ts";
 import { bind, type Who } from "./bind.ts";
+import { CHANGES, change } from "./change.ts";
 import { dirSync } from "./dir-sync.ts";
 import { rootDse } from "./root-dse.ts";
 import { type Answer, type Asked, DIR_SYNC, type Pages, search } from "./search.ts";
@@ -16,6 +17,12 @@ const BIND = 0x60;
 const UNBIND = 0x42;
 const SEARCH = 0x63;
 const EXTENDED = 0x77;
+const CHANGE_TAGS: readonly number[] = Object.values(CHANGES);
+const NOBODY = {
+  code: 1,
+  diagnostic:
+    "000004DC: LdapErr: DSID-0C090AC8, comment: In order to perform this operation a successful bind must be completed on the connection., data 0, v4563\0",
+};
 
 export function serveSession(
   socket: Socket,
@@ -72,9 +79,7 @@ export function serveSession(
       return;
     }
     if (typeof who === "string") {
-      const diagnostic =
-        "000004DC: LdapErr: DSID-0C090AC8, comment: In order to perform this operation a successful bind must be completed on the connection., data 0, v4563\0";
-      done(id, 0x65, { code: 1, diagnostic });
+      done(id, 0x65, NOBODY);
       return;
     }
     const { store, limits, cookies } = emulated;
@@ -85,6 +90,14 @@ export function serveSession(
         : search(store, asked, pages, limits, constructed));
     for (const part of answer.parts) send(id, part);
     done(id, 0x65, answer);
+  };
+
+  const alter = (id: number, operation: Node): void => {
+    const { tag, content, children } = operation;
+    const isDelete = tag === CHANGES.delete;
+    emulated.log({ event: "change", tag, object: isDelete ? content.toString("utf8") : text(children[0]) });
+    // The answer's tag is the next one; of a delete, which is primitive, the constructed one.
+    done(id, isDelete ? 0x6b : tag + 1, typeof who === "string" ? NOBODY : change(emulated.store, operation));
   };
 
   const take = (message: Node): void => {
@@ -101,7 +114,8 @@ export function serveSession(
     else if (tag === EXTENDED && text(children[0]) === START_TLS) {
       done(id, 0x78, { code: 0, diagnostic: "" }, tlv(0x8a, START_TLS));
       encrypt();
-    } else done(id, 0x78, { code: 2, diagnostic: "00000057: not known here\0" });
+    } else if (CHANGE_TAGS.includes(tag)) alter(id, operation!);
+    else done(id, 0x78, { code: 2, diagnostic: "00000057: not known here\0" });
   };
   const read = (chunk: Buffer): void => {
     held = Buffer.concat([held, chunk]);

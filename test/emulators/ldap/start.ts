@@ -15,7 +15,9 @@ export { type Store, sidBytes, type Values } from "./store.ts";
 
 export type LogEntry =
   | { readonly event: "bind"; readonly user: string; readonly password: boolean; readonly tls: boolean }
-  | { readonly event: "search"; readonly base: string; readonly attributes: readonly string[] };
+  | { readonly event: "search"; readonly base: string; readonly attributes: readonly string[] }
+  /** `tag`: of the request [RFC 4511 4.6 to 4.8]. */
+  | { readonly event: "change"; readonly tag: number; readonly object: string };
 
 /** A SASL sign-in's step: what came, and the `tls-server-end-point` that it has to name where TLS is in force. */
 export type SaslStep = (given: {
