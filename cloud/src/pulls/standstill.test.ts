@@ -93,7 +93,7 @@ it("jitter moves a due time by the pull's own share, and a tick before that star
   for (const { key } of dues.toSorted((a, b) => (a.due < b.due ? -1 : 1))) {
     await skipTo(deps, key, -1000);
     await tick(deps, deps.clock.now());
-    assert.deepEqual(await listRuns(deps, key.tenant, key.pull), []);
+    assert.deepEqual((await listRuns(deps, key.tenant, key.pull)).items, []);
     await skipTo(deps, key, 1000);
     // An entry that was written to guard the definition may be what it is found by: a minute after it at most.
     const isFound = async () => (await listRuns(deps, key.tenant, key.pull)).items.length > 0;
