@@ -5,7 +5,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { drainBatch } from "@sallyport/shared/rows/arrow.ts";
 import { checkBatch } from "@sallyport/shared/rows/check.ts";
 import type { ColumnBuffer } from "@sallyport/shared/rows/columns.ts";
-import { jsonRows } from "@sallyport/shared/rows/to-json.ts";
+import { jsonRows } from "@sallyport/shared/rows/test-json-rows.ts";
 import type { Column, ColumnType } from "@sallyport/shared/rows/types.ts";
 import type { Masks } from "@sallyport/shared/schema/mask.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";

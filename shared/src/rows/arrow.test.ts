@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { decodeSchema, END_OF_STREAM, encodeBatch, encodeSchema } from "./arrow.ts";
 import { assembleIpc } from "./assemble.ts";
 import { checkBatch } from "./check.ts";
+import { jsonRows } from "./test-json-rows.ts";
 import {
   appendSamples,
   SAMPLE_COLUMNS,
@@ -15,7 +16,7 @@ import {
   sampleRows,
   TICKS_PER_DAY,
 } from "./test-samples.ts";
-import { type JsonValue, jsonRows } from "./to-json.ts";
+import type { JsonValue } from "./to-json.ts";
 import type { ColumnType } from "./types.ts";
 
 compressionRegistry.set(CompressionType.ZSTD, {

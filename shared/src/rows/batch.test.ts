@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { drainBatch, encodeSchema } from "./arrow.ts";
 import { checkBatch } from "./check.ts";
 import { createBatch } from "./columns.ts";
-import { jsonRows } from "./to-json.ts";
+import { jsonRows } from "./test-json-rows.ts";
 import type { Column, ColumnType } from "./types.ts";
 
 const LIMITS = { cellBytes: 1000, rowBytes: 2000 };

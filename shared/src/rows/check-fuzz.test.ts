@@ -5,8 +5,8 @@ import { SallyportError } from "../protocol/errors.ts";
 import { encodeBatch, encodeSchema } from "./arrow.ts";
 import { checkBatch } from "./check.ts";
 import { decodeSchema } from "./schema.ts";
+import { jsonRows } from "./test-json-rows.ts";
 import { SAMPLE_COLUMNS, SAMPLE_LIMITS, sampleBatch, sampleRows } from "./test-samples.ts";
-import { jsonRows } from "./to-json.ts";
 
 const NAMES = SAMPLE_COLUMNS.map(({ name }) => name);
 const SCHEMA = encodeSchema(SAMPLE_COLUMNS, { "sallyport.plan": "{}" });

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isoDate } from "./iso.ts";
 import type { ColumnView } from "./layout.ts";
-import { columnReader, decimalText, jsonRows, keyValue } from "./to-json.ts";
+import { jsonRows } from "./test-json-rows.ts";
+import { columnReader, decimalText, keyValue } from "./to-json.ts";
 import type { ColumnType } from "./types.ts";
 
 const view = (type: ColumnType, data: ArrayBufferView, length = 1): ColumnView => ({

@@ -117,26 +117,6 @@ function valueReader(view: ColumnView, type: ColumnType, leastDigits: number): (
   }
 }
 
-/** Row objects by column name; `columns` and `names` in the schema's order. */
-export function* jsonRows(
-  names: readonly string[],
-  columns: readonly ColumnView[],
-): Generator<Record<string, JsonValue>> {
-  const readers = columns.map((view) => columnReader(view));
-  const rows = columns[0]?.length ?? 0;
-  for (let row = 0; row < rows; row++) {
-    const object: Record<string, JsonValue> = {};
-    for (let index = 0; index < readers.length; index++) setOwn(object, names[index]!, readers[index]!(row));
-    yield object;
-  }
-}
-
-/** A column may be called `__proto__`. */
-function setOwn(object: Record<string, JsonValue>, name: string, value: JsonValue): void {
-  if (name === "__proto__") Object.defineProperty(object, name, { value, enumerable: true });
-  else object[name] = value;
-}
-
 /** One value for a key or a position; floats with as many digits as tell them apart. */
 export function keyValue(view: ColumnView, row: number): KeyValue {
   const value = columnReader(view)(row);

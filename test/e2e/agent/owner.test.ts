@@ -8,7 +8,7 @@ import type { AgentMessage } from "@sallyport/shared/protocol/agent-stream.ts";
 import type { SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import { decodeSchema } from "@sallyport/shared/rows/arrow.ts";
 import { checkBatch } from "@sallyport/shared/rows/check.ts";
-import { jsonRows } from "@sallyport/shared/rows/to-json.ts";
+import { jsonRows } from "@sallyport/shared/rows/test-json-rows.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import { startTds, type Tds } from "../../emulators/tds/start.ts";
 import { makeAuthority } from "../../emulators/tls/certificates.ts";
