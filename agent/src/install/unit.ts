@@ -79,6 +79,8 @@ LockPersonality=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
+# setpriv, which executors start by, gives up the rights that it has: none.
+SystemCallFilter=capset
 SystemCallErrorNumber=EPERM
 
 [Install]

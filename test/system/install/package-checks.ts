@@ -7,6 +7,7 @@ import { ROOT } from "../../build/root.ts";
 import type { Check } from "../suite.ts";
 import type { World } from "../world.ts";
 import { type Enrolled, enrol, type Running, setPolicy, start } from "./agent.ts";
+import { allowedCalls, callsDuring } from "./calls.ts";
 import { areUnseen, ignoresForeignOptions, isConfined, isPowerless } from "./confinement.ts";
 import { CALLS, callsOf, dpkg, makeDebian } from "./debian.ts";
 import type { Release } from "./releases.ts";
@@ -73,6 +74,21 @@ export async function checkPackage(check: Check, world: World, release: Release)
     await isConfined(root, agent.process.pid!, commandOf(root).user, VERSION);
     await isPowerless(agent.process.pid!);
   });
+  await check(
+    "what it asks of the system while a pull runs, and executors start, is what its unit lets through",
+    async () => {
+      const allowed = allowedCalls(readFileSync(inRoot(UNIT), "utf8"));
+      const seen = await callsDuring(agent.process.pid!, join(world.folder, "calls"), async () => {
+        await world.pull(SITE);
+        await world.pull(SITE);
+      });
+      assert.ok(seen.has("execve") && seen.has("capset"), [...seen].join(" "));
+      assert.deepEqual(
+        [...seen].filter((call) => !allowed.has(call)),
+        [],
+      );
+    },
+  );
   await check("no argument, variable or unit shows a secret", () => {
     const secrets = [...enrolled.secrets, world.password, ...keysOf(inRoot("/var/lib/sallyport/keys"))];
     assert.ok(secrets.length >= 4);
