@@ -1,6 +1,7 @@
 /** `npm run bench`: see `--help`. */
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { benchDirectory } from "./directory.ts";
 import { benchFleet } from "./fleet.ts";
 import { benchFootprint } from "./footprint.ts";
 import { benchLosses } from "./losses.ts";
@@ -21,12 +22,14 @@ const HELP = `Measures Sallyport on this machine, whole, on loopback, and writes
   npm run bench -- small        a query of one row from end to end: latency, CPU, sessions a second
   npm run bench -- losses       rows lost and repeated while each slice of a table loses a session; memory
   npm run bench -- fleet        many agents against one function host: CPU, storage operations, memory
+  npm run bench -- directory    entries a second of ad.search against ldapsearch; CPU, peak memory of the executor
   npm run bench -- tick         the scheduler's storage operations and CPU, 100 due of 1,000, 10,000 and 100,000 pulls
 
   --rows N         rows of pull, write and losses (1000000)
   --pulls N        the most pulls of tick (100000)
+  --entries N      entries of directory (50000)
   --agents N       agents of fleet (1000)
-  --runs N         runs of each, medians are given (pull 5, write 3, memory 1, footprint 5, small 20, tick 3)
+  --runs N         runs of each, medians are given (pull 5, write 3, memory 1, footprint 5, small 20, tick 3, directory 5)
   --profile DIR    pull: in place of measuring, one run with CPU profiles of every process, kept in DIR
   --json           print the results as JSON
 `;
@@ -36,6 +39,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     rows: { type: "string", default: "1000000" },
     pulls: { type: "string", default: "100000" },
+    entries: { type: "string", default: "50000" },
     agents: { type: "string", default: "1000" },
     runs: { type: "string" },
     profile: { type: "string" },
@@ -55,6 +59,7 @@ const SCENARIOS: Readonly<Record<string, () => Promise<Measured[]>>> = {
   memory: () => benchMemory({ runs: runs(1), say }),
   footprint: () => benchFootprint({ runs: runs(5), say }),
   small: () => benchSmall({ runs: runs(20), say }),
+  directory: () => benchDirectory({ entries: count(options.entries), runs: runs(5), say }),
   fleet: () => benchFleet({ agents: count(options.agents), say }),
   losses: () => benchLosses({ rows: count(options.rows), say }),
   tick: () => benchTick({ runs: runs(3), pulls: count(options.pulls), say }),
@@ -83,7 +88,7 @@ function runs(otherwise: number): number {
 
 function count(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) fail(`${text} is no number of rows, pulls, agents or runs.`);
+  if (!Number.isSafeInteger(value) || value < 1) fail(`${text} is no number of rows, pulls, entries, agents or runs.`);
   return value;
 }
 
