@@ -20,6 +20,10 @@ export interface Ber {
   take(tag: number): Buffer;
   /** The same, to be read in turn. */
   open(tag: number): Ber;
+  /** Goes into the next element, which must have this tag; what it answers is for `leave`. Of an entry there are many. */
+  enter(tag: number): number;
+  /** Goes on after the element that was entered, whatever of it was read: what is not known is passed over [RFC 4511 4]. */
+  leave(outer: number): void;
   text(tag?: number): string;
   /** A whole number of at most 6 bytes. */
   integer(tag?: number): number;
@@ -31,30 +35,50 @@ const malformed = (): SallyportError =>
 /** @throws SallyportError `directory.protocol`, from each of its functions */
 export function readBer(bytes: Buffer): Ber {
   let at = 0;
-  const take = (tag: number): Buffer => {
-    if (bytes[at] !== tag) throw malformed();
-    const first = bytes[at + 1];
-    if (first === undefined) throw malformed();
-    let start = at + 2;
-    let length = first;
-    if (first >= 0x80) {
-      const count = first & 0x7f;
-      if (count === 0 || count > 4 || start + count > bytes.length) throw malformed();
-      length = bytes.readUIntBE(start, count);
-      start += count;
+  /** Where what is being read ends. */
+  let limit = bytes.length;
+  /** Goes to the next element's content and answers where that ends. */
+  const begin = (tag: number): number => {
+    if (at + 2 > limit || bytes[at] !== tag) throw malformed();
+    let length = bytes[at + 1]!;
+    at += 2;
+    if (length >= 0x80) {
+      const count = length & 0x7f;
+      if (count === 0 || count > 4 || at + count > limit) throw malformed();
+      length = bytes.readUIntBE(at, count);
+      at += count;
     }
-    if (length > bytes.length - start) throw malformed();
-    at = start + length;
-    return bytes.subarray(start, at);
+    if (length > limit - at) throw malformed();
+    return at + length;
+  };
+  const take = (tag: number): Buffer => {
+    const end = begin(tag);
+    const content = bytes.subarray(at, end);
+    at = end;
+    return content;
   };
   return {
     get isEmpty() {
-      return at === bytes.length;
+      return at === limit;
     },
-    peek: () => bytes[at],
+    peek: () => (at < limit ? bytes[at] : undefined),
     take,
+    enter(tag) {
+      const outer = limit;
+      limit = begin(tag);
+      return outer;
+    },
+    leave(outer) {
+      at = limit;
+      limit = outer;
+    },
     open: (tag) => readBer(take(tag)),
-    text: (tag = TAG.octets) => take(tag).toString("utf8"),
+    text(tag = TAG.octets) {
+      const end = begin(tag);
+      const text = bytes.toString("utf8", at, end);
+      at = end;
+      return text;
+    },
     integer(tag = TAG.integer) {
       const content = take(tag);
       if (content.length === 0 || content.length > 6) throw malformed();

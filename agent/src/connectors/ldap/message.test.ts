@@ -63,6 +63,22 @@ test("whatever is changed in a message, it is read or refused, and that at once"
   );
 });
 
+test("a value that goes beyond its attribute is refused, though the message has bytes; what is not known is passed over", () => {
+  const entryOf = (...attributes: Buffer[]) =>
+    readEntry(readMessage(sequence(int(7), tlv(0x64, octets("CN=a"), sequence(...attributes)))));
+  const more = sequence(octets("cn"), tlv(0x31, octets("a")), octets("of a later version"));
+  assert.deepEqual(
+    entryOf(more, attribute("sn", "b")).attributes.map(({ name, values }) => [name, values.join()]),
+    [
+      ["cn", "a"],
+      ["sn", "b"],
+    ],
+  );
+  const tooLong = attribute("cn", "abc");
+  tooLong[tooLong.length - 4] = 9;
+  assert.throws(() => entryOf(tooLong, attribute("sn", "b".repeat(20))), { code: "directory.protocol" });
+});
+
 const result = (code: number, diagnostic: string) => ({ ...readResult(readMessage(DONE)), code, diagnostic });
 
 test("sub-codes are numbers in the text, whatever its language", () => {

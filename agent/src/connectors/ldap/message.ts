@@ -90,14 +90,16 @@ export interface EntryAttribute {
 export function readEntry({ body }: Message): Entry {
   const entry = readBer(body);
   const dn = entry.text();
-  const list = entry.open(TAG.sequence);
+  entry.enter(TAG.sequence);
   const attributes: EntryAttribute[] = [];
-  while (!list.isEmpty) {
-    const attribute = list.open(TAG.sequence);
-    const name = attribute.text();
-    const set = attribute.open(TAG.set);
+  while (!entry.isEmpty) {
+    const list = entry.enter(TAG.sequence);
+    const name = entry.text();
+    const attribute = entry.enter(TAG.set);
     const values: Buffer[] = [];
-    while (!set.isEmpty) values.push(set.take(TAG.octets));
+    while (!entry.isEmpty) values.push(entry.take(TAG.octets));
+    entry.leave(attribute);
+    entry.leave(list);
     attributes.push({ name, values });
   }
   return { dn, attributes };
