@@ -9,6 +9,7 @@ import { startWorld } from "../world.ts";
 import { checkImage } from "./image-checks.ts";
 import { checkPackage } from "./package-checks.ts";
 import { makeTwice, type Release } from "./releases.ts";
+import { checkUnit } from "./unit.ts";
 
 export const install: Suite = {
   name: "install",
@@ -17,6 +18,7 @@ export const install: Suite = {
     if (process.geteuid?.() !== 0) throw new Error("installing in a root of its own needs root");
     const folder = mkdtempSync(join(tmpdir(), "sallyport-release-"));
     try {
+      await checkUnit(check, folder);
       const release = await checkRelease(check, folder);
       const world = await startWorld("install");
       try {
