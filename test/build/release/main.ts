@@ -1,8 +1,10 @@
 /** `npm run release`: see `--help`. */
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { channel, ring } from "@sallyport/shared/release/manifest.ts";
+import { readPublisherKey } from "../manifest.ts";
 import { ROOT } from "../root.ts";
-import { makeRelease } from "./release.ts";
+import { type Artefact, makeRelease, releaseTime } from "./release.ts";
 
 const HELP = `Makes what people install, in dist/release: the agent as a .deb, as a container image and as a tar.gz for updates, for this
 machine's architecture; the function app's zip; bills of materials, and SHA256SUMS over all.
@@ -10,20 +12,44 @@ machine's architecture; the function app's zip; bills of materials, and SHA256SU
   npm run release
   npm run release -- --out DIR    elsewhere; DIR is emptied first
 
-The same commit gives the same bytes in any folder; SOURCE_DATE_EPOCH takes the place of the commit's time. Nothing is signed here.
+  npm run release -- --key FILE   signed by this Ed25519 key (PEM): manifest.json and SHA256SUMS with a minisign signature each, and
+                                  an agent that takes updates by this key only. Without it nothing is signed, and no update taken
+    --channel NAME                stable (the default) or preview
+    --ring NAME                   first (the default), early or broad
+    --minimum VERSION             the oldest version that may go to this one directly (0.0.0)
+
+The same commit and key give the same bytes in any folder; SOURCE_DATE_EPOCH takes the place of the commit's time.
 `;
 
 const { values } = parseArgs({
-  options: { out: { type: "string", default: join(ROOT, "dist/release") }, help: { type: "boolean", short: "h" } },
+  options: {
+    out: { type: "string", default: join(ROOT, "dist/release") },
+    key: { type: "string" },
+    channel: { type: "string", default: "stable" },
+    ring: { type: "string", default: "first" },
+    minimum: { type: "string", default: "0.0.0" },
+    help: { type: "boolean", short: "h" },
+  },
 });
 if (values.help) {
   process.stdout.write(HELP);
   process.exit(0);
 }
 const folder = resolve(values.out);
-const made = await makeRelease(folder).catch((error: Error) => {
+const made = await release().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 });
+async function release(): Promise<Artefact[]> {
+  const epochSeconds = releaseTime();
+  if (values.key === undefined) return await makeRelease(folder, epochSeconds);
+  return await makeRelease(folder, epochSeconds, {
+    key: readPublisherKey(values.key),
+    channel: channel.parse(values.channel),
+    ring: ring.parse(values.ring),
+    minimum: values.minimum,
+    notBefore: new Date(epochSeconds * 1000),
+  });
+}
 const lines = made.map(({ name, bytes }) => `  ${name.padEnd(44)}${(bytes / 1e6).toFixed(1).padStart(8)} MB`);
 process.stdout.write(`${relative(process.cwd(), folder) || "."}\n${lines.join("\n")}\n`);

@@ -1,12 +1,16 @@
 /** Everything that a release is, as files of one folder. */
 import { execFileSync } from "node:child_process";
+import type { KeyObject } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { layoutIn } from "@sallyport/agent/src/install/layout.ts";
 import { VERSION } from "@sallyport/agent/src/version.ts";
+import { type ReleaseFile, releaseFile } from "@sallyport/shared/release/manifest.ts";
+import { publicKeyLine, signMinisign } from "@sallyport/shared/release/minisign.ts";
 import { buildAgent } from "../agent.ts";
 import { buildCloud } from "../cloud.ts";
+import { measure, type ReleaseOf, releaseNote, writeManifest } from "../manifest.ts";
 import { ROOT } from "../root.ts";
 import { agreeOnCodeCache } from "./code-cache.ts";
 import { deb } from "./deb.ts";
@@ -24,6 +28,12 @@ export interface Artefact {
   readonly sha256: string;
 }
 
+/** Who answers for a release: its agents take updates that this key has signed, and no others. */
+export interface Publisher extends Omit<ReleaseOf, "version"> {
+  /** Ed25519. */
+  readonly key: KeyObject;
+}
+
 const PACKAGING = join(ROOT, "agent/install");
 /** As Debian and OCI name what Node calls x64. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" };
@@ -32,8 +42,13 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "
  * Makes a release of this machine's platform in `folder`, which it empties first. What it makes depends on the sources, the
  * lockfile, the time of the last commit (or SOURCE_DATE_EPOCH), and for the image on this system's libraries, which its bill
  * names; on nothing else.
+ * @param publisher without one nothing is signed, and the agent takes no update
  */
-export async function makeRelease(folder: string, epochSeconds: number = releaseTime()): Promise<Artefact[]> {
+export async function makeRelease(
+  folder: string,
+  epochSeconds: number = releaseTime(),
+  publisher?: Publisher,
+): Promise<Artefact[]> {
   const architecture = ARCHITECTURES[process.arch];
   if (process.platform !== "linux" || architecture === undefined)
     throw new Error("Releases are made on Linux, x64 or arm64.");
@@ -47,26 +62,38 @@ export async function makeRelease(folder: string, epochSeconds: number = release
   };
   const work = mkdtempSync(join(tmpdir(), "sallyport-release-"));
   try {
-    const agent = await buildAgent(join(work, "agent"));
+    const releaseKeys = publisher === undefined ? [] : [publicKeyLine(publisher.key)];
+    const agent = await buildAgent(join(work, "agent"), { releaseKeys });
     await agreeOnCodeCache(agent.folder);
     const product = productOf(agent, VERSION, epochSeconds);
-    writeAgent(product, architecture, epochSeconds, write);
+    const update = writeAgent(product, architecture, epochSeconds, write);
+    if (publisher !== undefined) {
+      const { key, ...of } = publisher;
+      writeManifest(folder, { version: VERSION, ...of }, [update], key);
+    }
     await writeCloud(join(work, "cloud"), epochSeconds, write);
   } finally {
     rmSync(work, { recursive: true });
   }
   made.sort((a, b) => (a.name < b.name ? -1 : 1));
-  writeFileSync(join(folder, "SHA256SUMS"), made.map((each) => `${each.sha256}  ${each.name}\n`).join(""));
+  const sums = Buffer.from(made.map((each) => `${each.sha256}  ${each.name}\n`).join(""));
+  writeFileSync(join(folder, "SHA256SUMS"), sums);
+  if (publisher !== undefined)
+    writeFileSync(join(folder, "SHA256SUMS.minisig"), signMinisign(sums, publisher.key, `sallyport ${VERSION}`));
   return made;
 }
 
 type Write = (name: string, content: Buffer | string) => void;
 
-function writeAgent(product: Product, architecture: string, epochSeconds: number, write: Write): void {
+/** Answers the manifest's part about what an update brings. */
+function writeAgent(product: Product, architecture: string, epochSeconds: number, write: Write): ReleaseFile {
   const { version, packages, node } = product;
-  const named = `sallyport-${version}-linux-${process.arch}`;
+  const platform = `linux-${process.arch}`;
+  const named = `sallyport-${version}-${platform}`;
   // What an update brings: the version's folder, files only.
-  write(`${named}.tar.gz`, gzipped(tar(product.entries, { epochSeconds })));
+  const files = [...product.entries, releaseNote(version, platform)];
+  const update = gzipped(tar(files, { epochSeconds }));
+  write(`${named}.tar.gz`, update);
   write(`${named}.cdx.json`, product.sbom);
   write(`sallyport_${version}_${architecture}.deb`, debOf(product, architecture, epochSeconds));
   const { entries, system } = rootFileSystem(product);
@@ -76,6 +103,7 @@ function writeAgent(product: Product, architecture: string, epochSeconds: number
   write(`${named}-image.cdx.json`, sbomOf({ name: "sallyport-image", version, epochSeconds, packages, node, system }));
   for (const name of ["Dockerfile", "compose.yaml", "kubernetes.yaml"])
     write(name, filled(join(PACKAGING, "container", name), { VERSION: version, NAMED: named }));
+  return releaseFile.parse({ platform, name: `${named}.tar.gz`, ...measure(update, files) });
 }
 
 function debOf(product: Product, architecture: string, epochSeconds: number): Buffer {

@@ -1,9 +1,10 @@
 /** Two releases of one state of the sources, made in two folders. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
+import { drawPublisherKey } from "../../build/manifest.ts";
 import { ROOT } from "../../build/root.ts";
 
 /** Nothing that a release is made of, or much of it and never changed. */
@@ -14,6 +15,8 @@ const EPOCH = "1790000000";
 export interface Release {
   readonly folder: string;
   readonly sums: string;
+  /** Of the key that signed it. */
+  readonly publicLine: string;
   /** The file whose name ends so. @throws where there is none */
   path(end: string): string;
 }
@@ -24,21 +27,25 @@ export async function makeTwice(folder: string): Promise<readonly [Release, Rele
   mkdirSync(join(folder, "elsewhere"));
   cpSync(ROOT, one, { recursive: true, filter: (path) => !LEFT_OUT.has(basename(path)) });
   cpSync(one, other, { recursive: true });
-  return [await makeIn(one), await makeIn(other)];
+  const { privateKey, publicLine } = drawPublisherKey();
+  const key = join(folder, "publisher.pem");
+  writeFileSync(key, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
+  return [await makeIn(one, key, publicLine), await makeIn(other, key, publicLine)];
 }
 
-async function makeIn(sources: string): Promise<Release> {
+async function makeIn(sources: string, key: string, publicLine: string): Promise<Release> {
   const folder = `${sources}-release`;
   const packages = ["node_modules", "cloud/node_modules"];
   const mounts = packages.map((name) => {
     mkdirSync(join(sources, name));
     return `mount --bind '${join(ROOT, name)}' '${join(sources, name)}'`;
   });
-  const release = `exec '${process.execPath}' --disable-warning=ExperimentalWarning test/build/release/main.ts --out '${folder}'`;
+  const release = `exec '${process.execPath}' --disable-warning=ExperimentalWarning test/build/release/main.ts --out '${folder}' --key '${key}'`;
   await runScript([`cd '${sources}'`, ...mounts, release].join(" && "), { SOURCE_DATE_EPOCH: EPOCH });
   return {
     folder,
     sums: readFileSync(join(folder, "SHA256SUMS"), "utf8"),
+    publicLine,
     path(end) {
       const name = readdirSync(folder).find((each) => each.endsWith(end));
       if (name === undefined) throw new Error(`the release has no ${end}`);

@@ -4,6 +4,8 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { manifest } from "@sallyport/shared/release/manifest.ts";
+import { readPublicKey, verifyMinisign } from "@sallyport/shared/release/minisign.ts";
 import type { Check, Suite } from "../suite.ts";
 import { startWorld } from "../world.ts";
 import { checkImage } from "./image-checks.ts";
@@ -45,6 +47,16 @@ async function checkRelease(check: Check, folder: string): Promise<Release> {
       assert.equal(createHash("sha256").update(bytes).digest("hex"), sum, name);
       assert.ok(!bytes.includes(folder), name);
     }
+  });
+  await check("sums and manifest are signed by the publisher, and the manifest is of the archive that is there", () => {
+    const keys = [readPublicKey(one.publicLine)];
+    for (const name of ["SHA256SUMS", "manifest.json"]) {
+      const [content, signature] = [name, `${name}.minisig`].map((each) => readFileSync(join(one.folder, each)));
+      assert.ok(verifyMinisign(content!, signature!.toString("utf8"), keys), name);
+      assert.ok(!verifyMinisign(Buffer.concat([content!, Buffer.from(" ")]), signature!.toString("utf8"), keys), name);
+    }
+    const { files } = manifest.parse(JSON.parse(readFileSync(join(one.folder, "manifest.json"), "utf8")));
+    for (const { name, sha256 } of files) assert.ok(one.sums.includes(`${sha256}  ${name}\n`), name);
   });
   return one;
 }
