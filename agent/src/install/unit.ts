@@ -43,7 +43,7 @@ ${credential === undefined ? "" : `LoadCredentialEncrypted=${credential.name}:${
 RestartSec=5
 RestartForceExitStatus=${TRY_AGAIN}
 RestartPreventExitStatus=${FINAL.join(" ")}
-# After SIGTERM it drains: drainSeconds of agent.yaml, and some more.
+# After SIGTERM it drains for drainSeconds of agent.yaml, 60 unless it says otherwise: who sets more there needs more here.
 KillMode=control-group
 TimeoutStopSec=90
 UMask=0077
