@@ -17,7 +17,7 @@ import type { RegisteredAgent, TokenDeps } from "./tokens.ts";
 
 type Directory = Pick<EnrolmentDeps, "insertCode" | "findCode" | "namesOf" | "isRegistered" | "insertAgent"> &
   Pick<TokenDeps, "findByKid" | "report" | "rotate" | "publishUnseal"> & {
-    /** Active agents of a site, the likeliest to serve first. */
+    /** Active agents of a site that are not drained, the likeliest to serve first. */
     candidates(tenant: string, site: string): Promise<readonly Candidate[]>;
     /** Whether this agent is active now, and the key is still its own. */
     isCurrent(tenant: string, site: string, candidate: Candidate): Promise<boolean>;
@@ -141,7 +141,9 @@ export function agentDirectory({ store, secrets, alert, load, now, random }: Dir
       return keep;
     },
     candidates: async (tenant, site) => {
-      const agents = (await store.agents.list(tenant, site)).filter((agent) => agent.value.status === "active");
+      const agents = (await store.agents.list(tenant, site)).filter(
+        ({ value }) => value.status === "active" && !value.drainedAt,
+      );
       return inOrder(agents, now().getTime(), load.of, () => random(4).readUInt32BE()).map((agent) =>
         candidateOf(agent, now()),
       );

@@ -1,4 +1,4 @@
-/** What the platform team does with agents: list, approve, revoke. */
+/** What the platform team does with agents: list, approve, drain, revoke. */
 import { type AgentKey, agentKey } from "@sallyport/shared/crypto/agent-key.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { AgentView } from "@sallyport/shared/schema/api-views.ts";
@@ -54,6 +54,33 @@ export async function approveAgent(
     }),
   );
 }
+
+/**
+ * No new session goes to a drained agent; those that run go on, and canaries show that it still lives. For whoever works on
+ * its machine, or tries another agent of the site. @throws api.not_found, agent.revoked, api.changed
+ */
+export async function drainAgent(deps: RegistryDeps, tenant: string, site: string, agent: string): Promise<AgentView> {
+  const now = deps.now().toISOString();
+  return agentView(await offer(deps, { tenant, site, agent }, (drainedAt) => drainedAt ?? now));
+}
+
+/** Takes the drain back. @throws as `drainAgent` */
+export const resumeAgent = async (
+  deps: RegistryDeps,
+  tenant: string,
+  site: string,
+  agent: string,
+): Promise<AgentView> => agentView(await offer(deps, { tenant, site, agent }, () => null));
+
+const offer = (
+  { store }: RegistryDeps,
+  at: At,
+  drainedAt: (before: string | null) => string | null,
+): Promise<Stored<Agent>> =>
+  change(store, at, (value) => {
+    if (value.status === "revoked") throw new SallyportError("agent.revoked", "A revoked agent enrols again.");
+    return { drainedAt: drainedAt(value.drainedAt ?? null) };
+  });
 
 /**
  * Takes effect at once: hellos and tokens are checked against this record, and without its hybrid connection the
@@ -131,6 +158,7 @@ export function agentView({ row, value }: Stored<Agent>): AgentView {
     },
     ...{ maxSessions, reachedAt, canaryAt, canaryCode, journal, journalAlert },
     updates: value.updates,
+    drainedAt: value.drainedAt ?? null,
     retiredAt: retiredAt ?? null,
     pinned: origin && relayHost ? { origin, relayHost } : null,
   };

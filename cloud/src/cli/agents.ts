@@ -1,4 +1,4 @@
-/** `sallyportctl agents list|keys|approve|revoke`. */
+/** `sallyportctl agents list|keys|approve|drain|resume|revoke`. */
 import { writeFileSync } from "node:fs";
 import { agentKey } from "@sallyport/shared/crypto/agent-key.ts";
 import { type Command, InvalidArgumentError } from "commander";
@@ -44,7 +44,7 @@ export function addAgents(program: Command): void {
         agent.version,
         when(agent.seenAt, Date.now()),
         yesNo(agent.locked),
-        yesNo(agent.draining),
+        yesNo(agent.draining || agent.drainedAt !== null),
         journalText(agent, Date.now()),
         agent.fingerprint,
       ]);
@@ -97,6 +97,19 @@ export function addAgents(program: Command): void {
       call.print(agent, [`Agent ${agent.id} is ${agent.status}.`]);
     },
   );
+  for (const [name, about, ends] of [
+    ["drain", "sends an agent no new sessions; those that run go on", "gets no new sessions"],
+    ["resume", "sends a drained agent sessions again", "gets sessions again"],
+  ] as const)
+    does<SiteOptions>(
+      verb(agents, name, about, `agents ${name} 5f0c…9a --site oslo`)
+        .addArgument(agentArgument())
+        .requiredOption(...SITE),
+      async (call, { site }, id = "") => {
+        const agent = await call.api.post(`${agentsPath(call, site)}/${id}/${name}`, {}, agentView);
+        call.print(agent, [`Agent ${agent.id} ${ends}.`]);
+      },
+    );
   does<RevokeOptions>(
     verb(agents, "revoke", "ends an agent's access for good", "agents revoke 5f0c…9a --site oslo --yes")
       .addArgument(agentArgument())

@@ -40,6 +40,8 @@ export const agentRecord = z.object({
   /** What it pinned at its enrolment, and would have to enrol again to change: our origin, and the relay's namespace. */
   origin: z.string().max(2000).nullish(),
   relayHost: z.string().max(260).nullish(),
+  /** Since when the platform team sends it no new sessions. */
+  drainedAt: z.iso.datetime().nullish(),
   /** What it said with its last token request. */
   seenAt: z.iso.datetime().nullable(),
   /** The line of its journal that is known: the next report is held against it. */

@@ -35,6 +35,8 @@ export const agentView = z.object({
   policy: z.string().nullable(),
   locked: z.boolean(),
   draining: z.boolean(),
+  /** Since when the platform team sends it no new sessions; null: it does. */
+  drainedAt: time.nullable(),
   /** Sessions that it serves at once; null while it has not said. */
   maxSessions: z.int().nullable(),
   /** When a session or a canary last succeeded, and when a canary did. */

@@ -92,6 +92,16 @@ export const TENANTS = {
     does: "Approves an agent, after its fingerprint was compared on both screens; clears an alert about its journal.",
     answer: agentView,
   },
+  "agents-drain": {
+    ...{ method: "POST", path: `${SITE}/agents/{agent}/drain`, scope: "agents:approve", about: "site", status: 200 },
+    does: "Sends an agent no new sessions; those that run go on.",
+    answer: agentView,
+  },
+  "agents-resume": {
+    ...{ method: "POST", path: `${SITE}/agents/{agent}/resume`, scope: "agents:approve", about: "site", status: 200 },
+    does: "Sends a drained agent sessions again.",
+    answer: agentView,
+  },
   "agents-revoke": {
     ...{ method: "POST", path: `${SITE}/agents/{agent}/revoke`, scope: "agents:approve", about: "site", status: 200 },
     does: "Revokes an agent at once; its running sessions end within 20 seconds.",

@@ -1,10 +1,16 @@
-/** Agents of which nothing is heard any more hold no key and no hybrid connection for ever. */
+/** Agents that are not used: drained for a while, or retired because nothing is heard of them any more. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { createLoad } from "@sallyport/cloud/src/agents/choice.ts";
 import { agentDirectory } from "@sallyport/cloud/src/agents/directory.ts";
-import { listAgents, retireSilent } from "@sallyport/cloud/src/agents/registry.ts";
+import {
+  drainAgent,
+  listAgents,
+  resumeAgent,
+  retireSilent,
+  revokeAgent,
+} from "@sallyport/cloud/src/agents/registry.ts";
 import { ed25519Jwk, generateKeyPair, thumbprint } from "@sallyport/shared/crypto/identity.ts";
 import { openCloudStore } from "./cloud-store.ts";
 
@@ -13,11 +19,11 @@ const { store, now, clock } = cloud;
 const directory = agentDirectory({ ...cloud, load: createLoad(), alert: () => undefined });
 const DAY_MS = 86_400_000;
 
-async function newAgent(status: "active" | "pending"): Promise<string> {
+async function newAgent(status: "active" | "pending", site = "oslo"): Promise<string> {
   const id = randomBytes(16).toString("hex");
   const identity = ed25519Jwk.parse((await generateKeyPair("EdDSA")).publicJwk);
   await directory.insertAgent({
-    ...{ id, tenant: "contoso", site: "oslo", status, identity, kid: await thumbprint(identity) },
+    ...{ id, tenant: "contoso", site, status, identity, kid: await thumbprint(identity) },
     ...{ unseal: "", host: "h", version: "0.1.0", codeId: "c", enrolledAt: now().toISOString() },
     ...{ origin: "https://orchestrator.test", relayHost: "contoso.servicebus.windows.net" },
   });
@@ -52,4 +58,19 @@ test("agents of which nothing was heard for long are retired, pending ones too, 
     ...{ origin: "https://orchestrator.test", relayHost: "contoso.servicebus.windows.net" },
   });
   assert.equal(await retireSilent(deps, 180), 0, "once is enough");
+});
+
+test("a drained agent is given to no session until it is resumed, and a revoked one is not drained", async () => {
+  const deps = { ...cloud, hybridConnections: { create: async () => undefined, remove: async () => undefined } };
+  const [one, other] = [await newAgent("active", "bergen"), await newAgent("active", "bergen")];
+  const given = async () => (await directory.candidates("contoso", "bergen")).map(({ id }) => id).sort();
+  const drained = await drainAgent(deps, "contoso", "bergen", one);
+  assert.deepEqual([drained.status, drained.drainedAt], ["active", now().toISOString()]);
+  clock.nowMs += 60_000;
+  assert.equal((await drainAgent(deps, "contoso", "bergen", one)).drainedAt, drained.drainedAt, "it stays the first");
+  assert.deepEqual(await given(), [other]);
+  assert.equal((await resumeAgent(deps, "contoso", "bergen", one)).drainedAt, null);
+  assert.deepEqual(await given(), [one, other].sort());
+  await revokeAgent(deps, "contoso", "bergen", one);
+  await assert.rejects(drainAgent(deps, "contoso", "bergen", one), { code: "agent.revoked" });
 });
