@@ -10,8 +10,8 @@ import { startUpdater } from "../update/service.ts";
 import { stage } from "../update/stage.ts";
 import { EXIT } from "./exit.ts";
 import { print } from "./print.ts";
-import type { ApplyOptions, UpdateOptions } from "./update.ts";
 import { askFor, readInstallation, requirePlaces, requireWritable } from "./update-check.ts";
+import type { ApplyOptions, UpdateOptions } from "./update-options.ts";
 
 export async function apply(options: ApplyOptions): Promise<void> {
   const installation = readInstallation(options);

@@ -16,7 +16,7 @@ import { factsOf } from "../update/owner.ts";
 import type { UpdatePlaces } from "../update/places.ts";
 import { RELEASE_KEYS } from "../update/release-keys.ts";
 import { print, table } from "./print.ts";
-import type { UpdateOptions } from "./update.ts";
+import type { UpdateOptions } from "./update-options.ts";
 
 /** @throws ConfigError where this program was not installed as one that can be updated */
 export function requirePlaces(state: string): UpdatePlaces {

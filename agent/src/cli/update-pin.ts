@@ -4,8 +4,8 @@ import { versionOf } from "../update/files.ts";
 import { writePin } from "../update/record.ts";
 import { UsageError } from "./exit.ts";
 import { print } from "./print.ts";
-import type { PinOptions } from "./update.ts";
 import { requirePlaces, requireWritable } from "./update-check.ts";
+import type { PinOptions } from "./update-options.ts";
 
 export function pin(version: string | undefined, options: PinOptions): void {
   if (options.off === true && version !== undefined) throw new UsageError("give a version or --off, not both");

@@ -4,8 +4,8 @@ import { compareVersions, version as versionText } from "@sallyport/shared/relea
 import { versionOf } from "../update/files.ts";
 import { readPin, readRecord } from "../update/record.ts";
 import { print } from "./print.ts";
-import type { UpdateOptions } from "./update.ts";
 import { requirePlaces } from "./update-check.ts";
+import type { UpdateOptions } from "./update-options.ts";
 
 export function status(options: UpdateOptions): void {
   const places = requirePlaces(options.state);

@@ -1,18 +1,7 @@
 /** `sallyport update check|apply|pin|rollback|status`: what the owner says of this installation's version. */
 import type { Command } from "commander";
-import type { OutputOptions } from "./print.ts";
+import type { ApplyOptions, PinOptions, UpdateOptions } from "./update-options.ts";
 import { guarded, JSON_OPTION, STATE_OPTION } from "./verb.ts";
-
-export interface UpdateOptions extends OutputOptions {
-  readonly state: string;
-}
-export interface ApplyOptions extends UpdateOptions {
-  readonly version?: string;
-  readonly downgrade?: boolean;
-}
-export interface PinOptions extends UpdateOptions {
-  readonly off?: boolean;
-}
 
 export function addUpdate(program: Command): void {
   const update = program

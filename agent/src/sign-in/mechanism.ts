@@ -18,9 +18,3 @@ export interface Kerberos {
   /** The first token without an answer, then one for each. It is done when the directory has shown who it is. */
   step(answer: Buffer | undefined): Step;
 }
-
-/** @throws Error where this machine lacks the library */
-export async function kerberosOf(platform: NodeJS.Platform, login: KerberosLogin): Promise<Kerberos> {
-  if (platform === "win32") return (await import("./sspi.ts")).createSspi(login);
-  return (await import("./gssapi.ts")).createGssapi(login);
-}

@@ -12,7 +12,8 @@ import {
   type ToSignIn,
   toSignIn,
 } from "../pipe/sign-in-messages.ts";
-import { type Kerberos, kerberosOf } from "./mechanism.ts";
+import type { Kerberos } from "./mechanism.ts";
+import { kerberosOf } from "./of-platform.ts";
 
 const NO_BYTES = new Uint8Array();
 
