@@ -95,7 +95,8 @@ describe("npm start -- --once --json", { timeout: 300_000 }, () => {
     assert.deepEqual([code, stderr, lines.length], [0, "", 1]);
     const result = JSON.parse(lines[0]!);
     t.after(() => rmSync(join(result.journal, "../../.."), { recursive: true, force: true }));
-    const { runs, ...first } = result;
+    const { runs, directory, ...first } = result;
+    assert.equal(typeof directory, "object");
     assert.deepEqual(Object.keys(first), ["rows", "bytes", "seconds", "run", "manifest", "parts", "journal"]);
     assert.deepEqual([first.rows, runs.length, runs[0].rows, runs[1].rows], [20_000, 2, 20_000, 1000]);
     assert.equal(first.run, runs[0].run);
