@@ -108,6 +108,7 @@ test("an agent is found by its id alone, and of two changes one wins", async () 
     policy: null,
     locked: false,
     draining: false,
+    drainedAt: null,
     reachedAt: null,
     canaryAt: null,
     maxSessions: null,

@@ -31,7 +31,7 @@ function tampered(rule: Attack["rule"], fault: Omit<MessageFault, "times">, expe
       try {
         const read = world.read();
         // One that is lost makes both ends wait; a relay ends that by closing, long before their own patience does.
-        if (fault.do === "drop" && fault.nth === 1) await closeWhenLost(world, fault, before.sessionsTotal);
+        if (fault.do === "drop" && fault.nth === 1) await closeWhenLost(world, fault, before);
         const outcome = await read.outcome;
         assert.ok(!outcome.ok, "a session that was tampered with was taken for whole");
         assert.ok([expected.orchestrator].flat().includes(outcome.code), outcome.code);
@@ -53,13 +53,13 @@ function tampered(rule: Attack["rule"], fault: Omit<MessageFault, "times">, expe
 async function closeWhenLost(
   { site }: World,
   { direction }: Omit<MessageFault, "times">,
-  sessions: number,
+  before: ReturnType<World["site"]["relay"]["stats"]>,
 ): Promise<void> {
   const { relay } = site;
-  await until("the session begins", () => relay.stats().sessionsTotal > sessions);
+  await until("the session begins", () => relay.stats().sessionsTotal > before.sessionsTotal);
+  // Counted from before the session began: its hello can be here before anyone looks a second time.
   if (direction === "toListener") {
-    const helloes = relay.stats().messagesToSender;
-    await until("the hello passes", () => relay.stats().messagesToSender > helloes || relay.stats().sessionsOpen === 0);
+    await until("the hello passes", () => relay.stats().messagesToSender > before.messagesToSender);
   }
   relay.faults.closeSessions(1011);
 }

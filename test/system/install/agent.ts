@@ -93,7 +93,9 @@ export async function start(
       return log.includes("control channel online");
     },
     120_000,
-  );
+  ).catch((error: Error) => {
+    throw new Error(`${error.message}; it has said:\n${log}`);
+  });
   await stack.relay.listening(`a-${agent}`);
   return {
     process: child,
