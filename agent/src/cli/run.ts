@@ -41,6 +41,8 @@ Example:
         await run(options);
       } catch (error) {
         fail(error, {});
+        // What was opened before it failed would keep a process that does nothing, and nobody would start it again.
+        process.exit();
       }
     });
 }

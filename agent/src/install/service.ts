@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { ConfigError } from "../config-error.ts";
 import { asOwnerOf } from "../regular-file.ts";
 import { makeFolders, readPinned, type StatePaths, statePaths, writeFileDurably } from "../state.ts";
+import { makeOwn } from "../update/files.ts";
 import { updatePlaces } from "../update/places.ts";
 import { UPDATE_UNIT } from "../update/service.ts";
 import { UPDATE_PATH_UNIT, updatePathUnit, updateServiceUnit } from "../update/units.ts";
@@ -145,10 +146,10 @@ function stop(run: Run, units: readonly string[]): void {
 function writeUnits({ name, group }: Account): void {
   mkdirSync(dirname(LAYOUT.unit), { recursive: true });
   writeFileDurably(LAYOUT.unit, unitText({ account: name, group, credential: presentCredential() }), 0o644);
-  const { own, updater } = updatePlaces(LAYOUT);
-  mkdirSync(own, { recursive: true, mode: 0o700 });
+  const places = updatePlaces(LAYOUT);
+  makeOwn(places);
   // The package brings it; whoever unpacked an archive has no reason to know of it.
-  if (!existsSync(updater)) symlinkSync(readlinkSync(LAYOUT.current), updater);
+  if (!existsSync(places.updater)) symlinkSync(readlinkSync(LAYOUT.current), places.updater);
   writeFileDurably(unitFile(UPDATE_UNIT), updateServiceUnit(LAYOUT), 0o644);
   writeFileDurably(unitFile(UPDATE_PATH_UNIT), updatePathUnit(LAYOUT), 0o644);
 }

@@ -1,8 +1,5 @@
 /** What the supervisor reads about an executor from /proc, because the executor's own word counts for nothing. */
-import { closeSync, openSync, readSync } from "node:fs";
-
-/** Such a file has one to two thousand bytes; reading into the same ones each time leaves an idle supervisor without garbage. */
-const page = Buffer.alloc(8192);
+import { readFileSync } from "node:fs";
 
 /** Resident bytes of a process; undefined when it has gone, or where there is no /proc. */
 export function residentBytes(pid: number): number | undefined {
@@ -18,12 +15,7 @@ export function canDumpCore(pid: number): boolean | undefined {
 
 function readProc(pid: number, file: string): string | undefined {
   try {
-    const descriptor = openSync(`/proc/${pid}/${file}`, "r");
-    try {
-      return page.toString("latin1", 0, readSync(descriptor, page));
-    } finally {
-      closeSync(descriptor);
-    }
+    return readFileSync(`/proc/${pid}/${file}`, "latin1");
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 /** Files and links of an update: read within bounds, changed in one step, on the disk before the next one. */
 import {
+  chmodSync,
   closeSync,
   fstatSync,
   fsyncSync,
@@ -65,10 +66,17 @@ export function repoint(link: string, to: string): void {
   syncFolder(dirname(link));
 }
 
+/** The updater's folder. Only root writes there; the agent reads in it how the last update ended. */
+export function makeOwn({ own }: UpdatePlaces): void {
+  mkdirSync(own, { recursive: true });
+  // Whatever was asked of mkdir, the process's mask had its say.
+  chmodSync(own, 0o755);
+}
+
 /** Puts room aside, once. @throws ENOSPC: then nothing is begun */
-export function reserveRoom({ own, reserve }: UpdatePlaces): void {
-  mkdirSync(own, { recursive: true, mode: 0o755 });
-  const file = openSync(reserve, "w", 0o600);
+export function reserveRoom(places: UpdatePlaces): void {
+  makeOwn(places);
+  const file = openSync(places.reserve, "w", 0o600);
   try {
     writeAll(file, Buffer.alloc(RESERVE_BYTES, 1));
     fsyncSync(file);

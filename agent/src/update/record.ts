@@ -1,11 +1,11 @@
 /** What the updater has done and is doing, in one file that is replaced as a whole: whoever starts it next goes on from there. */
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { parseJson } from "@sallyport/shared/json.ts";
 import { updateReport } from "@sallyport/shared/release/manifest.ts";
 import { version } from "@sallyport/shared/release/version.ts";
 import { z } from "zod";
 import { writeFileDurably } from "../state.ts";
-import { inReserve, readBounded } from "./files.ts";
+import { inReserve, makeOwn, readBounded } from "./files.ts";
 import type { UpdatePlaces } from "./places.ts";
 
 /**
@@ -57,7 +57,7 @@ export function readRecord({ record: file }: UpdatePlaces): UpdateRecord {
 }
 
 export function writeRecord(places: UpdatePlaces, value: UpdateRecord): void {
-  mkdirSync(places.own, { recursive: true, mode: 0o755 });
+  makeOwn(places);
   const text = `${JSON.stringify(record.parse(value), null, 2)}\n`;
   inReserve(places, () => writeFileDurably(places.record, text, READABLE_MODE));
 }
@@ -82,7 +82,7 @@ export const readWish = ({ wish: file }: UpdatePlaces): StoredWish | undefined =
 export const readPin = ({ pin: file }: UpdatePlaces): string | undefined => readAs(file, pin)?.version;
 
 export function writeWish(places: UpdatePlaces, value: StoredWish): void {
-  mkdirSync(places.own, { recursive: true, mode: 0o755 });
+  makeOwn(places);
   writeFileDurably(places.wish, `${JSON.stringify(wish.parse(value))}\n`);
 }
 
@@ -92,7 +92,7 @@ export function writePin(places: UpdatePlaces, version: string | undefined, now:
     rmSync(places.pin, { force: true });
     return;
   }
-  mkdirSync(places.own, { recursive: true, mode: 0o755 });
+  makeOwn(places);
   const text = `${JSON.stringify(pin.parse({ v: 1, version, at: now.toISOString() }))}\n`;
   writeFileDurably(places.pin, text, READABLE_MODE);
 }

@@ -23,7 +23,7 @@ import { z } from "zod";
 import { openRegular } from "../regular-file.ts";
 import { type Pinned, syncFolder, writeAll, writeFileDurably } from "../state.ts";
 import { unpack } from "./archive.ts";
-import { isFull, readBounded } from "./files.ts";
+import { isFull, makeOwn, readBounded } from "./files.ts";
 import { stagedArchive, type UpdatePlaces, unpacking } from "./places.ts";
 import { type Verification, type VerifiedRelease, verifyRelease } from "./verify.ts";
 
@@ -45,7 +45,8 @@ export async function takeDocuments(
   pinned: Pick<Pinned, "keys">,
 ): Promise<Verification> {
   rmSync(places.incoming, { recursive: true, force: true });
-  mkdirSync(places.incoming, { recursive: true, mode: 0o700 });
+  makeOwn(places);
+  mkdirSync(places.incoming, { mode: 0o700 });
   const copy = (from: string, name: string, maxBytes: number): Buffer => {
     const bytes = readStaged(from, maxBytes);
     writeFileDurably(join(places.incoming, name), bytes.toString("latin1"));
