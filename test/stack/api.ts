@@ -34,7 +34,7 @@ export function connectApi(origin: string, key: string, ca: string): Api {
       const problem = problemOf(text, answer.status);
       if (problem.code !== "api.too_many_calls") throw new ApiError(problem);
       // Tests look often: who is asked to wait does.
-      await pause(250);
+      await pause(Number(answer.headers["retry-after"] ?? 1) * 1000);
       return send(method, path, body);
     }
     return JSON.parse(text) as T;

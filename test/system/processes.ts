@@ -1,4 +1,6 @@
 /** What the system knows about processes, from /proc. Every question about one that has gone answers as if it had nothing. */
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -64,6 +66,14 @@ export async function until<T>(
 }
 
 export const gone = (pid: number): Promise<true> => until(`process ${pid} ends`, () => hasEnded(pid)) as Promise<true>;
+
+/** Ends a child of ours and waits for its end; of one that has ended, or was never started, there is nothing to do. */
+export async function stopChild(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill(signal);
+  await exited;
+}
 
 /** Holds a process still while `act` looks at it. */
 export async function held<T>(pid: number, act: () => T): Promise<T> {

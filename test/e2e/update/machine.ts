@@ -23,6 +23,7 @@ import {
   writeManifest,
 } from "../../build/manifest.ts";
 import { filesOf } from "../../build/release/entries.ts";
+import { stopChild } from "../../system/processes.ts";
 import { buildPrograms } from "./programs.ts";
 import type { Orders } from "./updater-process.ts";
 
@@ -118,10 +119,7 @@ export async function startMachine(healthyWithinMs = 20_000): Promise<Machine> {
   const stopAgent = async (signal: NodeJS.Signals): Promise<void> => {
     const running = agent;
     agent = undefined;
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-    const gone = once(running, "exit");
-    running.kill(signal);
-    await gone;
+    await stopChild(running, signal);
   };
   await startAgent();
 

@@ -8,6 +8,7 @@ import { mkdirSync, openSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { stopChild } from "../../system/processes.ts";
 
 export interface ServiceManager {
   /** A folder for the front of PATH. */
@@ -37,10 +38,7 @@ export async function startServiceManager({ folder, program, state, environment 
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     const running = agent;
     agent = undefined;
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-    const gone = once(running, "exit");
-    running.kill(signal);
-    await gone;
+    await stopChild(running, signal);
   };
   const server = createServer((request, response) => {
     const words = decodeURIComponent((request.url ?? "").slice(1));
