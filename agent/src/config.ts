@@ -6,7 +6,8 @@ import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
 import { clockHours } from "@sallyport/shared/schema/policy-connection.ts";
 import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
-import { LAYOUT } from "./install/layout.ts";
+import { LAYOUT, type Layout } from "./install/layout.ts";
+import { windowsLayout } from "./install/windows/layout.ts";
 import { readStrictYaml, type StrictYaml } from "./strict-yaml.ts";
 import { syslogConfig } from "./syslog/target.ts";
 
@@ -124,9 +125,12 @@ export function refuseEnvironment(environment: NodeJS.ProcessEnv = process.env):
     throw new ConfigError(`${set.join(", ")} must not be set for the agent: unset it and start again`);
 }
 
+/** Where an installation keeps what its owner writes, and what the agent does. */
+export const installedFolders = (): Pick<Layout, "configuration" | "state"> =>
+  process.platform === "win32" ? windowsLayout(process.env.ProgramData ?? "C:\\ProgramData") : LAYOUT;
+
 /** Where state lies unless `--state` or `stateDir` says otherwise. */
-export const defaultStateDir = (): string =>
-  process.platform === "win32" ? join(process.env.ProgramData ?? "C:\\ProgramData", "Sallyport") : LAYOUT.state;
+export const defaultStateDir = (): string => installedFolders().state;
 
 /** Where commands of the system's are looked for, administrators' folders too: `su` leaves them out. */
 export const searchPath = (): string => `${process.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;

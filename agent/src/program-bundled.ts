@@ -19,3 +19,9 @@ export function dropReading(): void {
   // The types of Node 24 do not know it yet.
   (process.permission as { drop?(scope: "fs.read"): void } | undefined)?.drop?.("fs.read");
 }
+
+/** How flags of Node's own are given to a process that runs this program. */
+export const nodeArguments = (flags: readonly string[]): readonly string[] => flags;
+
+/** What stands before the verb where this command line is started once more. */
+export const commandLine = (): readonly string[] => process.argv.slice(1, 2);

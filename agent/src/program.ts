@@ -1,6 +1,7 @@
 /**
  * What the agent's program is made of, run from TypeScript sources. In the bundle `program-bundled.ts` takes this
- * module's place (test/build/agent.ts); beside it only `executor/load.ts` differs between the two.
+ * module's place (test/build/agent.ts), in the single executable `program-executable.ts`; beside it only `executor/load.ts` and
+ * `sign-in/native.ts` differ between the three.
  */
 import { join, resolve } from "node:path";
 
@@ -25,3 +26,9 @@ export const programFiles = (): readonly string[] => [import.meta.filename, ...F
 
 /** From sources modules are found one by one, also after the warm-up, so the right to read stays. */
 export function dropReading(): void {}
+
+/** How flags of Node's own are given to a process that runs this program. */
+export const nodeArguments = (flags: readonly string[]): readonly string[] => flags;
+
+/** What stands before the verb where this command line is started once more. */
+export const commandLine = (): readonly string[] => process.argv.slice(1, 2);

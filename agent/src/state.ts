@@ -20,7 +20,7 @@ import { dirname, join } from "node:path";
 import { agentSettings } from "@sallyport/shared/schema/api.ts";
 import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
-import { LAYOUT } from "./install/layout.ts";
+import { installedFolders } from "./config.ts";
 
 /** Paths below one state folder; of an installation, what the owner writes has a folder of its own. */
 export interface StatePaths {
@@ -54,7 +54,8 @@ export interface StatePaths {
 export function statePaths(root: string): StatePaths {
   const keys = join(root, "keys");
   const run = join(root, "run");
-  const configuration = process.platform === "linux" && root === LAYOUT.state ? LAYOUT.configuration : root;
+  const installed = installedFolders();
+  const configuration = root === installed.state ? installed.configuration : root;
   return {
     root,
     configuration,

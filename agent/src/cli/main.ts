@@ -3,6 +3,7 @@
 import { becomeSupervisor } from "./own-process.ts";
 
 if (process.argv[2] === "run") becomeSupervisor(process.env);
-// One after the other: schemas are made while modules are loaded.
-await import("../interpret-schemas.ts");
-await import("./program.ts");
+// One after the other: schemas are made while modules are loaded. No `await` at the top: the single executable is CommonJS.
+void import("../interpret-schemas.ts")
+  .then(() => import("./program.ts"))
+  .then(({ runCommandLine }) => runCommandLine());

@@ -1,4 +1,5 @@
 /** The supervisor's own process: flags and environment that confine it and keep it small, and its one big cleaning. */
+import { nodeArguments, commandLine } from "../program.ts";
 
 /** Without it an executor could send SIGUSR1 and open this process's inspector. */
 const CONFINED = "--disable-sigusr1";
@@ -30,9 +31,10 @@ const STARTED_MS = 3_000;
 /** Replaces this process by itself with the flags it needs, where they were not given; same id, same files. */
 export function becomeSupervisor(environment: NodeJS.ProcessEnv): void {
   const missing = OWN_FLAGS.filter((flag) => !process.execArgv.includes(flag));
-  if (!missing.includes(CONFINED) || process.platform === "win32" || process.execve === undefined) return;
+  if (missing.length === 0 || process.platform === "win32" || process.execve === undefined) return;
   process.removeAllListeners("warning");
-  process.execve(process.execPath, [process.execPath, ...missing, ...process.execArgv, ...process.argv.slice(1)], {
+  const flags = nodeArguments([...missing, ...process.execArgv]);
+  process.execve(process.execPath, [process.execPath, ...flags, ...commandLine(), ...process.argv.slice(2)], {
     ...OWN_ENVIRONMENT,
     ...environment,
   } as Record<string, string>);

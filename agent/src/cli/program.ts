@@ -52,24 +52,27 @@ Start here:
 docs/first-hour.md goes the whole way.`,
   )
   .exitOverride();
-const args = process.argv.slice(2);
-const asked = args[0] ?? "";
-// Help, and whatever is none of them, needs to know all.
-const verbs = Object.hasOwn(VERBS, asked) ? [VERBS[asked]!] : Object.values(VERBS);
-for (const load of verbs) (await load())(program);
-for (const command of program.commands) {
-  command.exitOverride();
-  for (const inner of command.commands) inner.exitOverride();
-}
 
-try {
-  refuseSecrets(args);
-  await program.parseAsync();
-} catch (error) {
-  const options = { json: args.includes("--json") };
-  // Help is an end of the parser's too: with 0 where it was asked for.
-  if (!(error instanceof CommanderError)) fail(error, options);
-  else if (error.exitCode === 0) process.exitCode = EXIT.ok;
-  else if (error.code === "commander.help") process.exitCode = EXIT.usage;
-  else fail(parserError(error.message), options);
+/** Does what this process was started for; its end is said in the exit code. */
+export async function runCommandLine(): Promise<void> {
+  const args = process.argv.slice(2);
+  const asked = args[0] ?? "";
+  // Help, and whatever is none of them, needs to know all.
+  const verbs = Object.hasOwn(VERBS, asked) ? [VERBS[asked]!] : Object.values(VERBS);
+  for (const load of verbs) (await load())(program);
+  for (const command of program.commands) {
+    command.exitOverride();
+    for (const inner of command.commands) inner.exitOverride();
+  }
+  try {
+    refuseSecrets(args);
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    const options = { json: args.includes("--json") };
+    // Help is an end of the parser's too: with 0 where it was asked for.
+    if (!(error instanceof CommanderError)) fail(error, options);
+    else if (error.exitCode === 0) process.exitCode = EXIT.ok;
+    else if (error.code === "commander.help") process.exitCode = EXIT.usage;
+    else fail(parserError(error.message), options);
+  }
 }

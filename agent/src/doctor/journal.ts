@@ -4,6 +4,7 @@ import { existsSync, statfsSync } from "node:fs";
 import { promisify } from "node:util";
 import { z } from "zod";
 import { type JournalFile, listFiles } from "../journal/files.ts";
+import { commandLine, nodeArguments } from "../program.ts";
 import type { StatePaths } from "../state.ts";
 import type { Check, Verdict } from "./check.ts";
 
@@ -78,8 +79,7 @@ function judged(said: string): Verdict {
 
 /** Runs this same command line for another verb. */
 export async function verifyInProcess(root: string, signal: AbortSignal): Promise<string> {
-  const [, program = ""] = process.argv;
-  const args = [...process.execArgv, program, "journal", "verify", "--json", "--state", root];
+  const args = [...nodeArguments(process.execArgv), ...commandLine(), "journal", "verify", "--json", "--state", root];
   try {
     return (await promisify(execFile)(process.execPath, args, { signal, maxBuffer: 64 * 1024 })).stdout;
   } catch (thrown) {

@@ -1,7 +1,7 @@
 /** The command that starts an executor: which flags confine it, and which of the system's tools wrap it. */
 import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
-import { EXECUTOR_MODULE, READABLE } from "../program.ts";
+import { EXECUTOR_MODULE, nodeArguments, READABLE } from "../program.ts";
 
 /** What an executor is run from. */
 export interface ExecutorProgram {
@@ -56,7 +56,7 @@ export function confined(
   platform: NodeJS.Platform = process.platform,
 ): Omit<ExecutorCommand, "module"> {
   if (platform !== "linux") {
-    return { execPath: process.execPath, execArgv: node, missing: ["prlimit and setpriv (Linux only)"] };
+    return { execPath: process.execPath, execArgv: nodeArguments(node), missing: ["prlimit and setpriv (Linux only)"] };
   }
   // The pipe to the executor stays open through both tools: they replace themselves and hand it on.
   const wrappers = [
@@ -67,7 +67,7 @@ export function confined(
   ];
   const found = wrappers.map(({ tool, args }) => ({ tool, args, path: findTool(tool) }));
   const chain = found.flatMap(({ path, args }) => (path === undefined ? [] : [path, ...args]));
-  const [execPath, ...execArgv] = [...chain, process.execPath, ...node] as [string, ...string[]];
+  const [execPath, ...execArgv] = [...chain, process.execPath, ...nodeArguments(node)] as [string, ...string[]];
   return {
     execPath,
     execArgv,

@@ -43,7 +43,7 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
   pulls: ["list", "show", "run", "pause", "resume", "reset"],
   tenants: ["list", "create", "show", "change", "export", "offboard"],
   sites: ["list", "create"],
-  agents: ["list", "keys", "approve", "revoke"],
+  agents: ["list", "keys", "approve", "drain", "resume", "revoke"],
   codes: ["create"],
   connections: ["list", "create", "credential", "test"],
   credentials: ["store"],
