@@ -1,0 +1,30 @@
+/**
+ * Where an installation lies on Windows: one folder a version below Program Files, which only administrators change, and below
+ * ProgramData the owner's files apart from the agent's own (learn.microsoft.com, "KNOWNFOLDERID").
+ */
+import { win32 } from "node:path";
+
+export const SERVICE = "Sallyport";
+export const DISPLAY_NAME = "Sallyport agent";
+export const DESCRIPTION =
+  "Answers data requests from the cloud, within what its owner's policy allows. Opens no port.";
+/** What the event log calls us; the same word as the service's, as administrators look for that. */
+export const EVENT_SOURCE = "Sallyport";
+/** What the service's command line is beside the program. */
+export const HOST_ARGUMENTS: readonly string[] = ["service", "host"];
+
+export interface WindowsLayout {
+  /** agent.yaml and policy.yaml: administrators', readable by the service. */
+  readonly configuration: string;
+  /** Keys, journal and all else that the agent writes. */
+  readonly state: string;
+  /** The agent's log, as the host writes it down. */
+  readonly logs: string;
+}
+
+/** @param programData `%ProgramData%` */
+export function windowsLayout(programData: string): WindowsLayout {
+  const root = win32.join(programData, "Sallyport");
+  const state = win32.join(root, "state");
+  return { configuration: win32.join(root, "config"), state, logs: win32.join(state, "logs") };
+}
