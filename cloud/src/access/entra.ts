@@ -32,15 +32,21 @@ const KEEP_MS = 3_600_000;
 const discovery = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https$/ }) });
 
 /** Entra's own ids; other providers may have others, which have to fit an agent's journal. */
-const claims = z.object({
-  oid: z
-    .string()
-    .regex(/^[A-Za-z0-9_.-]{1,76}$/)
-    .optional(),
-  sub: z.string().regex(/^[A-Za-z0-9_.-]{1,76}$/),
-  roles: z.array(z.string().max(256)).max(500).default([]),
-  exp: z.number(),
-});
+const claims = z
+  .object({
+    oid: z
+      .string()
+      .regex(/^[A-Za-z0-9_.-]{1,76}$/)
+      .optional(),
+    sub: z.string().regex(/^[A-Za-z0-9_.-]{1,76}$/),
+    roles: z.array(z.string().max(256)).max(500).default([]),
+    exp: z.number(),
+    azp: z.string().optional(),
+    appid: z.string().optional(),
+    client_id: z.string().optional(),
+  })
+  // Whom an access token was issued to: azp or appid of Entra's, client_id of RFC 9068. A sign-in's ID token, for the same audience, has none.
+  .refine(({ azp, appid, client_id }) => (azp ?? appid ?? client_id) !== undefined);
 
 /** The provider's keys: found by its discovery document, kept for an hour, fetched again for a `kid` that is new. */
 export function entra(settings: EntraSettings, cooldownMs: number = COOLDOWN_MS): EntraDeps {

@@ -60,6 +60,7 @@ test("whatever is wrong with a token, it is refused in the same words", async ()
     "nobody's": await provider.token({ claims: { sub: undefined } }),
     "an id that no journal takes": await provider.token({ claims: { oid: "a b" } }),
     "roles that are none": await provider.token({ claims: { roles: "runs:read" } }),
+    "an ID token, which says who signed in": await provider.token({ claims: { azp: undefined, nonce: "n" } }),
     "another key": await provider.token({ key: other }),
     "no algorithm": `${encode({ alg: "none", kid })}.${body}.`,
     "a shared secret": await provider.token({ header: { alg: "HS256" }, key: randomBytes(32) }),

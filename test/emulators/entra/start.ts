@@ -69,8 +69,8 @@ export async function startEntra({ tls }: EntraOptions): Promise<Entra> {
     token: ({ roles = [], claims = {}, header = {}, key = current.privateKey } = {}) => {
       const nowSeconds = Math.floor(Date.now() / 1000);
       const oid = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee";
-      const good = { iss: issuer, aud: audience, sub: "subject", oid, roles, iat: nowSeconds, exp: nowSeconds + 600 };
-      return new SignJWT({ ...good, ...claims })
+      const good = { iss: issuer, aud: audience, azp: "caller", sub: "subject", oid, roles };
+      return new SignJWT({ ...good, iat: nowSeconds, exp: nowSeconds + 600, ...claims })
         .setProtectedHeader({ alg: "RS256", typ: "JWT", kid: current.kid, ...header })
         .sign(key);
     },
