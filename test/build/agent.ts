@@ -16,6 +16,12 @@ export const AGENT_DIST: string = join(ROOT, "agent/dist");
 export const AGENT_MAIN = "sallyport.mjs";
 export const EXECUTOR_MAIN = "executor.cjs";
 
+/** As `run-script.ts` runs it. */
+export const WRAPPER = {
+  banner: { js: "(function(exports,require,module,__dirname){" },
+  footer: { js: "})" },
+} as const;
+
 /** CommonJS packages ask for Node's modules by `require`, which an ES module does not have. */
 const REQUIRE =
   'import { createRequire as sallyportRequire } from "node:module"; const require = sallyportRequire(import.meta.url);';
@@ -30,7 +36,7 @@ export interface AgentOptions {
 /** Makes the agent's bundle in `folder`, which it empties first. */
 export function buildAgent(folder: string = AGENT_DIST, options: AgentOptions = {}): Promise<Bundle> {
   // A third less to keep in memory. No output of an executor is ever read, and the supervisor logs messages, no stacks.
-  const common = { minifyIdentifiers: true, plugins: [givenByPublisher(options), ...PLUGINS] };
+  const common = { minifyIdentifiers: true, plugins: agentPlugins("bundled", options) };
   const script = { ...common, format: "cjs", define: { "import.meta.dirname": "__dirname" } } as const;
   return bundle(
     {
@@ -55,8 +61,7 @@ export function buildAgent(folder: string = AGENT_DIST, options: AgentOptions = 
         {
           ...script,
           entryPoints: { serve: join(ROOT, "agent/src/executor/script.ts") },
-          banner: { js: "(function(exports,require,module,__dirname){" },
-          footer: { js: "})" },
+          ...WRAPPER,
         },
       ],
     },
@@ -75,16 +80,18 @@ function addNativeCode(folder: string): void {
   if (existsSync(file)) copyFileSync(file, join(folder, "koffi.node"));
 }
 
-/** Puts what the bundle knows of its own files in the place of what the sources know of theirs. */
-const bundledProgram: Plugin = {
-  name: "bundled program",
+export type Form = "bundled" | "executable";
+
+/** Puts what this form of the program knows of its own files in the place of what the sources know of theirs. */
+const programOf = (form: Form): Plugin => ({
+  name: `${form} program`,
   setup({ onLoad }) {
     onLoad({ filter: /\/agent\/src\/(program|executor\/load|sign-in\/native)\.ts$/ }, ({ path }) => ({
-      contents: `export * from ${JSON.stringify(path.replace(/\.ts$/, "-bundled.ts"))};`,
+      contents: `export * from ${JSON.stringify(path.replace(/\.ts$/, `-${form}.ts`))};`,
       loader: "ts",
     }));
   },
-};
+});
 
 /** Puts what only the publisher knows in its place. */
 const givenByPublisher = ({ releaseKeys = [], version }: AgentOptions): Plugin => ({
@@ -100,8 +107,9 @@ const givenByPublisher = ({ releaseKeys = [], version }: AgentOptions): Plugin =
   },
 });
 
-const PLUGINS = [
-  bundledProgram,
+export const agentPlugins = (form: Form, options: AgentOptions): Plugin[] => [
+  programOf(form),
+  givenByPublisher(options),
   noEntra,
   daysOnly,
   nodeStreams,

@@ -1,5 +1,5 @@
 /** The supervisor's own process: flags and environment that confine it and keep it small, and its one big cleaning. */
-import { nodeArguments, commandLine } from "../program.ts";
+import { commandLine, nodeArguments } from "../program.ts";
 
 /** Without it an executor could send SIGUSR1 and open this process's inspector. */
 const CONFINED = "--disable-sigusr1";

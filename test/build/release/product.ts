@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { layoutIn, versionFolder } from "@sallyport/agent/src/install/layout.ts";
 import { AGENT_MAIN } from "../agent.ts";
 import type { Bundle } from "../bundle.ts";
+import { plainNode } from "../node.ts";
 import { ROOT } from "../root.ts";
 import { below, type Entry, file, filesOf } from "./entries.ts";
 import { noticesOf, type Package, packagesOf } from "./packages.ts";
@@ -19,15 +20,14 @@ export interface Product {
   readonly node: { readonly version: string; readonly bytes: Buffer; readonly path: string };
 }
 
-const NODE = join(ROOT, "node_modules/node");
-
 /** `env` drops what would change Node before it reads a line of ours; found by the link, whatever version runs. */
 const FIRST_LINE = `#!/usr/bin/env -S -u NODE_OPTIONS ${layoutIn().current}/node --disable-warning=ExperimentalWarning\n`;
 
 /** @param agent the agent's bundle */
 export function productOf(agent: Bundle, version: string, epochSeconds: number): Product {
   const packages = packagesOf([...agent.packages, ...nativeIn(agent)].sort());
-  const node = plainNode();
+  const plain = plainNode();
+  const node = { ...plain, bytes: readFileSync(plain.path) };
   const sbom = sbomOf({ name: "sallyport-agent", version, epochSeconds, packages, node });
   const app = filesOf(agent.folder, "app").map((entry) =>
     entry.kind === "file" && entry.path === `app/${AGENT_MAIN}` ? withFirstLine(entry) : entry,
@@ -67,13 +67,6 @@ function withFirstLine(entry: Entry & { kind: "file" }): Entry {
   const text = entry.bytes.toString("utf8");
   if (!text.startsWith("#!")) throw new Error(`${entry.path} has no first line for the system`);
   return file(entry.path, FIRST_LINE + text.slice(text.indexOf("\n") + 1), 0o755);
-}
-
-/** As the npm package `node` brings it for this machine, unchanged: its sum can be compared with the registry's. */
-function plainNode(): Product["node"] {
-  const { version } = JSON.parse(readFileSync(join(NODE, "package.json"), "utf8")) as { version: string };
-  const path = join(NODE, "bin/node");
-  return { version, bytes: readFileSync(path), path };
 }
 
 function nodePackage(version: string): Package {
