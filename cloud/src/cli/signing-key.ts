@@ -1,5 +1,6 @@
 /** `sallyportctl signing-key announce|adopt`: rotates the orchestrator's signing key, in a file or in Key Vault (`SALLYPORT_SIGNING_KEY`). */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { fingerprint } from "@sallyport/shared/crypto/identity.ts";
 import { parseJson } from "@sallyport/shared/json.ts";
 import type { Command } from "commander";
@@ -118,4 +119,16 @@ function replace(file: string, text: string): void {
     closeSync(descriptor);
   }
   renameSync(beside, file);
+  sync(dirname(file));
+}
+
+/** What a folder names is on the disk only after this; Windows does it by itself and opens no folder. */
+function sync(folder: string): void {
+  if (process.platform === "win32") return;
+  const descriptor = openSync(folder, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
