@@ -5,8 +5,8 @@ import { isWithin, withinOf } from "../../../place.ts";
 import type { Directory } from "../root-dse.ts";
 import { seesDeletions } from "./deleted.ts";
 import { type DirSynced, dirSync } from "./dir-sync.ts";
-import { changedSince, guidsOf, updateNumbers } from "./usn.ts";
-import type { Watermark } from "./watermark.ts";
+import { changedSince, guidsOf, numbersShown, updateNumbers } from "./usn.ts";
+import type { UpdateNumbers, Watermark } from "./watermark.ts";
 
 /** Why a run did not read as it was asked to. */
 export type Why = "dirSyncRefused" | "cookieLost" | "otherBase" | "otherController" | "olderController";
@@ -56,6 +56,7 @@ export async function findChanges(finding: Finding): Promise<Found> {
 async function everything(finding: Finding, kind: "first" | "full", why: Why | undefined): Promise<Found> {
   const { place, directory, base, filter } = finding;
   const isAsked = finding.by === "dirSync" && finding.since?.by !== "usn";
+  const giver = await numbersShown(directory.connection);
   const start = isAsked
     ? await syncedOrRefused({ ...finding, attributes: ["objectGUID"] }, Buffer.alloc(0))
     : undefined;
@@ -63,14 +64,22 @@ async function everything(finding: Finding, kind: "first" | "full", why: Why | u
   const present = await guidsOf(directory.connection, base, filter);
   const objects = present.size;
   const next: Watermark =
-    start === undefined ? { ...numbers!, objects } : { by: "dirSync", place, cookie: start.cookie, objects };
+    start === undefined ? { ...numbers!, objects } : { by: "dirSync", place, cookie: start.cookie, objects, giver };
   const reason = why ?? (isAsked && start === undefined ? "dirSyncRefused" : undefined);
   return { kind, why: reason, changed: undefined, gone: NONE, present, next };
 }
 
 async function numbersNow({ directory, place }: Finding): Promise<Omit<Watermark & { by: "usn" }, "objects">> {
-  const { invocation, highest } = await updateNumbers(directory.connection);
-  return { by: "usn", place, invocation, usn: highest };
+  return { by: "usn", place, ...(await updateNumbers(directory.connection)) };
+}
+
+/**
+ * Why what was told by `before` says nothing to `now`. Any controller of the domain takes a cookie, but what one that was
+ * restored has forgotten, or another domain's never had, it does not tell as gone (measured: Samba says that nothing changed).
+ */
+function replaced(before: UpdateNumbers, now: UpdateNumbers): Why | undefined {
+  if (now.invocation !== before.invocation) return "otherController";
+  return now.usn < before.usn ? "olderController" : undefined;
 }
 
 /** Of a control that is not served (12), a base that it does not take (53), or a right (50): by update numbers instead. */
@@ -92,6 +101,9 @@ async function syncedOrRefused(finding: Finding, cookie: Buffer): Promise<DirSyn
 
 async function synced(finding: Finding, since: Watermark & { by: "dirSync" }): Promise<Found> {
   const { directory, base, filter, place } = finding;
+  const giver = await numbersShown(directory.connection);
+  const why = since.giver && giver && replaced(since.giver, giver);
+  if (why !== undefined) return everything(finding, "full", why);
   const delta = await syncedOrRefused(finding, since.cookie);
   if (delta === undefined) return everything(finding, "full", "cookieLost");
   const isHere = withinOf(base);
@@ -106,7 +118,8 @@ async function synced(finding: Finding, since: Watermark & { by: "dirSync" }): P
   }
   const isBlind = finding.reconcile || !(await seesDeletions(directory.connection, directory.root.domain));
   const present = isBlind ? await guidsOf(directory.connection, base, filter) : undefined;
-  const next = { by: "dirSync", place, cookie: delta.cookie, objects: present?.size ?? since.objects } as const;
+  const objects = present?.size ?? since.objects;
+  const next: Watermark = { by: "dirSync", place, cookie: delta.cookie, objects, giver };
   return { kind: isBlind ? "reconcile" : "delta", why: undefined, changed, gone, present, next };
 }
 
@@ -115,8 +128,8 @@ async function numbered(finding: Finding, since: Watermark): Promise<Found> {
   if (since.by !== "usn") return everything(finding, "full", "cookieLost");
   const { directory, base, filter } = finding;
   const now = await numbersNow(finding);
-  if (now.invocation !== since.invocation) return everything(finding, "full", "otherController");
-  if (now.usn < since.usn) return everything(finding, "full", "olderController");
+  const why = replaced(since, now);
+  if (why !== undefined) return everything(finding, "full", why);
   const changed = await changedSince(directory.connection, base, filter, since.usn);
   const present = await guidsOf(directory.connection, base, filter);
   return { kind: "reconcile", why: undefined, changed, gone: NONE, present, next: { ...now, objects: present.size } };

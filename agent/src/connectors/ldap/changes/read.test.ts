@@ -101,10 +101,26 @@ test("a cookie that is not known any more, another base, another controller: eve
   assert.deepEqual(await why({ from: byCookie.to, classes: ["user", "group"] }), [
     ["directory.changes_by", "otherBase"],
   ]);
-  const other = byNumbers.to.replace(/[0-9a-f]{8}-/, "00000000-");
-  assert.deepEqual(await why({ by: "usn", from: other }), [["directory.changes_by", "otherController"]]);
-  const later = byNumbers.to.replace(/[0-9]+$/, "999999999");
-  assert.deepEqual(await why({ by: "usn", from: later }), [["directory.changes_by", "olderController"]]);
+  // A cookie of another controller's, or of this one's before it was put back, leaves out what they know otherwise.
+  const anew = await run();
+  for (const { to } of [byNumbers, anew]) {
+    const other = to.replace(/[0-9a-f]{8}-/, "00000000-");
+    assert.deepEqual(await why({ from: other }), [["directory.changes_by", "otherController"]]);
+    const later = to.replace(/[0-9]+$/, "999999999");
+    assert.deepEqual(await why({ from: later }), [["directory.changes_by", "olderController"]]);
+  }
+});
+
+test("a login that is not shown whose cookie it is goes on by it all the same", async (t) => {
+  const { ldap, run } = await start(t);
+  const { emulated } = ldap;
+  emulated.answer = ({ base }) =>
+    base.startsWith("CN=NTDS Settings,") ? { parts: [], code: 32, diagnostic: "0000208D: hidden\0" } : undefined;
+  const first = await run();
+  assert.match(first.to, /^dirSync\/[^/]+\/[0-9]+\/[^/]+$/);
+  ldap.store.set(userDn(0), { sAMAccountName: "neu0" });
+  assert.deepEqual((await run({ from: first.to })).told("update"), ["neu0"]);
+  await assert.rejects(run({ by: "usn" }), { code: "directory.unsupported" });
 });
 
 test("a directory that refuses DirSync is followed by its update numbers, and the run says so", async (t) => {

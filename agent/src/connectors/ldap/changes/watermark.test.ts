@@ -3,10 +3,11 @@ import { test } from "node:test";
 import { parseWatermark, placeOf, type Watermark, watermarkText } from "./watermark.ts";
 
 const place = placeOf("OU=Staff,DC=corp,DC=example", new Set(["user", "group"]));
+const numbers = { invocation: "01234567-89ab-cdef-0123-456789abcdef", usn: 2n ** 62n };
 const MARKS: readonly Watermark[] = [
-  { by: "dirSync", place, cookie: Buffer.from([0, 1, 254, 255]), objects: 5_269 },
-  { by: "dirSync", place, cookie: Buffer.alloc(0), objects: 0 },
-  { by: "usn", place, invocation: "01234567-89ab-cdef-0123-456789abcdef", usn: 2n ** 62n, objects: 1 },
+  { by: "dirSync", place, cookie: Buffer.from([0, 1, 254, 255]), objects: 5_269, giver: numbers },
+  { by: "dirSync", place, cookie: Buffer.alloc(0), objects: 0, giver: undefined },
+  { by: "usn", place, ...numbers, objects: 1 },
 ];
 
 test("a watermark comes back from its text as it was", () => {
@@ -14,7 +15,8 @@ test("a watermark comes back from its text as it was", () => {
 });
 
 test("a cookie that is too long for a watermark is told, not cut", () => {
-  assert.equal(watermarkText({ by: "dirSync", place, cookie: Buffer.alloc(3_100), objects: 1 }), undefined);
+  const mark = { by: "dirSync", place, objects: 1, giver: numbers } as const;
+  assert.equal(watermarkText({ ...mark, cookie: Buffer.alloc(3_100) }), undefined);
 });
 
 test("the place is the same however the base is spelt, and another for another base or other classes", () => {

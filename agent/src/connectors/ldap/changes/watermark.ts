@@ -1,25 +1,31 @@
 /**
- * Up to where changes were read, as text: by which way, in which naming context or by which controller, up to where there,
- * and how many objects there were then, which deletions are held against.
+ * Up to where changes were read, as text: by which way, by which controller, up to where there, and how many objects there
+ * were then, which deletions are held against.
  */
 import { createHash } from "node:crypto";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 
+/** Of this controller's database as it is since it was last restored [MS-ADTS 3.1.1.1.9]: its id, and how far it had counted. */
+export interface UpdateNumbers {
+  readonly invocation: string;
+  readonly usn: bigint;
+}
+
+interface Of {
+  readonly place: string;
+  readonly objects: number;
+}
+
 export type Watermark =
-  /** The directory's own cookie, which any controller of the domain takes [MS-ADTS 3.1.1.3.4.1.3]. */
-  | { readonly by: "dirSync"; readonly place: string; readonly cookie: Buffer; readonly objects: number }
-  /** Update sequence numbers are each controller's own, told apart by its invocation id [MS-ADTS 3.1.1.1.9]. */
-  | {
-      readonly by: "usn";
-      readonly place: string;
-      readonly invocation: string;
-      readonly usn: bigint;
-      readonly objects: number;
-    };
+  /** The directory's own cookie [MS-ADTS 3.1.1.3.4.1.3], and who gave it, as far as the login is shown that. */
+  | (Of & { readonly by: "dirSync"; readonly cookie: Buffer; readonly giver: UpdateNumbers | undefined })
+  /** Update sequence numbers are each controller's own. */
+  | (Of & UpdateNumbers & { readonly by: "usn" });
 
 const MAX_CHARS = 4096;
-const DIR_SYNC = /^dirSync\/([A-Za-z0-9_-]{16})\/([0-9]{1,12})\/([A-Za-z0-9_-]*)$/;
-const USN = /^usn\/([A-Za-z0-9_-]{16})\/([0-9]{1,12})\/([0-9a-f-]{36})\/([0-9]{1,19})$/;
+const NUMBERS = "([0-9a-f-]{36})\\/([0-9]{1,19})";
+const DIR_SYNC = new RegExp(`^dirSync\\/([A-Za-z0-9_-]{16})\\/([0-9]{1,12})\\/([A-Za-z0-9_-]*)(?:\\/${NUMBERS})?$`);
+const USN = new RegExp(`^usn\\/([A-Za-z0-9_-]{16})\\/([0-9]{1,12})\\/${NUMBERS}$`);
 
 /** What the watermark is of: another base, or other classes, have another set of objects. */
 export const placeOf = (base: string, classes: ReadonlySet<string>): string =>
@@ -31,16 +37,21 @@ export const placeOf = (base: string, classes: ReadonlySet<string>): string =>
 /** Undefined where a run's watermark has no room for it. */
 export function watermarkText(mark: Watermark): string | undefined {
   const { by, place, objects } = mark;
-  const end = by === "dirSync" ? mark.cookie.toString("base64url") : `${mark.invocation}/${mark.usn}`;
-  const text = `${by}/${place}/${objects}/${end}`;
+  const numbers = by === "dirSync" ? mark.giver : mark;
+  const end = [
+    ...(by === "dirSync" ? [mark.cookie.toString("base64url")] : []),
+    ...(numbers === undefined ? [] : [numbers.invocation, numbers.usn]),
+  ];
+  const text = [by, place, objects, ...end].join("/");
   return text.length > MAX_CHARS ? undefined : text;
 }
 
 /** @throws SallyportError `request.invalid` */
 export function parseWatermark(text: string): Watermark {
-  const [, place, objects, cookie] = DIR_SYNC.exec(text) ?? [];
+  const [, place, objects, cookie, id, number] = DIR_SYNC.exec(text) ?? [];
   if (place !== undefined && cookie !== undefined) {
-    return { by: "dirSync", place, objects: Number(objects), cookie: Buffer.from(cookie, "base64url") };
+    const giver = id === undefined || number === undefined ? undefined : { invocation: id, usn: BigInt(number) };
+    return { by: "dirSync", place, objects: Number(objects), cookie: Buffer.from(cookie, "base64url"), giver };
   }
   const [, where, count, invocation, usn] = USN.exec(text) ?? [];
   if (where !== undefined && invocation !== undefined && usn !== undefined) {
