@@ -2,6 +2,7 @@
  * The unit that runs the agent (systemd.service(5), systemd.exec(5)). `systemd-analyze security` calls it 1.3: what is left are
  * sockets, which the agent is there for, and writable code, which V8 compiles.
  */
+import { FINAL, TRY_AGAIN } from "./endings.ts";
 import { ACCOUNT, LAYOUT, type Layout } from "./layout.ts";
 
 /** As systemd loads it for one service. */
@@ -12,11 +13,6 @@ export interface UnitOptions {
   readonly credential?: { readonly name: string; readonly file: string } | undefined;
   readonly layout?: Layout;
 }
-
-/** Exit codes after which a new start would end the same way: usage, policy, refused, configuration. Somebody has to mend it. */
-const FINAL = [64, 65, 77, 78];
-/** What the agent ends with when nothing reaches it any more: the service has to start it again. */
-const TRY_AGAIN = 75;
 
 /** The text of `sallyport.service`; it holds no secret. */
 export function unitText({

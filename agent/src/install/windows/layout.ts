@@ -14,6 +14,8 @@ export const EVENT_SOURCE = "Sallyport";
 export const HOST_ARGUMENTS: readonly string[] = ["service", "host"];
 
 export interface WindowsLayout {
+  /** Above both: in ProgramData itself anybody may make folders. */
+  readonly data: string;
   /** agent.yaml and policy.yaml: administrators', readable by the service. */
   readonly configuration: string;
   /** Keys, journal and all else that the agent writes. */
@@ -24,7 +26,7 @@ export interface WindowsLayout {
 
 /** @param programData `%ProgramData%` */
 export function windowsLayout(programData: string): WindowsLayout {
-  const root = win32.join(programData, "Sallyport");
-  const state = win32.join(root, "state");
-  return { configuration: win32.join(root, "config"), state, logs: win32.join(state, "logs") };
+  const data = win32.join(programData, "Sallyport");
+  const state = win32.join(data, "state");
+  return { data, configuration: win32.join(data, "config"), state, logs: win32.join(state, "logs") };
 }
