@@ -4,13 +4,14 @@ import { parseArgs } from "node:util";
 import { channel, ring } from "@sallyport/shared/release/manifest.ts";
 import { readPublisherKey } from "../manifest.ts";
 import { ROOT } from "../root.ts";
-import { type Artefact, makeRelease, releaseTime } from "./release.ts";
+import { type Artefact, makeRelease, type Publisher, releaseTime } from "./release.ts";
 
 const HELP = `Makes what people install, in dist/release: the agent as a .deb, as a container image and as a tar.gz for updates, for this
-machine's architecture; the function app's zip; bills of materials, and SHA256SUMS over all.
+machine's architecture, and as a single executable; the function app's zip; bills of materials, and SHA256SUMS over all.
 
   npm run release
   npm run release -- --out DIR    elsewhere; DIR is emptied first
+  npm run release -- --windows    also for Windows x64; Node for it is fetched by npm and held against release/inputs.json
 
   npm run release -- --key FILE   signed by this Ed25519 key (PEM): manifest.json and SHA256SUMS with a minisign signature each, and
                                   an agent that takes updates by this key only. Without it nothing is signed, and no update taken
@@ -24,6 +25,7 @@ The same commit and key give the same bytes in any folder; SOURCE_DATE_EPOCH tak
 const { values } = parseArgs({
   options: {
     out: { type: "string", default: join(ROOT, "dist/release") },
+    windows: { type: "boolean", default: false },
     key: { type: "string" },
     channel: { type: "string", default: "stable" },
     ring: { type: "string", default: "first" },
@@ -42,14 +44,15 @@ const made = await release().catch((error: Error) => {
 });
 async function release(): Promise<Artefact[]> {
   const epochSeconds = releaseTime();
-  if (values.key === undefined) return await makeRelease(folder, epochSeconds);
-  return await makeRelease(folder, epochSeconds, {
+  if (values.key === undefined) return await makeRelease(folder, epochSeconds, undefined, values.windows);
+  const publisher: Publisher = {
     key: readPublisherKey(values.key),
     channel: channel.parse(values.channel),
     ring: ring.parse(values.ring),
     minimum: values.minimum,
     notBefore: new Date(epochSeconds * 1000),
-  });
+  };
+  return await makeRelease(folder, epochSeconds, publisher, values.windows);
 }
-const lines = made.map(({ name, bytes }) => `  ${name.padEnd(44)}${(bytes / 1e6).toFixed(1).padStart(8)} MB`);
+const lines = made.map(({ name, bytes }) => `  ${name.padEnd(48)}${(bytes / 1e6).toFixed(1).padStart(8)} MB`);
 process.stdout.write(`${relative(process.cwd(), folder) || "."}\n${lines.join("\n")}\n`);

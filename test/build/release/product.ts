@@ -69,7 +69,8 @@ function withFirstLine(entry: Entry & { kind: "file" }): Entry {
   return file(entry.path, FIRST_LINE + text.slice(text.indexOf("\n") + 1), 0o755);
 }
 
-function nodePackage(version: string): Package {
+/** Node with the licence that it is passed on under. @throws where that is not kept here */
+export function nodePackage(version: string): Package {
   // Kept here: npm may remove the package that brought the binary, and its licence with it.
   const text = join(ROOT, `agent/install/licences/node-${version}.txt`);
   if (!existsSync(text)) throw new Error(`${text} is missing: the binary may not be passed on without its licence`);

@@ -15,6 +15,7 @@ import { ROOT } from "../root.ts";
 import { agreeOnCodeCache } from "./code-cache.ts";
 import { deb } from "./deb.ts";
 import { file, filesOf, link } from "./entries.ts";
+import { executableForWindows, executableHere } from "./executable.ts";
 import { imageOf, rootFileSystem } from "./image.ts";
 import { noticesOf, packagesOf } from "./packages.ts";
 import { installedEntries, type Product, productOf } from "./product.ts";
@@ -43,11 +44,13 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "
  * lockfile, the time of the last commit (or SOURCE_DATE_EPOCH), and for the image on this system's libraries, which its bill
  * names; on nothing else.
  * @param publisher without one nothing is signed, and the agent takes no update
+ * @param forWindows also what Windows x64 installs; its inputs are fetched, and held against release/inputs.json
  */
 export async function makeRelease(
   folder: string,
   epochSeconds: number = releaseTime(),
   publisher?: Publisher,
+  forWindows = false,
 ): Promise<Artefact[]> {
   const architecture = ARCHITECTURES[process.arch];
   if (process.platform !== "linux" || architecture === undefined)
@@ -67,6 +70,7 @@ export async function makeRelease(
     await agreeOnCodeCache(agent.folder);
     const product = productOf(agent, VERSION, epochSeconds);
     const update = writeAgent(product, architecture, epochSeconds, write);
+    await writeExecutables(product, { work, agent, version: VERSION, epochSeconds, releaseKeys }, forWindows, write);
     if (publisher !== undefined) {
       const { key, ...of } = publisher;
       writeManifest(folder, { version: VERSION, ...of }, [update], key);
@@ -104,6 +108,25 @@ function writeAgent(product: Product, architecture: string, epochSeconds: number
   for (const name of ["Dockerfile", "compose.yaml", "kubernetes.yaml"])
     write(name, filled(join(PACKAGING, "container", name), { VERSION: version, NAMED: named }));
   return releaseFile.parse({ platform, name: `${named}.tar.gz`, ...measure(update, files) });
+}
+
+/** Linux as a tar, whose modes count; Windows as a zip, which it opens by itself. */
+async function writeExecutables(
+  product: Product,
+  of: Parameters<typeof executableHere>[1],
+  forWindows: boolean,
+  write: Write,
+): Promise<void> {
+  const { version, epochSeconds } = of;
+  const here = await executableHere(product, of);
+  const named = `sallyport-${version}-linux-${process.arch}-executable`;
+  write(`${named}.tar.gz`, gzipped(tar(here.entries, { epochSeconds })));
+  write(`${named}.cdx.json`, here.sbom);
+  if (!forWindows) return;
+  const windows = await executableForWindows(product, of);
+  const namedThere = `sallyport-${version}-windows-x64`;
+  write(`${namedThere}.zip`, zip(windows.entries, epochSeconds));
+  write(`${namedThere}.cdx.json`, windows.sbom);
 }
 
 function debOf(product: Product, architecture: string, epochSeconds: number): Buffer {
