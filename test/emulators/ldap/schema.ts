@@ -74,6 +74,8 @@ const ROWS: readonly Row[] = [
   ["maxPwdAge", `${MS}.4.74`, "large"],
   ["tokenGroups", `${MS}.4.1301`, "sid", "constructed"],
   ["parentGUID", `${MS}.4.1224`, "octets", "constructed"],
+  ["allowedAttributesEffective", `${MS}.4.914`, "oid", "constructed"],
+  ["allowedChildClassesEffective", `${MS}.4.912`, "oid", "constructed"],
 ];
 
 export const ATTRIBUTE_TYPES: readonly AttributeType[] = ROWS.map(([name, oid, syntax, many]) => {
@@ -107,6 +109,7 @@ const OF_TOP = [
   ],
   ...["whenCreated", "whenChanged", "uSNCreated", "uSNChanged", "nTSecurityDescriptor", "adminCount", "parentGUID"],
   ...["showInAdvancedViewOnly", "proxyAddresses", "directReports"],
+  ...["allowedAttributesEffective", "allowedChildClassesEffective"],
 ];
 const PRINCIPAL = ["sAMAccountName", "objectSid", "tokenGroups"];
 
@@ -170,4 +173,10 @@ export function classChain(name: string): string[] {
   const type = CLASS_TYPES.find((one) => one.name.toLowerCase() === name.toLowerCase());
   if (type === undefined) throw new RangeError(`no class ${name}`);
   return type.parent === type.name ? [type.name] : [...classChain(type.parent), type.name];
+}
+
+/** Names of the attributes that a class adds by itself, and by what it is joined with. */
+export function attributesOf(name: string): string[] {
+  const type = CLASS_TYPES.find((one) => one.name.toLowerCase() === name.toLowerCase());
+  return type === undefined ? [] : [...type.must, ...type.may, ...type.auxiliary.flatMap(attributesOf)];
 }

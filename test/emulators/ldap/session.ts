@@ -5,8 +5,9 @@ import { type SecureContext, TLSSocket } from "node:tls";
 import type { Account } from "./accounts.ts";
 import { int, integer, type Node, octets, parse, sequence, text, tlv } from "./ber.ts";
 import { bind, type Who } from "./bind.ts";
-import { CHANGES, change } from "./change.ts";
+import { CHANGES, type Changed, change } from "./change.ts";
 import { dirSync } from "./dir-sync.ts";
+import { effective, mayChange, type Rights } from "./rights.ts";
 import { rootDse } from "./root-dse.ts";
 import { type Answer, type Asked, DIR_SYNC, type Pages, search } from "./search.ts";
 import type { Emulated } from "./start.ts";
@@ -22,6 +23,11 @@ const NOBODY = {
   code: 1,
   diagnostic:
     "000004DC: LdapErr: DSID-0C090AC8, comment: In order to perform this operation a successful bind must be completed on the connection., data 0, v4563\0",
+};
+
+const NO_RIGHT = {
+  code: 50,
+  diagnostic: "00002098: SecErr: DSID-03150F94, problem 4003 (INSUFF_ACCESS_RIGHTS), data 0\n\0",
 };
 
 export function serveSession(
@@ -58,8 +64,11 @@ export function serveSession(
       const parent = emulated.store.find(object.dn.slice(object.dn.indexOf(",") + 1));
       return parent === undefined ? [] : [parent.guid];
     }
-    return [];
+    const tell = effective[attribute.toLowerCase()];
+    return tell === undefined ? [] : tell(object, rightsOn(object)).map((name) => Buffer.from(name));
   };
+  const rightsOn = (object: Stored): Rights =>
+    (typeof who === "string" ? undefined : emulated.rights?.(who, object)) ?? {};
   const groupsOf = (account: Account): Buffer[] => {
     const sid = emulated.store.find(account.dn)?.attributes.get("objectsid")?.values ?? [];
     return [...sid, ...[`${emulated.store.domainSid}-513`, ...(account.groups ?? [])].map(sidBytes)];
@@ -96,8 +105,10 @@ export function serveSession(
     const { tag, content, children } = operation;
     const isDelete = tag === CHANGES.delete;
     emulated.log({ event: "change", tag, object: isDelete ? content.toString("utf8") : text(children[0]) });
+    const { store } = emulated;
+    const changed = (): Changed => (mayChange(store, operation, rightsOn) ? change(store, operation) : NO_RIGHT);
     // The answer's tag is the next one; of a delete, which is primitive, the constructed one.
-    done(id, isDelete ? 0x6b : tag + 1, typeof who === "string" ? NOBODY : change(emulated.store, operation));
+    done(id, isDelete ? 0x6b : tag + 1, typeof who === "string" ? NOBODY : changed());
   };
 
   const take = (message: Node): void => {

@@ -5,9 +5,10 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { createSecureContext, createServer as createTlsServer } from "node:tls";
 import type { Account } from "./accounts.ts";
 import type { Cookies } from "./dir-sync.ts";
+import type { Rights } from "./rights.ts";
 import type { Answer, Asked, SearchLimits } from "./search.ts";
 import { serveSession } from "./session.ts";
-import { createStore, type Store } from "./store.ts";
+import { createStore, type Store, type Stored } from "./store.ts";
 
 export type { Account } from "./accounts.ts";
 export type { Answer, Asked } from "./search.ts";
@@ -57,6 +58,8 @@ export interface Emulated {
   log(entry: LogEntry): void;
   /** Answers a search in the emulator's place; undefined leaves it to the emulator. */
   answer?: ((asked: Asked) => Answer | undefined) | undefined;
+  /** What an account may write of an object; without it, and where it says nothing, everything. */
+  rights?: ((account: Account, object: Stored) => Rights | undefined) | undefined;
   /** Sees each message first; one that is swallowed is not answered. */
   onMessage?: ((message: Incoming) => "swallow" | undefined) | undefined;
 }

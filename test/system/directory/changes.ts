@@ -1,88 +1,27 @@
 /** `ad.changes` against a real controller: after random changes, what a consumer has folded is what a full read gives. */
 import assert from "node:assert/strict";
-import { randomInt } from "node:crypto";
-import type { DirectoryGrant } from "@sallyport/agent/src/connectors/directory-grant.ts";
-import { ldapConnector } from "@sallyport/agent/src/connectors/ldap/index.ts";
 import type { DirectoryTarget } from "@sallyport/agent/src/connectors/ldap/target.ts";
-import { createRecorder } from "@sallyport/agent/src/connectors/mssql/test-output.ts";
-import { NEVER_READ_ARCS, NEVER_READ_OIDS } from "@sallyport/agent/src/policy/directory/never.ts";
-import type { Warning } from "@sallyport/shared/protocol/warnings.ts";
-import { adChanges, adSearch } from "@sallyport/shared/schema/directory-operations.ts";
-import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import type { Check } from "../suite.ts";
-import { ADMINISTRATOR, type Controller, DC } from "./controller.ts";
+import { type Controller, DC } from "./controller.ts";
+import { changes, everybody, fold, type Row, sorted, WAYS } from "./following.ts";
 import { ldapModify } from "./ldap-tools.ts";
-import { groupDn, READER, STAFF, userDn } from "./people.ts";
+import { groupDn, userDn } from "./people.ts";
+import { CHANGES, createChanger, UNITS } from "./random-changes.ts";
 import { targetOf } from "./sign-ins.ts";
 
-const ATTRIBUTES = ["objectGUID", "sAMAccountName", "displayName", "department", "distinguishedName"];
-const GRANT: DirectoryGrant = {
-  ...{ kind: "directoryRead", rule: "staff", bases: [STAFF, DC], classes: "*", attributes: "*", denied: [] },
-  neverRead: { oids: NEVER_READ_OIDS, arcs: NEVER_READ_ARCS },
-};
-const CHANGES = 200;
-const OUTSIDE = `OU=Outside,${DC}`;
-const WITHIN = [STAFF, `OU=North,${STAFF}`, `OU=South,${STAFF}`];
-
-type Row = readonly unknown[];
-interface Ran {
-  readonly rows: readonly Row[];
-  readonly to: string;
-  readonly warnings: readonly Warning[];
-}
-
-async function run(target: DirectoryTarget, wish: object, isChanges: boolean): Promise<Ran> {
-  const recorder = createRecorder();
-  const asked = { base: STAFF, classes: ["user"], attributes: ATTRIBUTES, ...wish };
-  const operation = isChanges
-    ? adChanges.parse({ op: "ad.changes", mostDeletes: 10_000, ...asked })
-    : adSearch.parse({ op: "ad.search", ...asked });
-  const forever = new AbortController().signal;
-  const outcome = await ldapConnector(target, operation, GRANT, DEFAULT_LIMITS, recorder, forever);
-  return { rows: recorder.rows, to: recorder.plan?.to ?? "", warnings: outcome.warnings ?? [] };
-}
-
-const changes = (target: DirectoryTarget, wish: object): Promise<Ran> => run(target, wish, true);
-
-/** What a consumer holds after a run, as docs/connectors/active-directory.md tells it to. */
-function fold(held: ReadonlyMap<string, Row>, { rows }: Ran): Map<string, Row> {
-  const next = new Map(held);
-  const named = new Set<string>();
-  let isWhole = false;
-  for (const [happened, ...row] of rows) {
-    const guid = String(row[0]);
-    named.add(guid);
-    isWhole ||= happened === "present" || happened === "kept";
-    if (happened === "delete") next.delete(guid);
-    else if (happened !== "kept") next.set(guid, row);
-  }
-  for (const guid of isWhole ? next.keys() : []) if (!named.has(guid)) next.delete(guid);
-  return next;
-}
-
-const byGuid = (rows: readonly Row[]): Map<string, Row> => new Map(rows.map((row) => [String(row[0]), row]));
-const sorted = (held: ReadonlyMap<string, Row>): Row[] =>
-  [...held.values()].sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1));
-
-/** Ways to follow changes: by which login, how, and what the run says of itself. */
-const WAYS = [
-  { name: "DirSync, by a login that sees deletions", user: ADMINISTRATOR, by: "dirSync", reconciles: false },
-  { name: "DirSync, by a login that may not see deletions", user: READER, by: "dirSync", reconciles: true },
-  { name: "update sequence numbers", user: READER, by: "usn", reconciles: true },
-] as const;
-
-export async function checkChanges(check: Check, controller: Controller): Promise<void> {
+export async function checkChanges(check: Check, controller: Controller, seed: number): Promise<void> {
   const followers = WAYS.map((way) => ({
     way,
     target: targetOf(controller, "required", "simple", way.user),
     to: "",
     held: new Map<string, Row>(),
   }));
-  const everything = async (): Promise<Row[]> => sorted(byGuid((await run(followers[0]!.target, {}, false)).rows));
+  const everything = (): Promise<Row[]> => everybody(followers[0]!.target);
   await ldapModify(
     controller,
-    [OUTSIDE, ...WITHIN.slice(1)].map((dn) => `dn: ${dn}\nchangetype: add\nobjectClass: organizationalUnit\n`),
+    UNITS.map((dn) => `dn: ${dn}\nchangetype: add\nobjectClass: organizationalUnit\n`),
   );
+  const changer = createChanger(controller, seed);
   // A login that was never shown anything deleted counts as one that may not see it.
   await ldapModify(controller, [`dn: ${userDn(4_999)}\nchangetype: delete\n`]);
   for (const follower of followers) {
@@ -103,7 +42,9 @@ export async function checkChanges(check: Check, controller: Controller): Promis
     });
   }
   for (const round of [1, 2]) {
-    await check(`${CHANGES} random changes are made, round ${round}`, () => changeAtRandom(controller, round));
+    await check(`${CHANGES} random changes are made, restores among them, round ${round}, seed ${seed}`, () =>
+      changer.change(round),
+    );
     for (const follower of followers) {
       const { way, target } = follower;
       await check(`changes by ${way.name}: the fold is what a full read gives, round ${round}`, async () => {
@@ -126,7 +67,8 @@ async function checkLimits(
   { target, to }: { readonly target: DirectoryTarget; readonly to: string },
 ): Promise<void> {
   await check("a cookie that the directory does not know is a full run that says why", async () => {
-    const spoiled = `${to.slice(0, to.lastIndexOf("/") + 1)}${Buffer.from("no cookie").toString("base64url")}`;
+    const parts = to.split("/");
+    const spoiled = parts.with(3, Buffer.from("no cookie").toString("base64url")).join("/");
     const full = await changes(target, { from: spoiled });
     assert.deepEqual(new Set(full.rows.map(([happened]) => happened)), new Set(["present"]));
     assert.deepEqual(full.warnings, [
@@ -163,38 +105,4 @@ async function checkLimits(
       assert.equal(after.rows.filter(([happened]) => happened === "delete").length, 3);
     },
   );
-}
-
-/** Makes new people, changes values, renames, moves within, away and back, and deletes. */
-async function changeAtRandom(controller: Controller, round: number): Promise<void> {
-  // Each of those that were there is changed at most once; more of them than are needed.
-  const people = Array.from({ length: CHANGES }, (_, nth) => 1000 * round + nth * 4 + randomInt(4));
-  const away: number[] = [];
-  const records = people.map((index, nth) => {
-    const dn = userDn(index);
-    const moved = (parent: string): string =>
-      `dn: ${dn}\nchangetype: modrdn\nnewrdn: CN=user${index}\ndeleteoldrdn: 1\nnewsuperior: ${parent}\n`;
-    switch (nth % 6) {
-      case 0:
-        return `dn: CN=new ${round} ${nth},${WITHIN[nth % 3]}\nchangetype: add\nobjectClass: user\nsAMAccountName: new${round}x${nth}\n`;
-      case 1:
-        return `dn: ${dn}\nchangetype: modify\nreplace: department\ndepartment: Ny ${randomInt(1e6)}\n`;
-      case 2:
-        return `dn: ${dn}\nchangetype: modrdn\nnewrdn: CN=renamed ${round} ${index}\ndeleteoldrdn: 1\n`;
-      case 3:
-        return moved(WITHIN[1 + (nth % 2)]!);
-      case 4:
-        away.push(index);
-        return moved(OUTSIDE);
-      default:
-        return `dn: ${dn}\nchangetype: delete\n`;
-    }
-  });
-  const back = away
-    .filter((_, nth) => nth % 3 === 0)
-    .map(
-      (index) =>
-        `dn: CN=user${index},${OUTSIDE}\nchangetype: modrdn\nnewrdn: CN=back${index}\ndeleteoldrdn: 1\nnewsuperior: ${STAFF}\n`,
-    );
-  await ldapModify(controller, [...records, ...back]);
 }

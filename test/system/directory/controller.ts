@@ -1,6 +1,15 @@
 /** A Samba domain controller of the suite's own: provisioned in a folder, on the loopback, gone with the suite. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,6 +38,15 @@ export interface Controller {
   start(): Promise<void>;
   /** Also where it does not run. */
   stop(): Promise<void>;
+  /** Ends it in the middle of whatever it does. */
+  kill(): Promise<void>;
+  /** It does nothing any more, and its connections stay. */
+  freeze(): void;
+  thaw(): void;
+  /** Keeps its database as it is now; it is stopped for that, and runs afterwards. */
+  keep(): Promise<void>;
+  /** It runs with what was kept: as itself, with numbers of then, or as another that has counted by itself. */
+  putBack(who?: "as another"): Promise<void>;
   /** From now on, after a new start: Samba's `allow_sasl_over_tls`, which lets SASL without signatures into TLS. */
   allowSaslInTls(): Promise<void>;
   /** Writes into its database while it does not run. */
@@ -43,7 +61,8 @@ export interface Controller {
 export async function provision(): Promise<Controller> {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-dc-"));
   const config = join(folder, "etc/smb.conf");
-  const database = join(folder, "private/sam.ldb");
+  const [own, kept] = [join(folder, "private"), join(folder, "kept")];
+  const database = join(own, "sam.ldb");
   await run("samba-tool", [
     ...["domain", "provision", `--realm=${REALM}`, `--domain=${DOMAIN}`, "--server-role=dc", `--host-name=${HOST}`],
     ...[`--adminpass=${ADMINISTRATOR.password}`, "--host-ip=127.0.0.1", "--dns-backend=NONE", `--targetdir=${folder}`],
@@ -57,12 +76,14 @@ export async function provision(): Promise<Controller> {
   writeFileSync(tls.key, issued.key, { mode: 0o600 });
   writeFileSync(tls.cert, issued.cert);
   writeFileSync(tls.ca, authority.caPem);
-  const own = join(folder, "run");
-  mkdirSync(own);
+  const sockets = join(folder, "run");
+  mkdirSync(sockets);
   appendToGlobals(config, [
     "server services = ldap cldap kdc",
     // Of this one's own, so that another beside it, or the machine's, is none of its business.
-    ...[`pid directory = ${own}`, `ncalrpc dir = ${own}`, `winbindd socket directory = ${own}`],
+    ...[`pid directory = ${sockets}`, `ncalrpc dir = ${sockets}`, `winbindd socket directory = ${sockets}`],
+    // Half the time would go to the disk; a kill loses nothing that was written.
+    "ldb:nosync = yes",
     "interfaces = lo",
     "bind interfaces only = yes",
     "ldap server require strong auth = yes",
@@ -102,6 +123,25 @@ export async function provision(): Promise<Controller> {
       await end(process);
       process = undefined;
     },
+    async kill() {
+      if (process !== undefined) await end(process, "SIGKILL");
+      process = undefined;
+    },
+    freeze: () => signal(process, "SIGSTOP"),
+    thaw: () => signal(process, "SIGCONT"),
+    async keep() {
+      await controller.stop();
+      rmSync(kept, { recursive: true, force: true });
+      copyFolder(own, kept);
+      await controller.start();
+    },
+    async putBack(who) {
+      await controller.stop();
+      rmSync(own, { recursive: true, force: true });
+      copyFolder(kept, own);
+      if (who !== undefined) await modify(database, INVOCATION);
+      await controller.start();
+    },
     async allowSaslInTls() {
       await controller.stop();
       const text = readFileSync(config, "utf8");
@@ -111,7 +151,7 @@ export async function provision(): Promise<Controller> {
     async add(ldif) {
       const file = join(folder, "add.ldif");
       writeFileSync(file, ldif);
-      await run("ldbadd", ["-H", database, file], { maxBuffer: 2 ** 26 });
+      await run("ldbadd", ["--nosync", "-H", database, file], { maxBuffer: 2 ** 26 });
       rmSync(file);
     },
     async tool(...args) {
@@ -134,6 +174,24 @@ export async function provision(): Promise<Controller> {
   ]);
   return controller;
 }
+
+/** Of its own server object: what it counts is another's from then on. */
+const INVOCATION = `dn: CN=NTDS Settings,CN=${HOST.toUpperCase()},CN=Servers,CN=Default-First-Site-Name,CN=Sites,CN=Configuration,${DC}
+changetype: modify
+replace: invocationId
+invocationId: 6f4d5a1e-1111-4222-8333-444455556666
+`;
+
+async function modify(database: string, ldif: string): Promise<void> {
+  const file = `${database}.ldif`;
+  writeFileSync(file, ldif);
+  await run("ldbmodify", ["-H", database, file]);
+  rmSync(file);
+}
+
+/** Without the sockets in it. */
+const copyFolder = (from: string, to: string): void =>
+  cpSync(from, to, { recursive: true, filter: (path) => !lstatSync(path).isSocket() });
 
 function appendToGlobals(file: string, lines: readonly string[]): void {
   const [before, ...after] = readFileSync(file, "utf8").split("[global]\n");
@@ -163,12 +221,15 @@ const isOpen = (port: number): Promise<boolean> =>
     socket.once("error", () => resolve(false));
   });
 
-async function end(child: ChildProcess): Promise<void> {
+function signal(child: ChildProcess | undefined, name: NodeJS.Signals): void {
+  if (child?.pid !== undefined) process.kill(-child.pid, name);
+}
+
+async function end(child: ChildProcess, name: "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
   const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const group = -child.pid;
-  process.kill(group, "SIGTERM");
-  const timer = setTimeout(() => process.kill(group, "SIGKILL"), STOP_WITHIN_MS);
+  signal(child, name);
+  const timer = setTimeout(() => signal(child, "SIGKILL"), STOP_WITHIN_MS);
   await gone;
   clearTimeout(timer);
 }

@@ -26,9 +26,21 @@ async function run(
   return out;
 }
 
-/** @param records LDIF, each with its `changetype`. @throws Error where one of them is refused */
-export async function ldapModify(controller: Pick<Controller, "folder">, records: readonly string[]): Promise<void> {
-  await run(controller, "ldapmodify", [], records.join("\n"));
+/** Lets a request find what was deleted [MS-ADTS 3.1.1.3.4.1.14]. */
+export const SHOW_DELETED = "1.2.840.113556.1.4.417";
+
+/**
+ * @param records LDIF, each with its `changetype`
+ * @param controls OIDs, sent with each as critical
+ * @throws Error where one of them is refused
+ */
+export async function ldapModify(
+  controller: Pick<Controller, "folder">,
+  records: readonly string[],
+  controls: readonly string[] = [],
+): Promise<void> {
+  const args = controls.flatMap((oid) => ["-e", `!${oid}`]);
+  await run(controller, "ldapmodify", args, records.join("\n"));
 }
 
 /** LDIF of a search, its lines not folded. */

@@ -13,8 +13,8 @@ const told = z.strictObject({ check: z.string(), failed: z.string().optional() }
 const UP_AND_RUN = 'ip link set lo up && exec "$0" "$@"';
 
 /** @param module has the checks; it calls `tellingCheck` */
-export async function runInNamespace(module: string, check: Check): Promise<void> {
-  const node = [process.execPath, "--disable-warning=ExperimentalWarning", module];
+export async function runInNamespace(module: string, args: readonly string[], check: Check): Promise<void> {
+  const node = [process.execPath, "--disable-warning=ExperimentalWarning", module, ...args];
   const command = mayUnshare() ? ["unshare", "--net", "sh", "-c", UP_AND_RUN, ...node] : node;
   const child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "pipe", "inherit"] });
   const stop = (): void => {

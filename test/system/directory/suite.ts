@@ -7,8 +7,9 @@ import { installPackages } from "./packages.ts";
 export const directory: Suite = {
   name: "directory",
   about: "the directory connector against a Samba domain controller of its own",
-  async run(check) {
+  async run(check, { seed } = {}) {
     if (!(await check("Samba, Kerberos and LDAP tools are here", () => installPackages()))) return;
-    await runInNamespace(fileURLToPath(new URL("inside.ts", import.meta.url)), check);
+    const args = seed === undefined ? [] : [`${seed}`];
+    await runInNamespace(fileURLToPath(new URL("inside.ts", import.meta.url)), args, check);
   },
 };

@@ -9,7 +9,7 @@ import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import type { Check } from "../suite.ts";
 import { ADMINISTRATOR, type Controller, DC } from "./controller.ts";
 import { ldapModify, ldapSearch } from "./ldap-tools.ts";
-import { countStaff, targetOf } from "./sign-ins.ts";
+import { type Credential, countStaff, targetOf } from "./sign-ins.ts";
 
 const UNIT = `OU=Written,${DC}`;
 const ELSEWHERE = `OU=Elsewhere,${DC}`;
@@ -17,7 +17,7 @@ const PERSON = `CN=Nordmann\\, Kari,${UNIT}`;
 const GROUP = `CN=Written group,${UNIT}`;
 const NEW_PASSWORD = "Fjell-2026-Multer!";
 
-const GRANT: DirectoryGrant = {
+export const GRANT: DirectoryGrant = {
   ...{ kind: "directoryWrite", rule: "write", bases: [UNIT], destinations: [UNIT, ELSEWHERE], classes: "*" },
   attributes: ["sAMAccountName", "displayName", "department", "userAccountControl", "otherTelephone", "employeeNumber"],
   ...{
@@ -31,14 +31,22 @@ const GRANT: DirectoryGrant = {
 /** Everywhere, and every attribute that there is a word for: the walls that stay are the connector's own. */
 const EVERYWHERE: DirectoryGrant = { ...GRANT, bases: [DC], destinations: [DC] };
 
-interface Told {
+export interface Told {
   readonly changed: boolean;
   readonly wouldChange: boolean;
   readonly guid: string | null;
+  /** Of a dry run. */
+  readonly mayNotWrite?: readonly string[];
+  readonly mayNotCreate?: readonly string[];
 }
 
-async function write(controller: Controller, wish: object, grant = GRANT): Promise<Told> {
-  const target = targetOf(controller, "required", "simple", ADMINISTRATOR);
+export async function write(
+  controller: Controller,
+  wish: object,
+  grant = GRANT,
+  who: Credential = ADMINISTRATOR,
+): Promise<Told> {
+  const target = targetOf(controller, "required", "simple", who);
   const recorder = createRecorder();
   const operation = adWrite.parse({ op: "ad.write", class: "user", ...wish });
   await ldapConnector(target, operation, grant, DEFAULT_LIMITS, recorder, new AbortController().signal);

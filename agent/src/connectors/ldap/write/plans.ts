@@ -10,12 +10,15 @@ import type { Entry } from "../message.ts";
 import { findOne } from "../query.ts";
 import type { Directory } from "../root-dse.ts";
 import { heldAt } from "./denials.ts";
+import type { Needs } from "./rights.ts";
 import { bytesOf, sameValues, type WriteGrant, withSwitches, writableTypes } from "./values.ts";
 
 export interface Planned {
   /** In this order; none where there is nothing to do. */
   readonly requests: readonly Request[];
   readonly guid: string | undefined;
+  /** What a dry run asks about. */
+  readonly needs: Needs;
 }
 
 type Action<Name extends AdWrite["action"]> = Extract<AdWrite, { action: Name }>;

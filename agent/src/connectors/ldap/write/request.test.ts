@@ -8,6 +8,7 @@ import { change } from "./request.ts";
 
 const REQUEST: Request = { messageId: 0, write: () => Buffer.alloc(0) };
 
+const right = "Write property";
 const answering = (code: number, diagnostic = ""): Connection =>
   ({
     ask: async (): Promise<Result> => ({
@@ -30,14 +31,21 @@ test("each refusal of a change has its code", async () => {
     "a busy controller": { result: 51, code: "directory.busy" },
   };
   for (const [name, { result, diagnostic, sets = "other", code }] of Object.entries(cases)) {
-    await assert.rejects(change(answering(result, diagnostic), REQUEST, sets), { code }, name);
+    await assert.rejects(change(answering(result, diagnostic), REQUEST, { sets, right }), { code }, name);
   }
-  await change(answering(0), REQUEST, "other");
+  await change(answering(0), REQUEST, { sets: "other", right });
 });
 
 test("an end without an answer leaves it open", async () => {
   const lost = {
     ask: () => Promise.reject(new SallyportError("connection.lost", "gone")),
   } as unknown as Connection;
-  await assert.rejects(change(lost, REQUEST, "other"), { code: "write.outcome_unknown" });
+  await assert.rejects(change(lost, REQUEST, { sets: "other", right }), { code: "write.outcome_unknown" });
+});
+
+test("a right that is missing is named", async () => {
+  await assert.rejects(change(answering(50, "00002098: SecErr: DSID-0"), REQUEST, { sets: "other", right }), {
+    ...{ code: "directory.permission", message: "The login lacks a right in the directory: Write property." },
+    detail: { number: 50, state: "2098", right },
+  });
 });

@@ -16,6 +16,7 @@ import { heldAt } from "./denials.ts";
 import { GUARDED, refuseProtected } from "./guard.ts";
 import { adding, changing, deleting, joining, moving, type Planned, setting } from "./plans.ts";
 import { change } from "./request.ts";
+import { lackingOf, RIGHTS } from "./rights.ts";
 import type { WriteGrant } from "./values.ts";
 
 /** @throws SallyportError */
@@ -25,12 +26,14 @@ export async function writeObject(reading: Reading, operation: AdWrite, grant: W
   const isChange = planned.requests.length > 0;
   const told = { action: operation.action, changed: isChange && !operation.dryRun, wouldChange: isChange };
   if (operation.dryRun || !isChange) {
-    await output.result({ ...told, guid: planned.guid ?? null });
+    const lacking = operation.dryRun ? await lackingOf(directory, planned.needs) : {};
+    await output.result({ ...told, guid: planned.guid ?? null, ...lacking });
     return { complete: true };
   }
   reading.signal.throwIfAborted();
   const sets = "password" in operation && operation.password !== undefined ? "password" : "other";
-  for (const request of planned.requests) await change(directory.connection, request, sets);
+  const right = RIGHTS[operation.action];
+  for (const request of planned.requests) await change(directory.connection, request, { sets, right });
   const guid = planned.guid ?? guidOf((await at(directory, operation.object)) ?? NOTHING);
   await answer(() => output.result({ ...told, guid: guid ?? null }));
   return { complete: true, committed: true };
@@ -58,7 +61,9 @@ async function planOf(directory: Directory, operation: AdWrite, grant: WriteGran
   const object = await theObject(directory, operation, grant, [...wanted, ...more]);
   if (operation.action === "add") return addingUnder(directory, operation, grant, object);
   if (object === undefined) {
-    if (operation.action === "delete" && operation.guid !== undefined) return { requests: [], guid: operation.guid };
+    if (operation.action === "delete" && operation.guid !== undefined) {
+      return { requests: [], guid: operation.guid, needs: {} };
+    }
     throw new SallyportError("directory.not_found", "The object is not there, or hidden.");
   }
   const held = heldAt(grant, [object.dn], object.dn);
@@ -66,21 +71,30 @@ async function planOf(directory: Directory, operation: AdWrite, grant: WriteGran
   const guid = guidOf(object);
   switch (operation.action) {
     case "modify":
-      return { requests: await changing(directory, object, operation, held), guid };
+      return {
+        ...{ requests: await changing(directory, object, operation, held), guid },
+        needs: { attributes: { of: object.dn, names: wanted } },
+      };
     case "members":
-      return { requests: await joining(directory, object, operation, held), guid };
+      return {
+        ...{ requests: await joining(directory, object, operation, held), guid },
+        needs: { attributes: { of: object.dn, names: more } },
+      };
     case "rename":
       heldAt(grant, [[operation.name, parentText(object.dn) ?? []].flat().join(",")]);
-      return { requests: moving(object, operation.name, undefined), guid };
+      return { requests: moving(object, operation.name, undefined), guid, needs: {} };
     case "move": {
       const destination = await within(directory, operation.destination, grant.destinations);
       heldAt(grant, [destination.dn, `${firstText(object.dn)},${destination.dn}`]);
-      return { requests: moving(object, undefined, destination.dn), guid };
+      return {
+        ...{ requests: moving(object, undefined, destination.dn), guid },
+        needs: { class: { under: destination.dn, name: operation.class } },
+      };
     }
     case "delete":
-      return { requests: deleting(object), guid };
+      return { requests: deleting(object), guid, needs: {} };
     case "setPassword":
-      return { requests: [privately(directory, setting(object, operation.password))], guid };
+      return { requests: [privately(directory, setting(object, operation.password))], guid, needs: {} };
     default:
       return operation satisfies never;
   }
@@ -100,7 +114,9 @@ async function addingUnder(
   const request = await adding(directory, dn, operation, heldAt(grant, [dn], dn));
   if (operation.password !== undefined) privately(directory, request);
   // Of the same name and class it was added before; whatever else it holds is `modify`'s.
-  return there === undefined ? { requests: [request], guid: undefined } : { requests: [], guid: guidOf(there) };
+  return there === undefined
+    ? { requests: [request], guid: undefined, needs: { class: { under: parent.dn, name: operation.class } } }
+    : { requests: [], guid: guidOf(there), needs: {} };
 }
 
 /** A password crosses the wire as it is. */
