@@ -132,6 +132,18 @@ export const installedFolders = (): Pick<Layout, "configuration" | "state"> =>
 /** Where state lies unless `--state` or `stateDir` says otherwise. */
 export const defaultStateDir = (): string => installedFolders().state;
 
+/** What Windows' own libraries need to find their files and folders; nothing else of ours goes on to a child. */
+const OF_WINDOWS = ["SystemRoot", "SystemDrive", "windir", "ProgramData", "ProgramFiles", "TEMP", "TMP", "Path"];
+
+/** The environment of a child that runs this program, without what could change what it does. */
+export const childEnvironment = (environment: NodeJS.ProcessEnv = process.env): Record<string, string> =>
+  Object.fromEntries(
+    OF_WINDOWS.flatMap((name) => {
+      const value = environment[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+
 /** Where commands of the system's are looked for, administrators' folders too: `su` leaves them out. */
 export const searchPath = (): string => `${process.env.PATH ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
 

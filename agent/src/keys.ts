@@ -7,7 +7,8 @@ import type { Signer } from "@sallyport/shared/crypto/jws.ts";
 import { base64url } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
-import { readTextIfAny, type StatePaths, syncFolder, writeFileDurably } from "./state.ts";
+import { readSecret, writeSecret } from "./secret-file.ts";
+import { readTextIfAny, type StatePaths, syncFolder } from "./state.ts";
 
 const privateIdentity = z.strictObject({
   kty: z.literal("OKP"),
@@ -42,14 +43,14 @@ export interface UnsealKey {
 /** Stores the keys of an enrolment that is about to be asked for, beside those in use. */
 export function storeNewKeys(paths: StatePaths, identity: KeyPair, unseal: UnsealKey): void {
   const file = { alg: "X-Wing", publicKey: toBase64url(unseal.publicKey), seed: toBase64url(unseal.seed) };
-  writeFileDurably(paths.newUnseal, `${JSON.stringify(unsealFile.parse(file))}\n`);
-  writeFileDurably(paths.newIdentity, `${JSON.stringify(privateIdentity.parse(identity.privateJwk))}\n`);
+  writeSecret(paths.newUnseal, `${JSON.stringify(unsealFile.parse(file))}\n`);
+  writeSecret(paths.newIdentity, `${JSON.stringify(privateIdentity.parse(identity.privateJwk))}\n`);
 }
 
 /** Whether the identity with this public key is there: `new` is not in use yet. */
 export function findIdentity(paths: StatePaths, publicX: unknown): "new" | "current" | undefined {
   const isIn = (file: string): boolean => {
-    const text = readTextIfAny(file);
+    const text = readSecret(file);
     return text !== undefined && privateIdentity.parse(JSON.parse(text)).x === publicX;
   };
   if (isIn(paths.newIdentity)) return "new";
@@ -75,7 +76,7 @@ export function adoptNewKeys(paths: StatePaths): void {
 /** Stores an identity to go over to; it is on the disk before anybody hears of it. */
 export async function storeNextIdentity(paths: StatePaths, pair: KeyPair, createdMs: number): Promise<Identity> {
   const file = privateIdentity.parse({ ...pair.privateJwk, created: new Date(createdMs).toISOString() });
-  writeFileDurably(paths.nextIdentity, `${JSON.stringify(file)}\n`);
+  writeSecret(paths.nextIdentity, `${JSON.stringify(file)}\n`);
   return { ...pair, signer: signerOf("EdDSA", pair), createdMs };
 }
 
@@ -107,7 +108,7 @@ export function loadUnsealKey(paths: StatePaths, credentials: string | undefined
 }
 
 function readUnsealFile(paths: StatePaths): z.infer<typeof unsealFile> {
-  const text = readTextIfAny(paths.unseal);
+  const text = readSecret(paths.unseal);
   if (text === undefined) throw new ConfigError(`${paths.unseal} is missing: enrol with \`sallyport enroll\``);
   return unsealFile.parse(JSON.parse(text));
 }
@@ -120,7 +121,7 @@ export async function loadIdentity(paths: StatePaths): Promise<Identity> {
 }
 
 async function readIdentity(file: string): Promise<Identity | undefined> {
-  const text = readTextIfAny(file);
+  const text = readSecret(file);
   if (text === undefined) return undefined;
   const { created, ...privateJwk } = privateIdentity.parse(JSON.parse(text));
   const { kty, crv, x } = privateJwk;

@@ -1,0 +1,65 @@
+/**
+ * Files with a private key. On Windows their content is encrypted by the machine's DPAPI, so that a copied disk or backup holds none in
+ * clear; on Linux rights alone keep them, and systemd's credential where the owner asked for it (install/credential.ts).
+ */
+import { z } from "zod";
+import { ConfigError } from "./config-error.ts";
+import { type Ask, askNative } from "./install/windows/native-child.ts";
+import { readTextIfAny, writeFileDurably } from "./state.ts";
+
+/** `machine`: whatever account asks on this machine, by DPAPI's own rules. */
+const wrapped = z.strictObject({ dpapi: z.literal("machine"), blob: z.base64() });
+
+export interface Wrapping {
+  readonly isWindows: boolean;
+  readonly ask: Ask;
+}
+
+const ofThisMachine: Wrapping = { isWindows: process.platform === "win32", ask: askNative };
+
+/** The file's text, unwrapped; undefined where there is none. @throws ConfigError where it cannot be unwrapped here */
+export function readSecret(path: string, { isWindows, ask }: Wrapping = ofThisMachine): string | undefined {
+  const text = readTextIfAny(path);
+  const blob = text === undefined ? undefined : blobOf(text);
+  if (blob === undefined) return text;
+  if (!isWindows) throw new ConfigError(`${path} is encrypted for the Windows machine where it was made: enrol here anew`);
+  const answer = ask({ ask: "unprotect", bytes: blob });
+  if (!("bytes" in answer)) throw new ConfigError(`${path} was not decrypted`);
+  return Buffer.from(answer.bytes, "base64").toString("utf8");
+}
+
+/** Replaces the file atomically. @throws ConfigError where it cannot be wrapped */
+export function writeSecret(path: string, text: string, { isWindows, ask }: Wrapping = ofThisMachine): void {
+  if (!isWindows) {
+    writeFileDurably(path, text);
+    return;
+  }
+  const answer = ask({ ask: "protect", bytes: Buffer.from(text).toString("base64") });
+  if (!("bytes" in answer)) throw new ConfigError(`${path} was not encrypted`);
+  writeFileDurably(path, `${JSON.stringify(wrapped.parse({ dpapi: "machine", blob: answer.bytes }))}\n`);
+}
+
+/** Wraps it anew, also one that was in clear; answers whether there is one. What is written opens again, or the old one stays. */
+export function rewrapSecret(path: string, wrapping: Wrapping = ofThisMachine): boolean {
+  const text = readSecret(path, wrapping);
+  if (text === undefined) return false;
+  const { isWindows, ask } = wrapping;
+  // Tried before the only copy is replaced.
+  const again = isWindows ? ask({ ask: "protect", bytes: Buffer.from(text).toString("base64") }) : undefined;
+  if (again !== undefined && "bytes" in again) {
+    const back = ask({ ask: "unprotect", bytes: again.bytes });
+    if (!("bytes" in back) || Buffer.from(back.bytes, "base64").toString("utf8") !== text)
+      throw new ConfigError(`${path}: what was encrypted does not open again, so it stays as it is`);
+  }
+  writeSecret(path, text, wrapping);
+  return true;
+}
+
+function blobOf(text: string): string | undefined {
+  if (!text.startsWith('{"dpapi')) return undefined;
+  try {
+    return wrapped.parse(JSON.parse(text)).blob;
+  } catch {
+    throw new ConfigError("a wrapped key's file is damaged: enrol again");
+  }
+}
