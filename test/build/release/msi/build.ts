@@ -9,9 +9,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Installer } from "./description.ts";
 import { uuidOf } from "./names.ts";
-import { fileVersion } from "./pe.ts";
 import { statementsOf } from "./statements.ts";
 import { setSummaryTimes } from "./summary.ts";
+import { fileVersion } from "./version-resource.ts";
 import { wxsOf } from "./wxs.ts";
 
 const TIMEOUT_MS = 300_000;

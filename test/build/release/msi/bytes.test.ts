@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { fileVersion } from "./pe.ts";
 import { setSummaryTimes } from "./summary.ts";
+import { fileVersion } from "./version-resource.ts";
 
 /** A version resource as it stands in a program: head of six bytes, key, padding, VS_FIXEDFILEINFO. */
 function resource([a, b, c, d]: readonly [number, number, number, number], signature = 0xfeef04bd): Buffer {
@@ -27,7 +27,8 @@ describe("the version that a Windows program says of itself", () => {
     assert.equal(fileVersion(Buffer.concat([before, resource([1, 2, 3, 4], 7)])), undefined);
     assert.equal(fileVersion(Buffer.concat([before, resource([1, 2, 3, 4]).subarray(0, 42)])), undefined);
   });
-  it("is refused where there are two", () => {
+  it("is one where a tool left the old resources behind, and refused where two differ", () => {
+    assert.equal(fileVersion(Buffer.concat([resource([1, 2, 3, 4]), before, resource([1, 2, 3, 4])])), "1.2.3.4");
     assert.throws(() => fileVersion(Buffer.concat([resource([1, 2, 3, 4]), resource([1, 2, 3, 5])])), /2 versions/);
   });
 });

@@ -37,6 +37,6 @@ export const sallyportInstaller = (
     privileges: ["SeChangeNotifyPrivilege"],
   },
   // Of every Windows, Server Core too; it shows an event's own text.
-  eventMessageFile: "[%SystemRoot]\\System32\\EventCreate.exe",
+  eventMessageFile: "%SystemRoot%\\System32\\EventCreate.exe",
   hiddenProperties: ["CODE", "ENROLLMENTCODE", "ENROLMENTCODE", "KEY", "PASSWORD", "PROXYPASSWORD", "SECRET", "TOKEN"],
 });

@@ -8,7 +8,7 @@ import { EVENT_MESSAGE_FILE, fileId, PROGRAM_COMPONENT, PROGRAM_FOLDER } from ".
 
 type Value = string | number | undefined;
 
-/** @param versions of the files that say one of themselves (pe.ts), by name */
+/** @param versions of the files that say one of themselves (version-resource.ts), by name */
 export const statementsOf = (installer: Installer, versions: Readonly<Record<string, string>>): string[] => [
   ...names(installer),
   ...fileVersions(versions),

@@ -1,0 +1,228 @@
+/**
+ * What docs/install-windows.md promises of the installer, looked for in its tables. The values stand here again, on purpose: what is
+ * compared with its own source is always right. Each promise comes with a change of the finished installer that breaks it.
+ */
+import assert from "node:assert/strict";
+import type { Read, Row } from "./tables.ts";
+
+export interface Promised {
+  readonly name: string;
+  /** @throws AssertionError where the installer does not keep it */
+  check(read: Read): void;
+  /** A statement for `msibuild -q` after which it is broken. */
+  readonly broken: string;
+}
+
+const SYSTEM = "(A;OICI;FA;;;SY)";
+const ADMINISTRATORS = "(A;OICI;FA;;;BA)";
+/** NT SERVICE\Sallyport, from `sc.exe showsid Sallyport`'s rule. */
+const SERVICE_SID = "S-1-5-80-3043066180-1104749053-2676198074-880087027-2369459609";
+
+export const PROMISES: readonly Promised[] = [
+  {
+    name: "the service runs as its own account, without a password",
+    check: (read) => fits(only(read, "ServiceInstall"), { StartName: "NT SERVICE\\Sallyport", Password: "" }),
+    broken: "UPDATE `ServiceInstall` SET `StartName` = 'LocalSystem'",
+  },
+  {
+    name: "it starts the installed program as the service's host, in a process of its own",
+    check(read) {
+      fits(only(read, "ServiceInstall"), { Name: "Sallyport", Arguments: "service host", ServiceType: "16" });
+      const { KeyPath } = row(read, "Component", "Component", only(read, "ServiceInstall").Component_!);
+      assert.equal(KeyPath, "sallyport.exe");
+    },
+    broken: "UPDATE `ServiceInstall` SET `Arguments` = 'service host --verbose'",
+  },
+  {
+    name: "it starts with Windows, after the others",
+    check(read) {
+      fits(only(read, "ServiceInstall"), { StartType: "2", ErrorControl: "1" });
+      assert.equal(configured(read, "3"), "1");
+    },
+    broken: "UPDATE `MsiServiceConfig` SET `Argument` = '0' WHERE `ConfigType` = 3",
+  },
+  {
+    name: "its own SID is in its token under any account, and one privilege",
+    check(read) {
+      assert.equal(configured(read, "5"), "1");
+      assert.equal(configured(read, "6"), "SeChangeNotifyPrivilege");
+    },
+    broken: "UPDATE `MsiServiceConfig` SET `Argument` = 'SeDebugPrivilege' WHERE `ConfigType` = 6",
+  },
+  {
+    name: "after a failure it is started again, after 5 seconds, then one minute, then five",
+    check(read) {
+      fits(only(read, "MsiServiceConfigFailureActions"), {
+        ...{ Name: "Sallyport", Event: "5", ResetPeriod: "86400", Command: "", RebootMessage: "" },
+        ...{ Actions: "1[~]1[~]1", DelayActions: "5000[~]60000[~]300000" },
+      });
+      assert.equal(configured(read, "4"), "1");
+    },
+    broken: "UPDATE `MsiServiceConfigFailureActions` SET `Actions` = '1[~]0[~]0'",
+  },
+  {
+    name: "something reads those tables, after the service is there",
+    check: (read) => inOrder(read, "InstallServices", "MsiConfigureServices", "StartServices"),
+    broken: "DELETE FROM `InstallExecuteSequence` WHERE `Action` = 'MsiConfigureServices'",
+  },
+  {
+    name: "the service is stopped before files change, and removed with them; the installation does not start it",
+    check(read) {
+      // 2 and 32: stop at both; 128: delete at removal; no 1: start.
+      fits(only(read, "ServiceControl"), { Name: "Sallyport", Event: `${2 | 32 | 128}`, Wait: "1" });
+      inOrder(read, "StopServices", "DeleteServices", "RemoveFiles", "InstallFiles", "InstallServices");
+    },
+    broken: "UPDATE `ServiceControl` SET `Event` = 163",
+  },
+  {
+    name: "the folders of the owner and of the agent are closed to all others, whatever their parents say",
+    check(read) {
+      const folders: Readonly<Record<string, string>> = {
+        Sallyport: "0x1200a9",
+        "Sallyport\\config": "0x1200a9",
+        "Sallyport\\state": "0x1301bf",
+      };
+      const locks = read.table("MsiLockPermissionsEx");
+      const found = locks.map(({ LockObject, Table, SDDLText, Condition }) => {
+        assert.deepEqual([Table, Condition], ["CreateFolder", ""]);
+        return [pathOf(read, LockObject!).replace("CommonAppDataFolder\\", ""), SDDLText];
+      });
+      const wanted = Object.entries(folders).map(([path, rights]) => [
+        path,
+        `O:BAG:BAD:P${SYSTEM}${ADMINISTRATORS}(A;OICI;${rights};;;${SERVICE_SID})`,
+      ]);
+      assert.deepEqual(Object.fromEntries(found), Object.fromEntries(wanted));
+      const created = read.table("CreateFolder").map(({ Directory_ }) => Directory_);
+      assert.deepEqual(created.sort(), locks.map(({ LockObject }) => LockObject).sort());
+    },
+    broken:
+      "UPDATE `MsiLockPermissionsEx` SET `SDDLText` = 'D:(A;OICI;FA;;;BU)' WHERE `MsiLockPermissionsEx` = 'State'",
+  },
+  {
+    name: "no property means anything to it, none is secret, and what somebody gives by mistake is kept out of the log",
+    check(read) {
+      const properties = Object.fromEntries(read.table("Property").map(({ Property, Value }) => [Property, Value]));
+      const { MsiHiddenProperties, SecureCustomProperties, ...others } = properties;
+      assert.deepEqual(Object.keys(others).sort(), [
+        ...["ALLUSERS", "ARPNOMODIFY", "Manufacturer", "ProductCode", "ProductLanguage", "ProductName"],
+        ...["ProductVersion", "REBOOT", "UpgradeCode"],
+      ]);
+      const hidden = MsiHiddenProperties?.split(";") ?? [];
+      for (const name of ["CODE", "PASSWORD", "PROXYPASSWORD", "SECRET", "TOKEN"])
+        assert.ok(hidden.includes(name), name);
+      assert.equal(SecureCustomProperties, "WIX_DOWNGRADE_DETECTED;WIX_UPGRADE_DETECTED");
+      // A property in a row would be a way in.
+      for (const { StartName, Arguments } of read.table("ServiceInstall"))
+        assert.doesNotMatch(`${StartName}${Arguments}`, /\[/);
+    },
+    broken: "INSERT INTO `Property` (`Property`, `Value`) VALUES ('ENROLMENT', '-')",
+  },
+  {
+    name: "no program of ours or anybody's runs while it installs",
+    check(read) {
+      assert.deepEqual(read.table("CustomAction"), []);
+      assert.deepEqual(read.table("Binary"), []);
+    },
+    broken:
+      "INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('Run', 18, 'sallyport.exe', 'x')",
+  },
+  {
+    name: "the event log knows the source and whose texts it shows",
+    check(read) {
+      const key = "SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\Sallyport";
+      const values = read.table("Registry").map(({ Root, Key, Name, Value }) => [Root, Key, Name, Value]);
+      assert.deepEqual(values, [
+        ["2", key, "EventMessageFile", "#%%SystemRoot%\\System32\\EventCreate.exe"],
+        ["2", key, "TypesSupported", "#7"],
+      ]);
+    },
+    broken: "UPDATE `Registry` SET `Value` = 'messages.dll' WHERE `Registry` = 'EventMessageFile'",
+  },
+  {
+    name: "it is of the machine, for 64-bit Windows with Windows Installer 5, and never restarts Windows",
+    check(read) {
+      fits(read.summary, { Template: "x64;1033", Version: "500 (1f4)", Security: "2 (2)" });
+      assert.equal(row(read, "Property", "Property", "ALLUSERS").Value, "1");
+      assert.equal(row(read, "Property", "Property", "REBOOT").Value, "ReallySuppress");
+      for (const { Component, Attributes } of read.table("Component")) assert.equal(Attributes, "256", Component);
+      assert.deepEqual(
+        new Set(read.table("Directory").map(({ Directory }) => pathOf(read, Directory!).split("\\")[0])),
+        new Set(["TARGETDIR", "ProgramFiles64Folder", "CommonAppDataFolder"]),
+      );
+    },
+    broken: "UPDATE `Component` SET `Attributes` = 0 WHERE `Component` = 'Program'",
+  },
+  {
+    name: "it takes the place of older versions, gives them back where it fails, and refuses to go back itself",
+    check(read) {
+      const version = row(read, "Property", "Property", "ProductVersion").Value!;
+      const family = "{7584C059-A586-54E5-AB36-C4CB4006F237}";
+      assert.deepEqual(
+        read
+          .table("Upgrade")
+          .map((each) => [each.UpgradeCode, each.VersionMin, each.VersionMax, each.Attributes, each.ActionProperty]),
+        [
+          [family, "", version, "1", "WIX_UPGRADE_DETECTED"],
+          [family, version, "", "2", "WIX_DOWNGRADE_DETECTED"],
+        ],
+      );
+      inOrder(read, "InstallInitialize", "RemoveExistingProducts", "ProcessComponents", "InstallFiles");
+      assert.deepEqual(
+        read.table("LaunchCondition").map(({ Condition }) => Condition),
+        ["NOT WIX_DOWNGRADE_DETECTED"],
+      );
+    },
+    broken: "UPDATE `InstallExecuteSequence` SET `Sequence` = 6700 WHERE `Action` = 'RemoveExistingProducts'",
+  },
+  {
+    name: "the program's folder is in the machine's PATH as long as it is installed",
+    check(read) {
+      const { Name, Value } = only(read, "Environment");
+      assert.deepEqual([Name, Value], ["=-*PATH", "[~];[ProgramVersion]"]);
+      assert.equal(
+        pathOf(read, "ProgramVersion").replace(/\d+\.\d+\.\d+$/, "V"),
+        "ProgramFiles64Folder\\Sallyport\\versions\\V",
+      );
+      inOrder(read, "RemoveEnvironmentStrings", "InstallFiles", "WriteEnvironmentStrings");
+    },
+    broken: "UPDATE `Environment` SET `Name` = '=*PATH'",
+  },
+];
+
+function only(read: Read, table: string): Row {
+  const rows = read.table(table);
+  assert.equal(rows.length, 1, `rows of ${table}`);
+  return rows[0]!;
+}
+
+function row(read: Read, table: string, column: string, value: string): Row {
+  const found = read.table(table).find((each) => each[column] === value);
+  assert.ok(found, `${table} has no ${value}`);
+  return found;
+}
+
+function fits(found: Row, wanted: Row): void {
+  assert.deepEqual(Object.fromEntries(Object.keys(wanted).map((column) => [column, found[column]])), wanted);
+}
+
+function configured(read: Read, type: string): string | undefined {
+  const { Name, Event, Argument } = row(read, "MsiServiceConfig", "ConfigType", type);
+  assert.deepEqual([Name, Event], ["Sallyport", "5"]);
+  return Argument;
+}
+
+function inOrder(read: Read, ...actions: readonly string[]): void {
+  const places = actions.map((action) => Number(row(read, "InstallExecuteSequence", "Action", action).Sequence));
+  assert.deepEqual(
+    places,
+    [...places].sort((a, b) => a - b),
+    actions.join(", "),
+  );
+}
+
+/** A folder's path from what Windows Installer knows by itself, in long names. */
+export function pathOf(read: Read, directory: string): string {
+  const { Directory_Parent, DefaultDir } = row(read, "Directory", "Directory", directory);
+  if (Directory_Parent === "" || DefaultDir === ".") return directory;
+  return `${pathOf(read, Directory_Parent!)}\\${DefaultDir!.split("|").at(-1)}`;
+}
