@@ -21,8 +21,8 @@ const [SERVE, SERVE_CACHE] = ["serve.js", "serve.cache"];
 const NODE_FLAGS = ["--disable-sigusr1", "--no-experimental-sqlite", "--disable-warning=ExperimentalWarning"];
 
 /** https://nodejs.org/docs/latest-v24.x/api/single-executable-applications.html */
-const RESOURCE = "NODE_SEA_BLOB";
-const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
+export const RESOURCE = "NODE_SEA_BLOB";
+export const FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 /** By LIEF, compiled to WebAssembly. */
 const POSTJECT = createRequire(import.meta.url).resolve("postject/dist/cli.js");
 

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AgentOptions } from "../agent.ts";
 import type { Bundle } from "../bundle.ts";
-import { buildExecutable } from "../executable.ts";
+import { buildExecutable, RESOURCE } from "../executable.ts";
 import { plainNode } from "../node.ts";
 import { ROOT } from "../root.ts";
 import { type Entry, file } from "./entries.ts";
@@ -29,10 +29,11 @@ interface Of extends AgentOptions {
 
 /** For this machine's platform: from the product's own Node, with the executor's compiled code. */
 export async function executableHere(product: Product, of: Of): Promise<ExecutableProduct> {
-  const { file: path } = await buildExecutable(join(of.work, "executable"), of);
+  const { file: path, blob } = await buildExecutable(join(of.work, "executable"), of);
   const native = product.entries.find((entry) => entry.path === "app/koffi.node");
   return together(of, "sallyport-executable", {
     program: file("sallyport", readFileSync(path), 0o755),
+    blob: readFileSync(blob),
     native: native?.kind === "file" ? native.bytes : undefined,
     node: product.node,
     packages: product.packages,
@@ -58,6 +59,7 @@ export async function executableForWindows(product: Product, of: Of): Promise<Ex
   });
   return together(of, "sallyport-windows", {
     program: file("sallyport.exe", readFileSync(made.file), 0o755),
+    blob: readFileSync(made.blob),
     native: readFileSync(koffi),
     node: { version: windows.node.version, bytes },
     packages: product.packages.map((each) => (isNative(each) ? nativeForWindows(each) : each)),
@@ -77,6 +79,7 @@ function nativeForWindows(here: Package): Package {
 
 interface Parts {
   readonly program: Entry;
+  readonly blob: Buffer;
   readonly native: Buffer | undefined;
   /** As it was before anything was put into it. */
   readonly node: { readonly version: string; readonly bytes: Buffer };
@@ -86,9 +89,9 @@ interface Parts {
 function together(
   { version, epochSeconds }: Of,
   name: string,
-  { program, native, node, packages }: Parts,
+  { program, blob, native, node, packages }: Parts,
 ): ExecutableProduct {
-  const sbom = sbomOf({ name, version, epochSeconds, packages, node });
+  const sbom = sbomOf({ name, version, epochSeconds, packages, node, inside: { name: RESOURCE, bytes: blob } });
   return {
     sbom,
     entries: [

@@ -10,15 +10,18 @@ export interface Bill {
   readonly packages: readonly Package[];
   /** Node's binary, where the product brings it. */
   readonly node?: { readonly version: string; readonly bytes: Buffer } | undefined;
+  /** What was put into that binary. */
+  readonly inside?: { readonly name: string; readonly bytes: Buffer };
   /** Files of the system that it was made on. */
   readonly system?: readonly SystemFile[];
 }
 
-export function sbomOf({ name, version, epochSeconds, packages, node, system = [] }: Bill): string {
+export function sbomOf({ name, version, epochSeconds, packages, node, inside, system = [] }: Bill): string {
   const ref = `pkg:generic/${name}@${version}`;
   const components = [
     ...packages.map(npmComponent),
     ...(node === undefined ? [] : [nodeComponent(node.version, node.bytes)]),
+    ...(inside === undefined ? [] : [insideComponent(inside)]),
     ...system.map(systemComponent),
   ];
   const bill = {
@@ -61,6 +64,11 @@ function nodeComponent(version: string, bytes: Buffer) {
     purl,
   };
 }
+
+const insideComponent = ({ name, bytes }: NonNullable<Bill["inside"]>) => ({
+  ...{ type: "file", "bom-ref": `resource:${name}`, name },
+  hashes: [{ alg: "SHA-256", content: sha256(bytes) }],
+});
 
 function systemComponent({ path, bytes, origin }: SystemFile) {
   const ref = `file:/${path}`;

@@ -8,7 +8,12 @@ import { until } from "../processes.ts";
 import { CONNECTION, type World } from "../world.ts";
 import { type Root, type RootCommand, runIn, startIn } from "./root.ts";
 
-const CA = "/etc/sallyport/ca.pem";
+/** As the root has them. */
+export interface Place {
+  readonly program: string;
+  readonly configuration: string;
+}
+const INSTALLED: Place = { program: "/usr/bin/sallyport", configuration: "/etc/sallyport" };
 
 export interface Enrolled {
   readonly site: string;
@@ -19,7 +24,7 @@ export interface Enrolled {
 
 /**
  * Enrols as root does. The authority of the stack lies beside agent.yaml, as a company's would.
- * @param configuration where /etc/sallyport is from here
+ * @param configuration where the place's configuration is from here
  */
 export async function enrol(
   { stack, folder }: World,
@@ -27,24 +32,18 @@ export async function enrol(
   site: string,
   configuration: string,
   more: readonly string[] = [],
+  place: Place = INSTALLED,
 ): Promise<Enrolled> {
   await stack.api.post(`/tenants/${TENANT}/sites`, { id: site, name: site });
   const { code } = await stack.api.post<{ code: string }>(`/tenants/${TENANT}/sites/${site}/codes`, {
     autoApprove: true,
   });
   copyFileSync(join(folder, "ca.pem"), join(configuration, "ca.pem"));
-  const relay = ["--ca", CA, "--rendezvous-host", `localhost:${stack.relay.rendezvousPort}`];
-  const args = [
-    "/usr/bin/sallyport",
-    "enroll",
-    "--origin",
-    stack.origin,
-    "--code-file",
-    "-",
-    "--json",
-    ...relay,
-    ...more,
+  const relay = [
+    ...["--ca", `${place.configuration}/ca.pem`],
+    ...["--rendezvous-host", `localhost:${stack.relay.rendezvousPort}`],
   ];
+  const args = [place.program, "enroll", "--origin", stack.origin, "--code-file", "-", "--json", ...relay, ...more];
   const printed = await runIn(root, { args, input: `${code}\n` });
   const { agent } = JSON.parse(printed) as { agent: string };
   return { site, agent, secrets: [code] };

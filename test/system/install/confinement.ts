@@ -5,24 +5,34 @@ import { childrenOf, commandLine, descendantsOf, environment, limits, status, un
 import { type Root, type RootCommand, runIn } from "./root.ts";
 
 /** A warm executor's command line; those that wrap it have replaced themselves by then. */
-const executorOf = (agent: number): Promise<string[]> =>
+export const executorOf = (agent: number): Promise<string[]> =>
   until("a warm executor", () =>
     childrenOf(agent)
       .map(commandLine)
-      .find((args) => args.at(-1)?.endsWith("/executor.cjs") === true),
+      .find((args) => /(\/executor\.cjs|^@executor)$/.test(args.at(-1) ?? "")),
   );
 
-const PROBE = `
+const ERRNO = "(act) => { try { act(); return 'done'; } catch (error) { return error.code; } }";
+
+/** A script that tries what no executor may, and prints what came of it. */
+export const probe = (configuration: string, state: string, program: string): string => `
 const fs = require("node:fs");
-const refused = (act) => { try { act(); return "done"; } catch (error) { return error.code; } };
+const refused = ${ERRNO};
 process.stdout.write(JSON.stringify({
   permission: process.permission !== undefined,
-  policy: refused(() => fs.readFileSync("/etc/sallyport/policy.yaml")),
-  keys: refused(() => fs.readdirSync("/var/lib/sallyport/keys")),
-  write: refused(() => fs.writeFileSync("/var/lib/sallyport/run/x", "")),
+  policy: refused(() => fs.readFileSync("${configuration}/policy.yaml")),
+  keys: refused(() => fs.readdirSync("${state}/keys")),
+  write: refused(() => fs.writeFileSync("${state}/run/x", "")),
   spawn: refused(() => require("node:child_process").spawnSync("/usr/bin/env")),
-  program: refused(() => fs.readFileSync(process.argv[1] + "/serve.js")),
+  program: refused(() => fs.readFileSync(${program})),
 }));`;
+
+const denied = "ERR_ACCESS_DENIED";
+/** What it prints where an executor's flags hold. */
+export const PROBED = {
+  ...{ permission: true, policy: denied, keys: denied, write: denied, spawn: denied },
+  program: "done",
+};
 
 /** The flags are the artefact's, and its Node holds them: it reads the program and nothing else, and writes nothing. */
 export async function isConfined(root: Root, agent: number, user: RootCommand["user"], version: string): Promise<void> {
@@ -34,12 +44,9 @@ export async function isConfined(root: Root, agent: number, user: RootCommand["u
     flags.filter((flag) => flag.startsWith("--allow-")),
     [`--allow-fs-read=${app}`],
   );
-  const printed = await runIn(root, { args: [node!, ...flags, "--eval", PROBE, app], user });
-  const denied = "ERR_ACCESS_DENIED";
-  assert.deepEqual(JSON.parse(printed), {
-    ...{ permission: true, policy: denied, keys: denied, write: denied, spawn: denied },
-    program: "done",
-  });
+  const script = probe("/etc/sallyport", "/var/lib/sallyport", 'process.argv[1] + "/serve.js"');
+  const printed = await runIn(root, { args: [node!, ...flags, "--eval", script, app], user });
+  assert.deepEqual(JSON.parse(printed), PROBED);
 }
 
 /** Of executors and supervisor: no core dumps, no capability, no way to get one. */

@@ -40,7 +40,7 @@ async function makeIn(sources: string, key: string, publicLine: string): Promise
     mkdirSync(join(sources, name));
     return `mount --bind '${join(ROOT, name)}' '${join(sources, name)}'`;
   });
-  const release = `exec '${process.execPath}' --disable-warning=ExperimentalWarning test/build/release/main.ts --out '${folder}' --key '${key}'`;
+  const release = `exec '${process.execPath}' --disable-warning=ExperimentalWarning test/build/release/main.ts --windows --out '${folder}' --key '${key}'`;
   await runScript([`cd '${sources}'`, ...mounts, release].join(" && "), { SOURCE_DATE_EPOCH: EPOCH });
   return {
     folder,

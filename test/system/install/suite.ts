@@ -8,24 +8,29 @@ import { manifest } from "@sallyport/shared/release/manifest.ts";
 import { readPublicKey, verifyMinisign } from "@sallyport/shared/release/minisign.ts";
 import type { Check, Suite } from "../suite.ts";
 import { startWorld } from "../world.ts";
+import { checkExecutable } from "./executable-checks.ts";
 import { checkImage } from "./image-checks.ts";
 import { checkPackage } from "./package-checks.ts";
 import { makeTwice, type Release } from "./releases.ts";
 import { checkUnit } from "./unit.ts";
+import { checkWindows } from "./windows-checks.ts";
 
 export const install: Suite = {
   name: "install",
-  about: "a release: twice the same, installed as a package and as an image, confined, removed without a trace",
+  about:
+    "a release: twice the same, installed as a package, an image and one executable, confined, removed without a trace",
   async run(check) {
     if (process.geteuid?.() !== 0) throw new Error("installing in a root of its own needs root");
     const folder = mkdtempSync(join(tmpdir(), "sallyport-release-"));
     try {
       await checkUnit(check, folder);
       const release = await checkRelease(check, folder);
+      await checkWindows(check, release, folder);
       const world = await startWorld("install");
       try {
         await checkPackage(check, world, release);
         await checkImage(check, world, release);
+        await checkExecutable(check, world, release);
       } finally {
         await world.cleanup.run();
       }
