@@ -11,9 +11,9 @@ import { type Journal, openJournal } from "../journal/journal.ts";
 import { createKnownHead, type KnownHead } from "../journal/known.ts";
 import type { JournalFacts } from "../journal/line.ts";
 import { type Network, secureContextOf } from "../origin.ts";
-import { openChannel } from "../syslog/channel.ts";
 import { createSyslogCopy, type SyslogCopy } from "../syslog/copy.ts";
 import { framed, syslogMessage } from "../syslog/message.ts";
+import { openChannel } from "../syslog/open-channel.ts";
 import { targetText } from "../syslog/target.ts";
 import type { TokenResult } from "./tokens.ts";
 

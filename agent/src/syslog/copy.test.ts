@@ -10,9 +10,9 @@ import { test } from "node:test";
 import { createSecureContext, createServer as createTlsServer } from "node:tls";
 import { makeAuthority } from "../../../test/emulators/tls/certificates.ts";
 import type { Clock } from "../clock.ts";
-import { openChannel } from "./channel.ts";
 import { createSyslogCopy, type SyslogCopy } from "./copy.ts";
 import { framed } from "./message.ts";
+import { openChannel } from "./open-channel.ts";
 import { parseTarget, type SyslogTarget, targetText } from "./target.ts";
 
 const NO_TRUST = createSecureContext();

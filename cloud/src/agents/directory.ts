@@ -13,7 +13,8 @@ import { openCodeKey, sealCodeKey } from "./code-keys.ts";
 import type { EnrolmentDeps } from "./enrolment.ts";
 import { pathOf } from "./hybrid-connections.ts";
 import { compareHeads } from "./journal-head.ts";
-import type { RegisteredAgent, TokenDeps } from "./tokens.ts";
+import type { RegisteredAgent } from "./registered.ts";
+import type { TokenDeps } from "./tokens.ts";
 
 type Directory = Pick<EnrolmentDeps, "insertCode" | "findCode" | "namesOf" | "isRegistered" | "insertAgent"> &
   Pick<TokenDeps, "findByKid" | "report" | "rotate" | "publishUnseal"> & {

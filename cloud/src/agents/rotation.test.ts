@@ -6,8 +6,8 @@ import { generateKeyPair, type KeyPair, signerOf } from "@sallyport/shared/crypt
 import { signJws } from "@sallyport/shared/crypto/jws.ts";
 import { PUBLIC_KEY_BYTES } from "@sallyport/shared/crypto/kem.ts";
 import { type Rotation, signRotation } from "@sallyport/shared/crypto/rotation.ts";
+import type { RegisteredAgent } from "./registered.ts";
 import { takeKeys } from "./rotation.ts";
-import type { RegisteredAgent } from "./tokens.ts";
 
 const origin = "https://orchestrator.test";
 const [old, next, stranger] = await Promise.all(["EdDSA", "EdDSA", "EdDSA"].map(() => generateKeyPair("EdDSA")));

@@ -5,7 +5,7 @@ import { type Confirmed, verifyRotation } from "@sallyport/shared/crypto/rotatio
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { tokenBody } from "@sallyport/shared/schema/api.ts";
 import type { z } from "zod";
-import type { RegisteredAgent } from "./tokens.ts";
+import type { RegisteredAgent } from "./registered.ts";
 
 export interface RotationDeps {
   readonly origin: string;

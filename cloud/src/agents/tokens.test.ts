@@ -4,7 +4,8 @@ import { sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { signJws } from "@sallyport/shared/crypto/jws.ts";
 import { tokenAnswer } from "@sallyport/shared/schema/api.ts";
-import { type AgentRequest, authenticateAgent, issueToken, type RegisteredAgent, type TokenDeps } from "./tokens.ts";
+import type { RegisteredAgent } from "./registered.ts";
+import { type AgentRequest, authenticateAgent, issueToken, type TokenDeps } from "./tokens.ts";
 
 const origin = "https://orchestrator.test";
 const nowMs = Date.parse("2026-01-01T00:00:00Z");

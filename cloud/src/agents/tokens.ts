@@ -1,15 +1,16 @@
 /** Listen tokens: an agent proves who it is with a short-lived signature and gets a SAS for its own path only. */
 import { isDeepStrictEqual } from "node:util";
 import { sha256, toBase64url } from "@sallyport/shared/crypto/bytes.ts";
-import { type JWK, publicKeyOf, verifyJws } from "@sallyport/shared/crypto/jws.ts";
+import { publicKeyOf, verifyJws } from "@sallyport/shared/crypto/jws.ts";
 import { parseJson } from "@sallyport/shared/json.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type TokenAnswer, tokenBody } from "@sallyport/shared/schema/api.ts";
 import { randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
-import type { AgentHealth, SentCanary } from "@sallyport/shared/schema/liveness.ts";
+import type { AgentHealth } from "@sallyport/shared/schema/liveness.ts";
 import { z } from "zod";
 import { listenUrl, type SharedAccessRule, sharedAccessSignature } from "../relay.ts";
 import { pathOf } from "./hybrid-connections.ts";
+import type { RegisteredAgent } from "./registered.ts";
 import { type RotationDeps, takeKeys } from "./rotation.ts";
 
 /** Minutes that a listen token lives; renewed after half of them. */
@@ -34,22 +35,6 @@ const claims = z.object({
   path: z.string(),
   body: sha256Text,
 });
-
-export interface RegisteredAgent {
-  readonly id: string;
-  readonly tenant: string;
-  readonly site: string;
-  readonly status: "active" | "pending" | "revoked";
-  /** The key that signed the request: the current one, or, for a day after a rotation, the one before. */
-  readonly identity: JWK;
-  readonly kid: string;
-  /** Thumbprint of the current one. */
-  readonly current: string;
-  /** The key that customers seal credentials to, and whether this identity has signed for it. */
-  readonly unseal: { readonly kid: string; readonly signed: boolean };
-  /** The newest canary sent to it. */
-  readonly canary: SentCanary | null;
-}
 
 export type AgentReport = Omit<z.infer<typeof tokenBody>, "rotate" | "unseal" | "keysSeq">;
 

@@ -1,12 +1,12 @@
 /** What the pulls' modules are given by whoever composes the process. */
 import type { ContainerClient } from "@azure/storage-blob";
 import type { SinkFormat } from "@sallyport/shared/schema/pull.ts";
+import type { FreshnessEvent } from "../events/event.ts";
 import type { OpenSession } from "../sessions/session.ts";
 import type { Links } from "../sinks/links.ts";
 import type { Sink } from "../sinks/sink.ts";
 import type { Store } from "../store/open.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
-import type { TellFreshness } from "./freshness.ts";
 import type { Ring } from "./ring.ts";
 import type { PullSettings } from "./settings.ts";
 import type { Tell } from "./tell.ts";
@@ -38,7 +38,8 @@ export interface PullDeps {
   readonly openSession: OpenSession;
   readonly ring: Ring;
   readonly tell: Tell;
-  readonly tellFreshness: TellFreshness;
+  /** Throws when nobody could be told: it is then told again later. */
+  readonly tellFreshness: (event: FreshnessEvent) => Promise<void>;
   readonly clock: Clock;
   readonly random: (bytes: number) => Buffer;
   readonly settings: PullSettings;

@@ -2,15 +2,11 @@
  * How old a pull's results may be (`freshness` of its definition). A look at the pull compares, writes in its cursor that
  * they are too old, or new again, and tells it; what died in between is told by the next look, as the same event.
  */
-import type { FreshnessEvent } from "../events/event.ts";
 import { pullPartition } from "../store/ids.ts";
 import type { Stored } from "../store/record.ts";
 import { type Cursor, type DefinitionRecord, type PullKey, replaceCursor } from "../store/runs.ts";
 import { commit } from "../store/tables.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
-
-/** Tells somebody. Throws when it could not: it is then told again later. */
-export type TellFreshness = (event: FreshnessEvent) => Promise<void>;
 
 /** When a pull's results are too old, counted from the start of the run that was published last, or else from its making. */
 function staleAtMs({ definition, createdAt }: DefinitionRecord, freshAt: string | null): number | undefined {

@@ -1,7 +1,7 @@
 /** Small questions to the server: the whole answer as objects. Never for rows of the owner's data. */
 import { Request } from "tedious";
-import type { Session } from "./connect.ts";
 import { statementError } from "./errors.ts";
+import type { Session } from "./session.ts";
 import { execute, type Statement } from "./statement.ts";
 
 type Row = Readonly<Record<string, unknown>>;

@@ -10,8 +10,8 @@ import {
 import { TYPES } from "tedious";
 import { sameName, splitTable } from "../../names.ts";
 import { ask } from "./ask.ts";
-import type { Session } from "./connect.ts";
 import { canBeKey } from "./key-parameter.ts";
+import type { Session } from "./session.ts";
 
 export type TimestampForm = SqlServerTypeOptions["timestamps"];
 

@@ -5,8 +5,8 @@ import { TYPES } from "tedious";
 import { sameName } from "../../names.ts";
 import { ask } from "./ask.ts";
 import { type CatalogColumn, type CatalogTable, readColumns } from "./catalog.ts";
-import type { Session } from "./connect.ts";
 import { lsnText } from "./lsn.ts";
+import type { Session } from "./session.ts";
 
 export interface CaptureInstance {
   readonly name: string;

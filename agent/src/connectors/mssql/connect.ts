@@ -6,6 +6,7 @@ import { connectError, type ServerMessage, statementError } from "./errors.ts";
 import { installHook } from "./hook.ts";
 import { portOfInstance, splitInstance } from "./instance.ts";
 import { refuseOverPrivileged } from "./privilege.ts";
+import type { Session } from "./session.ts";
 import { type Authentication, authenticationOf } from "./sign-in.ts";
 
 const CONNECT_TIMEOUT_MS = 15_000;
@@ -16,14 +17,6 @@ const LOCK_TIMEOUT_MS = 10_000;
 const PACKET_BYTES = 16_368;
 const CONTEXT_INFO_BYTES = 128;
 const MAX_TEXT_BYTES = 2 ** 31 - 1;
-
-export interface Session {
-  readonly connection: Connection;
-  /** ERROR tokens of the statement that runs: some arrive nowhere else. */
-  readonly messages: ServerMessage[];
-  /** Ends the connection; resolves when its socket is gone. */
-  close(): Promise<void>;
-}
 
 /**
  * Does `work` on a connection of its own, which is closed afterwards.

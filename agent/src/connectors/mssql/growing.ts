@@ -13,8 +13,8 @@ import { TYPES } from "tedious";
 import { sameName } from "../../names.ts";
 import { ask } from "./ask.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
-import type { Session } from "./connect.ts";
 import { keyParameter } from "./key-parameter.ts";
+import type { Session } from "./session.ts";
 import { type Parameter, quoteName, quoteTable } from "./statement.ts";
 
 /** The bounds as exact text; without `to` there is no row to read. */

@@ -1,5 +1,5 @@
 /** The first failure of a request to the server is kept, and the request cancelled for it. */
-import type { Session } from "./connect.ts";
+import type { Session } from "./session.ts";
 
 /** What the columns of one statement share. After the first failure everything that still arrives is thrown away. */
 export interface Guard {

@@ -3,10 +3,11 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Operation } from "@sallyport/shared/schema/operations.ts";
 import type { Connector, Grant, Outcome } from "../connector.ts";
 import { readChanges } from "./changes.ts";
-import { type Session, withSession } from "./connect.ts";
+import { withSession } from "./connect.ts";
 import { DEFAULT_PACE, type Pace } from "./flow.ts";
 import { readQuery } from "./query.ts";
 import { readSchema } from "./schema.ts";
+import type { Session } from "./session.ts";
 import type { Work } from "./slices.ts";
 import { readTable } from "./table.ts";
 

@@ -2,7 +2,7 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Warning } from "@sallyport/shared/protocol/warnings.ts";
 import { ask } from "./ask.ts";
-import type { Session } from "./connect.ts";
+import type { Session } from "./session.ts";
 
 /** From this age on a transaction is worth a warning even where the run has something to read. */
 const LONG_SECONDS = 300;

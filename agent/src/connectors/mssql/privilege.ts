@@ -1,7 +1,7 @@
 /** Refuses logins that could do everything: then the policy would be the only wall, and a mistake in it the last one. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { ask } from "./ask.ts";
-import type { Session } from "./connect.ts";
+import type { Session } from "./session.ts";
 
 /**
  * The owner of a database is its user dbo, whatever roles say; and whoever was granted CONTROL needs no role. Each of these

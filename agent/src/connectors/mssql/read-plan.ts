@@ -5,11 +5,11 @@ import type { SqlTable } from "@sallyport/shared/schema/operations.ts";
 import { hasName, sameName } from "../../names.ts";
 import { ask } from "./ask.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
-import type { Session } from "./connect.ts";
 import type { Filter } from "./filter.ts";
 import { boundText, type Growing, growingColumn, planGrowing } from "./growing.ts";
 import { warnOfOpenTransaction } from "./open-transaction.ts";
 import { rowversionBefore, rowversionText } from "./position.ts";
+import type { Session } from "./session.ts";
 import type { Statement } from "./statement.ts";
 
 export interface Read {

@@ -2,8 +2,8 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { ISOLATION_LEVEL } from "tedious";
 import { ask } from "./ask.ts";
-import type { Session } from "./connect.ts";
 import { statementError } from "./errors.ts";
+import type { Session } from "./session.ts";
 import { quoteName } from "./statement.ts";
 
 /** 1 is ON; 0 is OFF, 2 and 3 are on their way. */

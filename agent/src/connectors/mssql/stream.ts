@@ -1,10 +1,10 @@
 /** Runs one statement and hands its rows on as they arrive, waiting for whoever takes them. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { Request } from "tedious";
-import type { Session } from "./connect.ts";
 import { statementError } from "./errors.ts";
 import { containLateAnswer, createGuard, type Guard } from "./guard.ts";
 import { attachSink } from "./hook.ts";
+import type { Session } from "./session.ts";
 import type { ValueSink } from "./sink.ts";
 import { execute, type Statement } from "./statement.ts";
 import type { WireColumn } from "./wire.ts";

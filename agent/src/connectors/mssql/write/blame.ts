@@ -7,7 +7,7 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { WriteAction } from "@sallyport/shared/schema/write-operations.ts";
 import { askBatch } from "../ask.ts";
-import type { Session } from "../connect.ts";
+import type { Session } from "../session.ts";
 import { stepsOf } from "./apply.ts";
 import type { Target } from "./target.ts";
 import { rollBack } from "./transaction.ts";

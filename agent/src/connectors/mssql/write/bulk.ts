@@ -3,8 +3,8 @@
  * puts decimals and times through doubles and Dates; here it writes only what stands around the rows.
  */
 import { Request } from "tedious";
-import type { Session } from "../connect.ts";
 import { statementError } from "../errors.ts";
+import type { Session } from "../session.ts";
 import type { Wire } from "./target-column.ts";
 
 export interface BulkColumn {

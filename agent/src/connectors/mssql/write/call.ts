@@ -11,7 +11,7 @@ import type { CallParameter } from "@sallyport/shared/schema/policy.ts";
 import type { SqlCall, TableValue } from "@sallyport/shared/schema/write-operations.ts";
 import { splitTable } from "../../../names.ts";
 import type { Grant, Outcome, Output } from "../../connector.ts";
-import type { Session } from "../connect.ts";
+import type { Session } from "../session.ts";
 import { quoteName, type Statement } from "../statement.ts";
 import { callParameter, tableParameter } from "./call-parameters.ts";
 import { type ResultSet, readResults } from "./call-results.ts";

@@ -1,7 +1,8 @@
 /** What changes a SQL Server: `sql.write` and `sql.call`, one connection for each. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Outcome, Writer } from "../../connector.ts";
-import { type Session, withSession } from "../connect.ts";
+import { withSession } from "../connect.ts";
+import type { Session } from "../session.ts";
 import { call } from "./call.ts";
 import { write } from "./write.ts";
 

@@ -7,7 +7,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { TYPES } from "tedious";
 import { splitTable } from "../../../names.ts";
 import { ask, askBatch } from "../ask.ts";
-import type { Session } from "../connect.ts";
+import type { Session } from "../session.ts";
 import { quoteName } from "../statement.ts";
 
 /** What was stored with a key. */

@@ -5,7 +5,7 @@ import { TYPES } from "tedious";
 import { sameName } from "../../../names.ts";
 import type { Input } from "../../connector.ts";
 import { ask, askBatch } from "../ask.ts";
-import type { Session } from "../connect.ts";
+import type { Session } from "../session.ts";
 import { type BulkColumn, bulkLoad } from "./bulk.ts";
 import { createRowWriter, type RowWriter } from "./row-writer.ts";
 import type { Target } from "./target.ts";

@@ -4,8 +4,8 @@ import { TYPES } from "tedious";
 import { sameName } from "../../../names.ts";
 import { ask } from "../ask.ts";
 import { resolveTable } from "../catalog.ts";
-import type { Session } from "../connect.ts";
 import { canBeKey } from "../key-parameter.ts";
+import type { Session } from "../session.ts";
 import { quoteName } from "../statement.ts";
 import { type TargetColumn, wireOf } from "./target-column.ts";
 

@@ -1,7 +1,7 @@
 /** One transaction whose end is known, or known not to be known. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { askBatch } from "../ask.ts";
-import type { Session } from "../connect.ts";
+import type { Session } from "../session.ts";
 
 /** After a cancel the server has this long to say how a COMMIT or a ROLLBACK ended. */
 const LAST_WORD_MS = 8_000;

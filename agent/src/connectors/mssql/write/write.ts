@@ -2,7 +2,7 @@
 import type { SqlWrite } from "@sallyport/shared/schema/write-operations.ts";
 import type { Grant, Input, Outcome, Output } from "../../connector.ts";
 import { ask } from "../ask.ts";
-import type { Session } from "../connect.ts";
+import type { Session } from "../session.ts";
 import { type Counted, stepsOf } from "./apply.ts";
 import { blameRow } from "./blame.ts";
 import { createRequestKeys, type RequestKeys } from "./requests.ts";
