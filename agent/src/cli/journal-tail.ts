@@ -39,7 +39,7 @@ function lastLines(folder: string, { lines, sinceMs = 0, json }: TailOptions): J
   const last: JournalLine[] = [];
   // Requests are shown with their ends, so twice as many lines may be needed.
   const most = lines === undefined ? Number.POSITIVE_INFINITY : json === true ? lines : 2 * lines;
-  for (const line of recentLines(folder, sinceMs)) {
+  for (const line of recentLines(folder, sinceMs, most)) {
     if (Date.parse(line.at) < sinceMs) continue;
     last.push(line);
     if (last.length > most) last.shift();

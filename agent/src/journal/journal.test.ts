@@ -103,6 +103,20 @@ test("retention removes whole old files, says so, and what is left verifies", ()
   assert.ok(verdict.ok && verdict.firstSeq > 1);
 });
 
+test("whoever wants the last lines gets them from as few files as hold them", () => {
+  write(200, { maxBytes: 1_000_000, fileBytes: 1000 });
+  const all = [...recentLines(folder, 0)].map(({ seq }) => seq);
+  assert.ok(files().length > 10);
+  for (const last of [1, 7, 50, 1000]) {
+    const some = [...recentLines(folder, 0, last)].map(({ seq }) => seq);
+    assert.deepEqual(some.slice(-last), all.slice(-last));
+    assert.ok(some.length <= last + 2 * Math.ceil(all.length / files().length));
+  }
+  // What nobody can read says nothing about how many lines there are.
+  writeFileSync(join(folder, files().at(-1)!), "torn");
+  assert.deepEqual([...recentLines(folder, 0, 5)].map(({ seq }) => seq).slice(-5).length, 5);
+});
+
 test("a retention line excuses what it names, and no line after that", () => {
   write(200, { maxBytes: 4000, fileBytes: 1000 });
   const [oldest, next] = files();

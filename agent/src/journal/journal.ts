@@ -149,11 +149,17 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
   };
 }
 
-/** The lines of files written to since `sinceMs`, oldest first: what open sessions and daily budgets are found from. */
-export function* recentLines(folder: string, sinceMs: number): Generator<JournalLine> {
+/**
+ * The lines of files written to since `sinceMs`, oldest first: what open sessions and daily budgets are found from.
+ * @param last of the last so many lines none is left out; files that hold none of them are not read
+ */
+export function* recentLines(folder: string, sinceMs: number, last = Number.POSITIVE_INFINITY): Generator<JournalLine> {
   const files = listFiles(folder);
+  const newest = files.findLast(({ firstSeq }) => firstSeq < Number.MAX_SAFE_INTEGER)?.firstSeq ?? 0;
   for (const [index, file] of files.entries()) {
-    if ((files[index + 1]?.firstAtMs ?? sinceMs) < sinceMs) continue;
+    // How many lines the later files have at least: a file is named by its first one.
+    const after = newest - (files[index + 1]?.firstSeq ?? Number.POSITIVE_INFINITY);
+    if (after >= last || (files[index + 1]?.firstAtMs ?? sinceMs) < sinceMs) continue;
     for (const bytes of readLines(file.path)) {
       const line = decodeLine(bytes);
       if (line !== undefined) yield line;
