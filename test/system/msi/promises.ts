@@ -13,8 +13,8 @@ export interface Promised {
   readonly broken: string;
 }
 
-const SYSTEM = "(A;OICI;FA;;;SY)";
-const ADMINISTRATORS = "(A;OICI;FA;;;BA)";
+/** Full control, and nothing inherited; owned by administrators. */
+const OWNERS = "O:BAD:PAI(A;OICI;0x1f01ff;;;S-1-5-18)(A;OICI;0x1f01ff;;;S-1-5-32-544)";
 /** NT SERVICE\Sallyport, from `sc.exe showsid Sallyport`'s rule. */
 const SERVICE_SID = "S-1-5-80-3043066180-1104749053-2676198074-880087027-2369459609";
 
@@ -42,8 +42,9 @@ export const PROMISES: readonly Promised[] = [
     broken: "UPDATE `MsiServiceConfig` SET `Argument` = '0' WHERE `ConfigType` = 3",
   },
   {
-    name: "its own SID is in its token under any account, and one privilege",
+    name: "its own SID is in its token under any account, and one privilege; it has time to stop when Windows does",
     check(read) {
+      assert.equal(configured(read, "7"), "90000");
       assert.equal(configured(read, "5"), "1");
       assert.equal(configured(read, "6"), "SeChangeNotifyPrivilege");
     },
@@ -56,7 +57,7 @@ export const PROMISES: readonly Promised[] = [
         ...{ Name: "Sallyport", Event: "5", ResetPeriod: "86400", Command: "", RebootMessage: "" },
         ...{ Actions: "1[~]1[~]1", DelayActions: "5000[~]60000[~]300000" },
       });
-      assert.equal(configured(read, "4"), "1");
+      assert.equal(configured(read, "4"), "0");
     },
     broken: "UPDATE `MsiServiceConfigFailureActions` SET `Actions` = '1[~]0[~]0'",
   },
@@ -89,7 +90,7 @@ export const PROMISES: readonly Promised[] = [
       });
       const wanted = Object.entries(folders).map(([path, rights]) => [
         path,
-        `O:BAG:BAD:P${SYSTEM}${ADMINISTRATORS}(A;OICI;${rights};;;${SERVICE_SID})`,
+        `${OWNERS}(A;OICI;${rights};;;${SERVICE_SID})`,
       ]);
       assert.deepEqual(Object.fromEntries(found), Object.fromEntries(wanted));
       const created = read.table("CreateFolder").map(({ Directory_ }) => Directory_);

@@ -24,6 +24,8 @@ export interface Service {
   readonly restartDelaysMs: readonly number[];
   /** After as long without a failure, the next is the first again. */
   readonly failuresForgottenAfterSeconds: number;
+  /** How long Windows waits for it when it shuts down. */
+  readonly stopWithinMs: number;
   /** All that its token holds. */
   readonly privileges: readonly string[];
 }
@@ -39,8 +41,8 @@ export interface Installer {
   readonly files: readonly [InstalledFile, ...InstalledFile[]];
   readonly dataFolders: readonly DataFolder[];
   readonly service: Service;
-  /** Whose text an event of this source is shown with. */
-  readonly eventMessageFile: string;
+  /** Of the log Application; the file, with variables, has the texts that its events are shown with. */
+  readonly eventSource: { readonly name: string; readonly messageFile: string };
   /** Properties that an administrator may give by mistake, and that no log may show. None has a meaning to the package. */
   readonly hiddenProperties: readonly string[];
 }

@@ -1,4 +1,4 @@
-/** Names that a Windows Installer package derives from others: stable ids, names for FAT, the SID of a service. Pure. */
+/** Names that a Windows Installer package derives from others: stable ids and names for FAT. Pure. */
 import { createHash } from "node:crypto";
 
 /** Of all of Sallyport's ids; drawn once. Another one would make every installation a stranger to its next version. */
@@ -22,15 +22,6 @@ export function installerName(name: string): string {
   const letters = (text: string, most: number) => text.replaceAll(/[^A-Za-z0-9]/g, "").slice(0, most);
   const short = [letters(base, 8), letters(extension, 3)].filter((part) => part !== "").join(".");
   return `${short.toUpperCase()}|${name}`;
-}
-
-/**
- * The SID of `NT SERVICE\<name>`: S-1-5-80 and the SHA-1 of the name in capitals as five little-endian numbers. Windows derives it
- * from the name alone, so that rights can be given before the service is there.
- */
-export function serviceSid(name: string): string {
-  const hash = createHash("sha1").update(Buffer.from(name.toUpperCase(), "utf16le")).digest();
-  return ["S-1-5-80", ...[0, 4, 8, 12, 16].map((at) => hash.readUInt32LE(at))].join("-");
 }
 
 /** Three numbers, as far as Windows Installer compares them. @throws for a version that it would not tell from another */

@@ -1,42 +1,59 @@
-/** Sallyport's installer: program, service, event source, and the folders of the owner and of the agent. */
+/** Sallyport's installer: program, service, event source, and the folders of the owner and of the agent, as the agent itself makes them. */
+import { win32 } from "node:path";
+import { DEFAULT_ACCOUNT } from "@sallyport/agent/src/install/windows/account.ts";
+import { MESSAGE_FILE } from "@sallyport/agent/src/install/windows/event-log.ts";
+import { STOP_WITHIN_MS } from "@sallyport/agent/src/install/windows/host.ts";
+import {
+  DESCRIPTION,
+  DISPLAY_NAME,
+  EVENT_SOURCE,
+  HOST_ARGUMENTS,
+  SERVICE,
+  windowsLayout,
+} from "@sallyport/agent/src/install/windows/layout.ts";
+import { dueSddl } from "@sallyport/agent/src/install/windows/rights.ts";
+import { RIGHTS } from "@sallyport/agent/src/install/windows/sddl.ts";
 import type { InstalledFile, Installer } from "./description.ts";
-import { serviceSid, uuidOf } from "./names.ts";
-
-const SERVICE = "Sallyport";
-/** Full control for the system and administrators, to whom the folder also belongs; nobody else but whom `more` names. */
-const closedTo = (more: string) => `O:BAG:BAD:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)${more}`;
-const READ = "0x1200a9";
-const CHANGE = "0x1301bf";
-const service = (rights: string) => `(A;OICI;${rights};;;${serviceSid(SERVICE)})`;
+import { uuidOf } from "./names.ts";
 
 /** @param files `sallyport.exe` first, then what lies beside it */
-export const sallyportInstaller = (
-  version: string,
-  files: readonly [InstalledFile, ...InstalledFile[]],
-): Installer => ({
-  name: "Sallyport",
-  manufacturer: "Sallyport",
-  version,
-  upgradeCode: uuidOf("upgrade"),
-  programFolder: ["Sallyport", "versions", version],
-  files,
-  dataFolders: [
-    // Anyone may make folders in ProgramData: the outer one is closed, too, so that nobody puts another below it.
-    { id: "Data", path: ["Sallyport"], sddl: closedTo(service(READ)) },
-    { id: "Configuration", path: ["Sallyport", "config"], sddl: closedTo(service(READ)) },
-    { id: "State", path: ["Sallyport", "state"], sddl: closedTo(service(CHANGE)) },
-  ],
-  service: {
-    name: SERVICE,
-    displayName: "Sallyport agent",
-    description: "Answers pulls that this machine's policy allows. It dials out and listens nowhere.",
-    account: `NT SERVICE\\${SERVICE}`,
-    arguments: "service host",
-    restartDelaysMs: [5_000, 60_000, 300_000],
-    failuresForgottenAfterSeconds: 86_400,
-    privileges: ["SeChangeNotifyPrivilege"],
-  },
-  // Of every Windows, Server Core too; it shows an event's own text.
-  eventMessageFile: "%SystemRoot%\\System32\\EventCreate.exe",
-  hiddenProperties: ["CODE", "ENROLLMENTCODE", "ENROLMENTCODE", "KEY", "PASSWORD", "PROXYPASSWORD", "SECRET", "TOKEN"],
-});
+export function sallyportInstaller(version: string, files: readonly [InstalledFile, ...InstalledFile[]]): Installer {
+  const { data, configuration, state } = windowsLayout("");
+  const path = (folder: string): readonly string[] => win32.normalize(folder).split(win32.sep);
+  return {
+    name: "Sallyport",
+    manufacturer: "Sallyport",
+    version,
+    upgradeCode: uuidOf("upgrade"),
+    programFolder: ["Sallyport", "versions", version],
+    files,
+    dataFolders: [
+      // Anyone may make folders in ProgramData: the outer one is closed, too, so that nobody puts another below it.
+      { id: "Data", path: path(data), sddl: dueSddl(RIGHTS.read) },
+      { id: "Configuration", path: path(configuration), sddl: dueSddl(RIGHTS.read) },
+      { id: "State", path: path(state), sddl: dueSddl(RIGHTS.change) },
+    ],
+    service: {
+      name: SERVICE,
+      displayName: DISPLAY_NAME,
+      description: DESCRIPTION,
+      account: DEFAULT_ACCOUNT.name,
+      arguments: HOST_ARGUMENTS.join(" "),
+      restartDelaysMs: [5_000, 60_000, 300_000],
+      failuresForgottenAfterSeconds: 86_400,
+      stopWithinMs: STOP_WITHIN_MS,
+      privileges: ["SeChangeNotifyPrivilege"],
+    },
+    eventSource: { name: EVENT_SOURCE, messageFile: MESSAGE_FILE },
+    hiddenProperties: [
+      "CODE",
+      "ENROLLMENTCODE",
+      "ENROLMENTCODE",
+      "KEY",
+      "PASSWORD",
+      "PROXYPASSWORD",
+      "SECRET",
+      "TOKEN",
+    ],
+  };
+}

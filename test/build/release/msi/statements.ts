@@ -15,7 +15,7 @@ export const statementsOf = (installer: Installer, versions: Readonly<Record<str
   ...properties(installer),
   // After InitializeInstall: a version that cannot be installed gives the one before it back.
   "UPDATE `InstallExecuteSequence` SET `Sequence` = 1501 WHERE `Action` = 'RemoveExistingProducts'",
-  ...eventSource(installer),
+  ...eventSourceText(installer),
   ...permissions(installer),
   ...serviceConfiguration(installer.service),
   ...searchPath(),
@@ -44,8 +44,8 @@ const properties = ({ hiddenProperties }: Installer): string[] => [
 ];
 
 /** `#%`: REG_EXPAND_SZ. */
-const eventSource = ({ eventMessageFile }: Installer): string[] => [
-  update("Registry", { Value: `#%${eventMessageFile}` }, { Registry: EVENT_MESSAGE_FILE }),
+const eventSourceText = ({ eventSource }: Installer): string[] => [
+  update("Registry", { Value: `#%${eventSource.messageFile}` }, { Registry: EVENT_MESSAGE_FILE }),
 ];
 
 const permissions = ({ dataFolders }: Installer): string[] => [
@@ -62,19 +62,21 @@ const DELAYED_AUTO_START = 3;
 const FAILURE_ACTIONS_FLAG = 4;
 const SERVICE_SID_INFO = 5;
 const REQUIRED_PRIVILEGES_INFO = 6;
+const PRESHUTDOWN_INFO = 7;
 const RESTART = 1;
 
 function serviceConfiguration(service: Service): string[] {
-  const { name, restartDelaysMs, failuresForgottenAfterSeconds, privileges } = service;
+  const { name, restartDelaysMs, failuresForgottenAfterSeconds, privileges, stopWithinMs } = service;
   const common = { Name: name, Event: ON_INSTALL_AND_REINSTALL, Component_: PROGRAM_COMPONENT };
   const list = (values: readonly (string | number)[]) => values.join("[~]");
   const configured: readonly (readonly [id: string, type: number, argument: string])[] = [
     ["Delayed", DELAYED_AUTO_START, "1"],
-    // Also after a stop with an error, not only after a crash.
-    ["FailureFlag", FAILURE_ACTIONS_FLAG, "1"],
+    // Only after a crash of the host: where it stops by itself, the agent would end the same way again.
+    ["FailureFlag", FAILURE_ACTIONS_FLAG, "0"],
     // Whichever account it runs as later, the service's own SID stays in its token, and the folders' rights hold.
     ["Sid", SERVICE_SID_INFO, "1"],
     ["Privileges", REQUIRED_PRIVILEGES_INFO, list(privileges)],
+    ["Shutdown", PRESHUTDOWN_INFO, `${stopWithinMs}`],
   ];
   return [
     "CREATE TABLE `MsiServiceConfig` (`MsiServiceConfig` CHAR(72) NOT NULL, `Name` CHAR(255) NOT NULL LOCALIZABLE, `Event` SHORT NOT NULL, `ConfigType` LONG NOT NULL, `Argument` CHAR(0), `Component_` CHAR(72) NOT NULL PRIMARY KEY `MsiServiceConfig`)",

@@ -45,16 +45,4 @@ describe("the installer's description becomes tables", () => {
     assert.ok(statements.includes("DELETE FROM `MsiFileHash` WHERE `File_` = 'sallyport.exe'"));
     assert.ok(!statements.some((each) => each.startsWith("DELETE") && each.includes("koffi")));
   });
-
-  it("nobody but administrators, the system and the service has rights in any folder, and nothing is inherited", () => {
-    for (const { path, sddl } of installer().dataFolders) {
-      assert.match(sddl, /^O:BAG:BAD:P\(/, path.join("/"));
-      const trustees = [...sddl.matchAll(/;;;([^)]+)\)/g)].map(([, trustee]) => trustee!);
-      assert.deepEqual(trustees.slice(0, 2), ["SY", "BA"]);
-      assert.deepEqual(
-        trustees.slice(2).map((each) => each.slice(0, 9)),
-        ["S-1-5-80-"],
-      );
-    }
-  });
 });

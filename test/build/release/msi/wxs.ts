@@ -74,9 +74,12 @@ function programFolders(installer: Installer, sources: Readonly<Record<string, s
   );
 }
 
-function ofTheProgram({ service }: Installer): Element[] {
+function ofTheProgram({ service, eventSource }: Installer): Element[] {
   const { name, displayName, description, account } = service;
-  const source = { Root: "HKLM", Key: `SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\${name}` };
+  const source = {
+    Root: "HKLM",
+    Key: `SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\${eventSource.name}`,
+  };
   return [
     element("ServiceInstall", {
       ...{ Id: name, Name: name, DisplayName: displayName, Description: description },
