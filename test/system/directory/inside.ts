@@ -3,6 +3,7 @@ import { checkChanges } from "./changes.ts";
 import { provision } from "./controller.ts";
 import { checkDelegation } from "./delegation.ts";
 import { checkInterruptions } from "./interruptions.ts";
+import { checkKerberosPull } from "./kerberos-pull.ts";
 import { tellingCheck } from "./namespace.ts";
 import { peopleLdif } from "./people.ts";
 import { checkReading } from "./reading.ts";
@@ -24,6 +25,7 @@ try {
   await checkChanges(tellingCheck, controller, SEED);
   await checkWrites(tellingCheck, controller);
   await checkDelegation(tellingCheck, controller);
+  await checkKerberosPull(tellingCheck, controller);
   await checkInterruptions(tellingCheck, controller);
 } finally {
   await controller.remove();
