@@ -112,8 +112,9 @@ test("a denial says which columns were asked for, an allowed request does not, a
   assert.equal(columns(Array.from({ length: 100 }, (_, at) => `a long name of a column ${at}`)), undefined);
 });
 
-test("of a directory's writes passwords and deletions are reported to be counted", () => {
-  const text = `v: 1
+const corp = (rule: string) =>
+  parsePolicy(
+    `v: 1
 connections:
   corp:
     kind: activeDirectory
@@ -121,14 +122,15 @@ connections:
     tls: { mode: required }
     logins: [svc]
     rules:
-      - id: people
-        allow: [add, modify, delete, setPassword]
-        bases: ["OU=Staff,DC=x"]
-        destinations: ["OU=Staff,DC=x"]
-        classes: [user]
-        attributes: [mail]
-        until: 2099-12-31
-`;
+      - { bases: ["OU=Staff,DC=x"], classes: [user], attributes: [mail], ${rule} }
+`,
+    NOW,
+  );
+
+test("of a directory's writes passwords and deletions are reported to be counted", () => {
+  const people = corp(
+    `id: people, allow: [add, modify, delete, setPassword], destinations: ["OU=Staff,DC=x"], until: 2099-12-31`,
+  );
   const counted = (wish: object) => {
     const operation = { op: "ad.write", object: "CN=Kari,OU=Staff,DC=x", class: "user", dryRun: false, ...wish };
     const credential = { form: "plain", user: "svc", password: "x", signIn: "simple" } as const;
@@ -137,7 +139,7 @@ connections:
       operation: operation as SessionRequestPayload["operation"],
       credential,
     });
-    const { report } = judge(asked, parsePolicy(text, NOW), false, KEY, NOW);
+    const { report } = judge(asked, people, false, KEY, NOW);
     assert.deepEqual([report.decision, report.bytes], ["allow", 4 * 2 ** 20]);
     return report.rows;
   };
@@ -152,16 +154,7 @@ connections:
 });
 
 test("a directory's place stands in the report without its people", () => {
-  const text = `v: 1
-connections:
-  corp:
-    kind: activeDirectory
-    address: dc1:636
-    tls: { mode: required }
-    logins: [svc]
-    rules:
-      - { id: staff, allow: [search], bases: ["OU=Staff,DC=x"], classes: [user], attributes: [mail] }
-`;
+  const staff = corp("id: staff, allow: [search]");
   const place = { base: "CN=Kari Nordmann,OU=Staff,DC=x", scope: "base" } as const;
   const asked = (attributes: string[]) =>
     judge(
@@ -170,7 +163,7 @@ connections:
         operation: { op: "ad.search", ...place, classes: ["user"], attributes },
         credential: { form: "plain", user: "svc", password: "x", signIn: "simple" },
       }),
-      parsePolicy(text, NOW),
+      staff,
       false,
       KEY,
       NOW,
