@@ -33,56 +33,79 @@ const malformed = (): SallyportError =>
   new SallyportError("directory.protocol", "The directory sent what cannot be read as LDAP.");
 
 /** @throws SallyportError `directory.protocol`, from each of its functions */
-export function readBer(bytes: Buffer): Ber {
-  let at = 0;
+export const readBer = (bytes: Buffer): Ber => new Reader(bytes);
+
+/** A class, because there are two of these for each object of a directory: as functions of a scope they are a kilobyte each. */
+class Reader implements Ber {
+  private readonly bytes: Buffer;
+  private at = 0;
   /** Where what is being read ends. */
-  let limit = bytes.length;
+  private limit: number;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+    this.limit = bytes.length;
+  }
+
+  get isEmpty(): boolean {
+    return this.at === this.limit;
+  }
+
+  peek(): number | undefined {
+    return this.at < this.limit ? this.bytes[this.at] : undefined;
+  }
+
+  take(tag: number): Buffer {
+    const end = this.begin(tag);
+    const content = this.bytes.subarray(this.at, end);
+    this.at = end;
+    return content;
+  }
+
+  open(tag: number): Ber {
+    return new Reader(this.take(tag));
+  }
+
+  enter(tag: number): number {
+    const outer = this.limit;
+    this.limit = this.begin(tag);
+    return outer;
+  }
+
+  leave(outer: number): void {
+    this.at = this.limit;
+    this.limit = outer;
+  }
+
+  text(tag: number = TAG.octets): string {
+    const end = this.begin(tag);
+    const text = this.bytes.toString("utf8", this.at, end);
+    this.at = end;
+    return text;
+  }
+
+  integer(tag: number = TAG.integer): number {
+    const end = this.begin(tag);
+    const length = end - this.at;
+    if (length === 0 || length > 6) throw malformed();
+    const value = this.bytes.readIntBE(this.at, length);
+    this.at = end;
+    return value;
+  }
+
   /** Goes to the next element's content and answers where that ends. */
-  const begin = (tag: number): number => {
-    if (at + 2 > limit || bytes[at] !== tag) throw malformed();
-    let length = bytes[at + 1]!;
-    at += 2;
+  private begin(tag: number): number {
+    const { bytes, limit } = this;
+    if (this.at + 2 > limit || bytes[this.at] !== tag) throw malformed();
+    let length = bytes[this.at + 1]!;
+    this.at += 2;
     if (length >= 0x80) {
       const count = length & 0x7f;
-      if (count === 0 || count > 4 || at + count > limit) throw malformed();
-      length = bytes.readUIntBE(at, count);
-      at += count;
+      if (count === 0 || count > 4 || this.at + count > limit) throw malformed();
+      length = bytes.readUIntBE(this.at, count);
+      this.at += count;
     }
-    if (length > limit - at) throw malformed();
-    return at + length;
-  };
-  const take = (tag: number): Buffer => {
-    const end = begin(tag);
-    const content = bytes.subarray(at, end);
-    at = end;
-    return content;
-  };
-  return {
-    get isEmpty() {
-      return at === limit;
-    },
-    peek: () => (at < limit ? bytes[at] : undefined),
-    take,
-    enter(tag) {
-      const outer = limit;
-      limit = begin(tag);
-      return outer;
-    },
-    leave(outer) {
-      at = limit;
-      limit = outer;
-    },
-    open: (tag) => readBer(take(tag)),
-    text(tag = TAG.octets) {
-      const end = begin(tag);
-      const text = bytes.toString("utf8", at, end);
-      at = end;
-      return text;
-    },
-    integer(tag = TAG.integer) {
-      const content = take(tag);
-      if (content.length === 0 || content.length > 6) throw malformed();
-      return content.readIntBE(0, content.length);
-    },
-  };
+    if (length > limit - this.at) throw malformed();
+    return this.at + length;
+  }
 }

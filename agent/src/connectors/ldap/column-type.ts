@@ -26,10 +26,16 @@ const wholeNumber = (bits: 32 | 64): Syntax => ({
   append(buffer, value) {
     const digits = value.toString("latin1");
     if (!/^-?[0-9]{1,19}$/.test(digits)) throw notExact(buffer.column, "is no whole number");
+    if (bits === 32) {
+      // What has too many digits for a number to hold exactly is far beyond 32 bits anyway.
+      const number = Number(digits);
+      if (number !== (number | 0)) throw notExact(buffer.column, "does not fit 32 bits");
+      buffer.appendInt(number);
+      return;
+    }
     const number = BigInt(digits);
     if (number !== BigInt.asIntN(bits, number)) throw notExact(buffer.column, `does not fit ${bits} bits`);
-    if (bits === 32) buffer.appendInt(Number(number));
-    else buffer.appendInt64(Number(BigInt.asUintN(32, number)), Number(number >> 32n));
+    buffer.appendInt64(Number(BigInt.asUintN(32, number)), Number(number >> 32n));
   },
 });
 

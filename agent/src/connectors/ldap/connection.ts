@@ -7,6 +7,19 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { ANSWER, type Message, type Result, readMessage, readResult } from "./message.ts";
 import type { SecurityLayer, Wire } from "./wire.ts";
 
+/** What answers one request, taken as it suits whoever asked. */
+export interface Answers {
+  /** The last message was taken: the connection may serve the next request. */
+  readonly isWhole: boolean;
+  /** The next message, waited for. Not called after the last one. @throws as `Connection.answers` */
+  next(): Promise<Message>;
+  /**
+   * The messages up to the last one; or as many as take up so much memory, with what comes next left in the socket.
+   * @throws as `Connection.answers`
+   */
+  take(mostBytes: number): Promise<Message[]>;
+}
+
 /** What `ldapts` makes: a request that knows how to write itself once it has a number. */
 export interface Request {
   messageId: number;
@@ -24,6 +37,11 @@ export interface Connection {
    * @throws SallyportError `directory.*`, `connection.lost`; the signal's reason
    */
   answers(request: Request, isLast: (message: Message) => boolean): AsyncGenerator<Message>;
+  /**
+   * Sends a request at once, for whoever wants its answers later: the directory works meanwhile. Whoever does not take them to
+   * the last one closes the connection. @throws as `answers`
+   */
+  begin(request: Request, isLast: (message: Message) => boolean): Answers;
   /** A request with one answer. The result may be any: see `errors.ts`. @throws as `answers` */
   ask(request: Request): Promise<Result>;
   /** From now on each message is waited for so long. */
@@ -55,24 +73,49 @@ export function createConnection({ wire, certificate, answerMs }: ConnectionFact
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
 
-  async function* answers(request: Request, isLast: (message: Message) => boolean): AsyncGenerator<Message> {
+  const begin = (request: Request, isLast: (message: Message) => boolean): Answers => {
     if (isUnderWay) throw new TypeError("A connection serves one request at a time.");
+    lastId += 1;
+    request.messageId = lastId;
+    wire.send(request.write());
     isUnderWay = true;
-    let isAnswered = false;
-    try {
-      lastId += 1;
-      request.messageId = lastId;
-      wire.send(request.write());
-      while (!isAnswered) {
-        const message = readMessage(await wire.receive(waitMs));
+    let isWhole = false;
+    const read = (bytes: Buffer): Message => {
+      try {
+        const message = readMessage(bytes);
         checkNumber(message, lastId);
-        isAnswered = isLast(message);
-        yield message;
+        isWhole = isLast(message);
+        isUnderWay = !isWhole;
+        return message;
+      } catch (error) {
+        wire.end(error as Error);
+        throw error;
       }
+    };
+    return {
+      get isWhole() {
+        return isWhole;
+      },
+      next: async () => read(await wire.receive(waitMs)),
+      async take(mostBytes) {
+        const messages: Message[] = [];
+        for (let heldBytes = 0; !isWhole && heldBytes < mostBytes; ) {
+          const bytes = wire.received() ?? (await wire.receive(waitMs));
+          heldBytes += bytes.length + MESSAGE_BYTES;
+          messages.push(read(bytes));
+        }
+        return messages;
+      },
+    };
+  };
+
+  async function* answers(request: Request, isLast: (message: Message) => boolean): AsyncGenerator<Message> {
+    const each = begin(request, isLast);
+    try {
+      while (!each.isWhole) yield await each.next();
     } finally {
-      isUnderWay = !isAnswered;
       // Whoever stops in the middle leaves answers behind that nobody waits for.
-      if (!isAnswered) wire.end(new SallyportError("connection.lost", "The connection was given up in mid-answer."));
+      if (!each.isWhole) wire.end(new SallyportError("connection.lost", "The connection was given up in mid-answer."));
     }
   }
 
@@ -82,6 +125,7 @@ export function createConnection({ wire, certificate, answerMs }: ConnectionFact
       return isPrivate;
     },
     answers,
+    begin,
     async ask(request) {
       for await (const message of answers(request, () => true)) return readResult(message);
       throw new SallyportError("connection.lost", "The directory ended the connection.");
@@ -103,6 +147,9 @@ export function createConnection({ wire, certificate, answerMs }: ConnectionFact
     },
   };
 }
+
+/** What a message takes besides its own bytes, roughly: of the smallest ones it is nearly all. */
+const MESSAGE_BYTES = 512;
 
 /** [RFC 4511 4.4.1] */
 const NOTICE_OF_DISCONNECTION = 0;

@@ -1,8 +1,8 @@
 /** A stream of bytes cut into whole messages by the length that each begins with. Pure; it never holds more than one may have. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 
-/** Bytes of the message that begins with these; undefined while too few are here to tell. @throws where none begins so. */
-export type MessageLength = (head: Buffer) => number | undefined;
+/** Bytes of the message that begins there; undefined while too few are here to tell. @throws where none begins so. */
+export type MessageLength = (held: Buffer, at: number) => number | undefined;
 
 export interface Framing {
   push(chunk: Buffer): void;
@@ -12,16 +12,18 @@ export interface Framing {
   readonly heldBytes: number;
 }
 
-/** Enough to tell the length of any message: a tag, or four bytes of length and none before. */
-const HEAD_BYTES = 6;
-
 export function createFraming(lengthOf: MessageLength, mostBytes: number): Framing {
   let chunks: Buffer[] = [];
+  /** Where in the first chunk what is held begins. */
+  let at = 0;
   let heldBytes = 0;
   let wantedBytes = 1;
-  /** All that is held, in one piece: made once for a message, however many chunks it came in. */
+  /** All that is held, from `at` on, in one piece: made once for a message, however many chunks it came in. */
   const gather = (): Buffer => {
-    const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, heldBytes);
+    if (chunks.length === 1) return chunks[0]!;
+    const [first, ...others] = chunks;
+    const whole = Buffer.concat([first!.subarray(at), ...others], heldBytes);
+    at = 0;
     chunks = [whole];
     return whole;
   };
@@ -34,7 +36,7 @@ export function createFraming(lengthOf: MessageLength, mostBytes: number): Frami
     next() {
       if (heldBytes < wantedBytes) return undefined;
       const held = gather();
-      const bytes = lengthOf(held.subarray(0, HEAD_BYTES));
+      const bytes = lengthOf(held, at);
       if (bytes === undefined) {
         wantedBytes = heldBytes + 1;
         return undefined;
@@ -46,11 +48,12 @@ export function createFraming(lengthOf: MessageLength, mostBytes: number): Frami
       }
       wantedBytes = bytes;
       if (heldBytes < bytes) return undefined;
-      const rest = held.subarray(bytes);
-      chunks = rest.length === 0 ? [] : [rest];
-      heldBytes = rest.length;
+      const message = held.subarray(at, at + bytes);
+      heldBytes -= bytes;
+      at = heldBytes === 0 ? 0 : at + bytes;
+      if (heldBytes === 0) chunks = [];
       wantedBytes = 1;
-      return held.subarray(0, bytes);
+      return message;
     },
     get heldBytes() {
       return heldBytes;
@@ -61,18 +64,19 @@ export function createFraming(lengthOf: MessageLength, mostBytes: number): Frami
 const SEQUENCE = 0x30;
 
 /** Of an LDAPMessage: a SEQUENCE of definite length, of at most four bytes [RFC 4511 5.1]. */
-export const ldapMessageLength: MessageLength = (head) => {
-  if (head[0] !== SEQUENCE) throw notLdap();
-  const first = head[1];
+export const ldapMessageLength: MessageLength = (held, at) => {
+  if (held[at] !== SEQUENCE) throw notLdap();
+  const first = held[at + 1];
   if (first === undefined) return undefined;
   if (first < 0x80) return 2 + first;
   const count = first & 0x7f;
   if (count === 0 || count > 4) throw notLdap();
-  return head.length < 2 + count ? undefined : 2 + count + head.readUIntBE(2, count);
+  return held.length < at + 2 + count ? undefined : 2 + count + held.readUIntBE(at + 2, count);
 };
 
 /** Of a buffer under a SASL security layer: four bytes of length, then so many [RFC 4422 3.7]. */
-export const saslBufferLength: MessageLength = (head) => (head.length < 4 ? undefined : 4 + head.readUInt32BE(0));
+export const saslBufferLength: MessageLength = (held, at) =>
+  held.length < at + 4 ? undefined : 4 + held.readUInt32BE(at);
 
 const notLdap = (): SallyportError =>
   new SallyportError("directory.protocol", "What answers there does not speak LDAP.");

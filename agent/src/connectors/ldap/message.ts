@@ -35,7 +35,8 @@ const MAX_CONTROLS = 32;
 
 /** @throws SallyportError `directory.protocol` */
 export function readMessage(bytes: Buffer): Message {
-  const message = readBer(bytes).open(TAG.sequence);
+  const message = readBer(bytes);
+  message.enter(TAG.sequence);
   const id = message.integer();
   const tag = message.peek() ?? 0;
   const body = message.take(tag);

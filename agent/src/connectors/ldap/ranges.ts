@@ -11,7 +11,8 @@ const RANGE = /^([^;]+);range=([0-9]{1,9})-([0-9]{1,9}|\*)$/i;
 /** Whether an object has values that did not come. */
 export const isInPieces = ({ attributes }: Entry): boolean =>
   attributes.some(({ name }) => {
-    const [, , , last] = RANGE.exec(name) ?? [];
+    // Of an ordinary name there are ten an object.
+    const [, , , last] = name.includes(";") ? (RANGE.exec(name) ?? []) : [];
     return last !== undefined && last !== "*";
   });
 

@@ -3,7 +3,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import { columnOf, writerOf } from "./column-type.ts";
-import type { Entry } from "./message.ts";
+import type { Entry, EntryAttribute } from "./message.ts";
 import type { Selection } from "./selection.ts";
 
 /** The columns of a selection; one for a name that the schema does not have, too, so that a pull's columns stay. */
@@ -17,14 +17,23 @@ export function rowWriter(
   { attributes }: Selection,
   batch: Pick<RowBatch, "columns" | "rowDone">,
 ): (entry: Entry) => void {
+  const { columns } = batch;
   const writers = attributes.map(writerOf);
+  // A directory nearly always spells a name as its schema does: then no lower-case text is made for it.
+  const placeOf = new Map(
+    attributes.flatMap(({ name }, at) => [[name, at] as const, [name.toLowerCase(), at] as const]),
+  );
+  const found = new Array<readonly Buffer[] | undefined>(columns.length);
   return (entry) => {
-    const byName = new Map(entry.attributes.map(({ name, values }) => [name.toLowerCase(), values]));
-    for (const [at, buffer] of batch.columns.entries()) {
-      const attribute = attributes[at];
-      const values = attribute === undefined ? undefined : byName.get(attribute.name.toLowerCase());
-      if (values === undefined || values.length === 0) buffer.appendNull();
-      else writers[at]!(buffer, values);
+    found.fill(undefined);
+    for (const { name, values } of entry.attributes) {
+      const at = placeOf.get(name) ?? placeOf.get(name.toLowerCase());
+      if (at !== undefined) found[at] = values;
+    }
+    for (let at = 0; at < columns.length; at += 1) {
+      const values = found[at];
+      if (values === undefined || values.length === 0) columns[at]!.appendNull();
+      else writers[at]!(columns[at]!, values);
     }
     batch.rowDone();
   };
@@ -32,7 +41,8 @@ export function rowWriter(
 
 /** Whether an object is of one of these classes itself: a computer is also a user, and not meant by that word. */
 export function isOfClass({ attributes }: Entry, classes: ReadonlySet<string>): boolean {
-  const own = attributes.find(({ name }) => name.toLowerCase() === "objectclass")?.values.at(-1);
+  const isClass = ({ name }: EntryAttribute): boolean => name === "objectClass" || name.toLowerCase() === "objectclass";
+  const own = attributes.find(isClass)?.values.at(-1);
   if (own === undefined)
     throw new SallyportError("directory.permission", "The login may not see what class an object has.");
   return classes.has(own.toString("utf8").toLowerCase());

@@ -10,7 +10,7 @@ import type { DirectoryGrant } from "../directory-grant.ts";
 import { ldapFilter } from "./directory-filter.ts";
 import { hostsOf } from "./errors.ts";
 import type { Entry } from "./message.ts";
-import { searchAll } from "./query.ts";
+import { searchPages } from "./query.ts";
 import { guidOf, isInPieces, readWhole } from "./ranges.ts";
 import type { Directory } from "./root-dse.ts";
 import { columnsOf, isOfClass, rowWriter } from "./rows.ts";
@@ -42,14 +42,12 @@ export async function readSearch(reading: Reading, operation: AdSearch, grant: R
   const batch = await output.schema(columnsOf(selection), plan);
   const write = rowWriter(selection, batch);
   const isWithin = withinOf(selection.base);
-  const put = async (entry: Entry): Promise<void> => {
-    signal.throwIfAborted();
+  const put = (entry: Entry): void => {
     // What lies outside is not shown, whatever the directory answers.
     if (!isWithin(entry.dn))
       throw new SallyportError("directory.protocol", "The directory gave an object of elsewhere.");
     if (!isOfClass(entry, selection.classes)) return;
     write(entry);
-    if (batch.full) await output.flush();
   };
 
   const elsewhere: string[] = [];
@@ -62,24 +60,30 @@ export async function readSearch(reading: Reading, operation: AdSearch, grant: R
   };
   // Their rest is asked for once the search is over: a connection serves one request at a time.
   const inPieces: string[] = [];
-  for await (const entry of searchAll(connection, query, pageSizeFor(selection), { references })) {
-    if (!isInPieces(entry)) {
-      await put(entry);
-      continue;
+  for await (const entries of searchPages(connection, query, pageSizeFor(selection), { references })) {
+    for (const entry of entries) {
+      signal.throwIfAborted();
+      if (isInPieces(entry)) inPieces.push(nameOf(entry));
+      else put(entry);
+      if (batch.full) await output.flush();
     }
-    const guid = guidOf(entry);
-    if (guid === undefined) throw new SallyportError("directory.permission", "The login may not see an object's GUID.");
-    inPieces.push(guid);
   }
   for (const guid of inPieces) {
     const entry = await readWhole(connection, guid, names);
     // One that was deleted or moved meanwhile is as if it had never been found.
-    if (entry !== undefined && isWithin(entry.dn)) await put(entry);
+    if (entry !== undefined && isWithin(entry.dn)) put(entry);
+    if (batch.full) await output.flush();
   }
   await output.flush();
   const warnings: Warning[] = [...selection.warnings];
   if (elsewhere.length > 0) warnings.push({ code: "directory.elsewhere", facts: { hosts: hostsOf(elsewhere) } });
   return { complete: true, warnings };
+}
+
+function nameOf(entry: Entry): string {
+  const guid = guidOf(entry);
+  if (guid !== undefined) return guid;
+  throw new SallyportError("directory.permission", "The login may not see an object's GUID.");
 }
 
 const MAX_REFERENCES = 256;

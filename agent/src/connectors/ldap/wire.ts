@@ -26,6 +26,8 @@ export interface Wire {
    * @throws SallyportError `directory.timeout`, `directory.protocol`, `directory.integrity`, `connection.lost`; what ended it.
    */
   receive(withinMs: number): Promise<Buffer>;
+  /** The same without waiting: undefined where none has come. @throws SallyportError `directory.protocol`, `directory.integrity` */
+  received(): Buffer | undefined;
   /**
    * From now on, in both directions. Called once, when nothing is under way. @throws SallyportError `directory.protocol` where
    * more came than the sign-in's last answer: nothing protected it, so it could be anybody's.
@@ -69,7 +71,11 @@ export function createWire(socket: Duplex): Wire {
     wake();
     socket.destroy();
   };
-  /** What has come by now, without waiting. */
+  /** After a message that cannot be read, or an answer that may still come, nothing that follows can be trusted. */
+  const failed = (error: Error): Error => {
+    end(error);
+    return error;
+  };
   const here = (): Buffer | undefined => {
     for (;;) {
       const message = messages.next();
@@ -77,6 +83,13 @@ export function createWire(socket: Duplex): Wire {
       const chunk = socket.read() as Buffer | null;
       if (chunk === null) return undefined;
       take(chunk);
+    }
+  };
+  const received = (): Buffer | undefined => {
+    try {
+      return here();
+    } catch (error) {
+      throw failed(error as Error);
     }
   };
   return {
@@ -92,27 +105,24 @@ export function createWire(socket: Duplex): Wire {
       length.writeUInt32BE(wrapped.length);
       socket.write(Buffer.concat([length, wrapped]));
     },
+    received,
     async receive(withinMs) {
       const untilMs = performance.now() + withinMs;
-      try {
-        for (;;) {
-          const message = here();
-          if (message !== undefined) return message;
-          if (ended !== undefined) throw ended;
-          const leftMs = untilMs - performance.now();
-          if (leftMs <= 0) throw new SallyportError("directory.timeout", "The directory did not answer in time.");
-          await new Promise<void>((resolve) => {
-            const timer = setTimeout(resolve, leftMs);
-            wake = () => {
-              clearTimeout(timer);
-              resolve();
-            };
-          });
+      for (;;) {
+        const message = received();
+        if (message !== undefined) return message;
+        if (ended !== undefined) throw failed(ended);
+        const leftMs = untilMs - performance.now();
+        if (leftMs <= 0) {
+          throw failed(new SallyportError("directory.timeout", "The directory did not answer in time."));
         }
-      } catch (error) {
-        // After a message that cannot be read, or an answer that may still come, nothing that follows can be trusted.
-        end(error as Error);
-        throw error;
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, leftMs);
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
       }
     },
     protect(next) {

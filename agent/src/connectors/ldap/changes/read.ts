@@ -10,7 +10,7 @@ import { withinOf } from "../../../place.ts";
 import type { Outcome } from "../../connector.ts";
 import type { DirectoryGrant } from "../../directory-grant.ts";
 import type { Entry } from "../message.ts";
-import { searchAll } from "../query.ts";
+import { searchPages } from "../query.ts";
 import { guidOf, isInPieces, readWhole } from "../ranges.ts";
 import { columnsOf, isOfClass, rowWriter } from "../rows.ts";
 import type { Reading } from "../search.ts";
@@ -152,13 +152,12 @@ async function readEach(
     if (isWithin(entry.dn) && isOfClass(entry, selection.classes)) await put(entry);
   };
   const inPieces: string[] = [];
-  for await (const entry of searchAll(
-    directory.connection,
-    { ...where, scope: "subtree", attributes: names },
-    PAGE_SIZE,
-  )) {
-    if (!isInPieces(entry)) await take(entry);
-    else inPieces.push(guidOf(entry) ?? "");
+  const query = { ...where, scope: "subtree", attributes: names } as const;
+  for await (const entries of searchPages(directory.connection, query, PAGE_SIZE)) {
+    for (const entry of entries) {
+      if (!isInPieces(entry)) await take(entry);
+      else inPieces.push(guidOf(entry) ?? "");
+    }
   }
   for (const guid of inPieces) {
     const entry = await readWhole(directory.connection, guid, names);
