@@ -19,8 +19,10 @@ import { executableForWindows, executableHere } from "./executable.ts";
 import { imageOf, rootFileSystem } from "./image.ts";
 import { noticesOf, packagesOf } from "./packages.ts";
 import { installedEntries, type Product, productOf } from "./product.ts";
+import { provenanceOf, sourcesIn } from "./provenance.ts";
 import { sbomOf, sha256 } from "./sbom.ts";
 import { gzipped, tar } from "./tar.ts";
+import { type ForWindows, windowsArtefacts } from "./windows.ts";
 import { zip } from "./zip.ts";
 
 export interface Artefact {
@@ -44,13 +46,13 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", arm64: "
  * lockfile, the time of the last commit (or SOURCE_DATE_EPOCH), and for the image on this system's libraries, which its bill
  * names; on nothing else.
  * @param publisher without one nothing is signed, and the agent takes no update
- * @param forWindows also what Windows x64 installs; its inputs are fetched, and held against release/inputs.json
+ * @param forWindows also what Windows x64 installs; its inputs are fetched, and held against release/inputs.json. Needs wixl
  */
 export async function makeRelease(
   folder: string,
   epochSeconds: number = releaseTime(),
   publisher?: Publisher,
-  forWindows = false,
+  forWindows?: ForWindows,
 ): Promise<Artefact[]> {
   const architecture = ARCHITECTURES[process.arch];
   if (process.platform !== "linux" || architecture === undefined)
@@ -79,7 +81,14 @@ export async function makeRelease(
   } finally {
     rmSync(work, { recursive: true });
   }
-  made.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const byName = (a: Artefact, b: Artefact): number => (a.name < b.name ? -1 : 1);
+  made.sort(byName);
+  const decided = {
+    ...{ windows: forWindows !== undefined, signed: publisher !== undefined, sourceDateEpoch: epochSeconds },
+    authenticode: forWindows?.authenticode !== undefined,
+  };
+  write(`sallyport-${VERSION}.provenance.json`, provenanceOf(made, decided, sourcesIn()));
+  made.sort(byName);
   const sums = Buffer.from(made.map((each) => `${each.sha256}  ${each.name}\n`).join(""));
   writeFileSync(join(folder, "SHA256SUMS"), sums);
   if (publisher !== undefined)
@@ -114,7 +123,7 @@ function writeAgent(product: Product, architecture: string, epochSeconds: number
 async function writeExecutables(
   product: Product,
   of: Parameters<typeof executableHere>[1],
-  forWindows: boolean,
+  forWindows: ForWindows | undefined,
   write: Write,
 ): Promise<void> {
   const { version, epochSeconds } = of;
@@ -122,10 +131,13 @@ async function writeExecutables(
   const named = `sallyport-${version}-linux-${process.arch}-executable`;
   write(`${named}.tar.gz`, gzipped(tar(here.entries, { epochSeconds })));
   write(`${named}.cdx.json`, here.sbom);
-  if (!forWindows) return;
+  if (forWindows === undefined) return;
   const windows = await executableForWindows(product, of);
   const namedThere = `sallyport-${version}-windows-x64`;
-  write(`${namedThere}.zip`, zip(windows.entries, epochSeconds));
+  const work = join(of.work, "windows-artefacts");
+  const { entries, msi } = await windowsArtefacts(windows, { ...forWindows, version, epochSeconds, work });
+  write(`${namedThere}.zip`, zip(entries, epochSeconds));
+  write(`${namedThere}.msi`, msi);
   write(`${namedThere}.cdx.json`, windows.sbom);
 }
 
