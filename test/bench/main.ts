@@ -18,7 +18,7 @@ const HELP = `Measures Sallyport on this machine, whole, on loopback, and writes
   npm run bench -- pull         rows a second against mssql writing NDJSON; CPU, peak memory, bytes on the wire
   npm run bench -- write        rows a second of sql.write against mssql's own bulk insert, CPU, peak memory
   npm run bench -- memory       peak memory while 5 GB pass, against 0.5 GB; needs 7 GB of disk
-  npm run bench -- footprint    the idle agent from its bundle: time to ready, memory, size, packages
+  npm run bench -- footprint    the idle agent from bundle, package and executable: time to ready, memory, sizes, packages
   npm run bench -- small        a query of one row from end to end: latency, CPU, sessions a second
   npm run bench -- losses       rows lost and repeated while each slice of a table loses a session; memory
   npm run bench -- fleet        many agents against one function host: CPU, storage operations, memory

@@ -71,11 +71,11 @@ export async function startAgent(options: AgentOptions, signal: AbortSignal): Pr
 
 /** `sallyport run` on an enrolled state folder. Its own account may write its policy here, which a service's may not. */
 export const runAgent = (stateDir: string, logFile: string, program: Program = SOURCES): Child =>
-  startChild({
-    name: "agent",
-    args: [program.sallyport, "run", "--config", join(stateDir, "agent.yaml"), "--insecure-files"],
-    logFile,
-  });
+  startChild({ name: "agent", args: [program.sallyport, ...runArguments(stateDir)], logFile });
+
+export const runArguments = (stateDir: string): string[] => [
+  ...["run", "--config", join(stateDir, "agent.yaml"), "--insecure-files"],
+];
 
 /** The journal's lines. */
 export function readJournal(stateDir: string): Record<string, unknown>[] {

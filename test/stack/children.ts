@@ -6,10 +6,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { boundNode } from "../emulators/processes/bound.ts";
+import { bound } from "../emulators/processes/bound.ts";
 
 export interface ChildOptions {
   readonly name: string;
+  /** What is run, with what stands before `args`; this Node, unless something else is said. */
+  readonly program?: readonly [string, ...string[]];
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Written to standard input, followed by a newline; the pipe stays open. */
@@ -31,7 +33,8 @@ export interface Child {
 const CLOSE_MS = 8_000;
 
 export function startChild(options: ChildOptions): Child {
-  const { command, args, detached } = boundNode(["--disable-warning=ExperimentalWarning", ...options.args]);
+  const [program, ...before] = options.program ?? [process.execPath, "--disable-warning=ExperimentalWarning"];
+  const { command, args, detached } = bound(program, [...before, ...options.args]);
   const child = spawn(command, args, {
     detached,
     env: { ...childEnvironment(), ...options.env },

@@ -81,7 +81,8 @@ function checkArchive(path: string, { bytes, integrity }: Input, specification: 
 const npmPack: Pack = async (specification, folder) => {
   await promisify(execFile)(
     "npm",
-    ["pack", "--ignore-scripts", "--silent", "--pack-destination", folder, specification],
+    // What npm has fetched once is as good: the sum decides.
+    ["pack", "--prefer-offline", "--ignore-scripts", "--silent", "--pack-destination", folder, specification],
     {
       cwd: folder,
       timeout: NPM_TIMEOUT_MS,

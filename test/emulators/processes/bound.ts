@@ -18,11 +18,14 @@ const WRAPPER = ["setpriv", "--pdeathsig", "KILL", "--"] as const;
 let wraps: boolean | undefined;
 
 /** The command that runs Node with these arguments. */
-export function boundNode(args: readonly string[]): BoundCommand {
+export const boundNode = (args: readonly string[]): BoundCommand => bound(process.execPath, args);
+
+/** The command that runs this program with these arguments. */
+export function bound(program: string, args: readonly string[]): BoundCommand {
   const [tool, ...flags] = WRAPPER;
   // Asked once, by trying: some systems have a `setpriv` without this flag.
   wraps ??= process.platform === "linux" && spawnSync(tool, [...flags, "true"], { stdio: "ignore" }).status === 0;
   return wraps
-    ? { command: tool, args: [...flags, process.execPath, ...args], detached: true }
-    : { command: process.execPath, args, detached: false };
+    ? { command: tool, args: [...flags, program, ...args], detached: true }
+    : { command: program, args, detached: false };
 }
