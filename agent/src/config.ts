@@ -7,7 +7,7 @@ import { clockHours } from "@sallyport/shared/schema/policy-connection.ts";
 import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
 import { LAYOUT, type Layout } from "./install/layout.ts";
-import { windowsLayout } from "./install/windows/layout.ts";
+import { type WindowsLayout, windowsLayout } from "./install/windows/layout.ts";
 import { readStrictYaml, type StrictYaml } from "./strict-yaml.ts";
 import { syslogConfig } from "./syslog/target.ts";
 
@@ -125,9 +125,18 @@ export function refuseEnvironment(environment: NodeJS.ProcessEnv = process.env):
     throw new ConfigError(`${set.join(", ")} must not be set for the agent: unset it and start again`);
 }
 
+/** An installation's folders on Windows. */
+export const windowsFolders = (): WindowsLayout => windowsLayout(process.env.ProgramData ?? "C:\\ProgramData");
+
 /** Where an installation keeps what its owner writes, and what the agent does. */
-export const installedFolders = (): Pick<Layout, "configuration" | "state"> =>
-  process.platform === "win32" ? windowsLayout(process.env.ProgramData ?? "C:\\ProgramData") : LAYOUT;
+const installedFolders = (): Pick<Layout, "configuration" | "state"> =>
+  process.platform === "win32" ? windowsFolders() : LAYOUT;
+
+/** Where agent.yaml and policy.yaml of the agent whose state lies in `root` are: of an installation, in a folder of the owner's. */
+export function configurationOf(root: string): string {
+  const installed = installedFolders();
+  return root === installed.state ? installed.configuration : root;
+}
 
 /** Where state lies unless `--state` or `stateDir` says otherwise. */
 export const defaultStateDir = (): string => installedFolders().state;

@@ -20,7 +20,7 @@ import { dirname, join } from "node:path";
 import { agentSettings } from "@sallyport/shared/schema/api.ts";
 import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
-import { installedFolders } from "./config.ts";
+import { configurationOf } from "./config.ts";
 
 /** Paths below one state folder; of an installation, what the owner writes has a folder of its own. */
 export interface StatePaths {
@@ -54,8 +54,7 @@ export interface StatePaths {
 export function statePaths(root: string): StatePaths {
   const keys = join(root, "keys");
   const run = join(root, "run");
-  const installed = installedFolders();
-  const configuration = root === installed.state ? installed.configuration : root;
+  const configuration = configurationOf(root);
   return {
     root,
     configuration,

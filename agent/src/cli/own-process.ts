@@ -20,7 +20,8 @@ const SMALL = [
   "--expose-gc",
 ];
 
-const OWN_FLAGS = [CONFINED, "--disable-warning=ExperimentalWarning", ...SMALL];
+/** Flags of Node's that it runs with. */
+export const SUPERVISOR_FLAGS: readonly string[] = [CONFINED, "--disable-warning=ExperimentalWarning", ...SMALL];
 
 /** glibc's malloc keeps what it once had, an arena a thread; other C libraries do not know these words (mallopt(3)). */
 const OWN_ENVIRONMENT = { MALLOC_ARENA_MAX: "1", MALLOC_TRIM_THRESHOLD_: "65536", MALLOC_MMAP_THRESHOLD_: "65536" };
@@ -30,7 +31,7 @@ const STARTED_MS = 3_000;
 
 /** Replaces this process by itself with the flags it needs, where they were not given; same id, same files. */
 export function becomeSupervisor(environment: NodeJS.ProcessEnv): void {
-  const missing = OWN_FLAGS.filter((flag) => !process.execArgv.includes(flag));
+  const missing = SUPERVISOR_FLAGS.filter((flag) => !process.execArgv.includes(flag));
   if (missing.length === 0 || process.platform === "win32" || process.execve === undefined) return;
   process.removeAllListeners("warning");
   const flags = nodeArguments([...missing, ...process.execArgv]);

@@ -4,7 +4,7 @@ import { EXIT, parserError } from "./exit.ts";
 import { fail } from "./print.ts";
 import { refuseSecrets } from "./refuse-secrets.ts";
 
-type Add = (program: Command) => void;
+type Add = (program: Command) => void | Promise<void>;
 
 /** Loaded for its own verb only: `run` stays for months, and `ready` is asked every half minute. */
 const VERBS: Readonly<Record<string, () => Promise<Add>>> = {
@@ -59,7 +59,7 @@ export async function runCommandLine(): Promise<void> {
   const asked = args[0] ?? "";
   // Help, and whatever is none of them, needs to know all.
   const verbs = Object.hasOwn(VERBS, asked) ? [VERBS[asked]!] : Object.values(VERBS);
-  for (const load of verbs) (await load())(program);
+  for (const load of verbs) await (await load())(program);
   for (const command of program.commands) {
     command.exitOverride();
     for (const inner of command.commands) inner.exitOverride();

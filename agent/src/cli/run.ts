@@ -1,10 +1,11 @@
 /** `sallyport run`: the agent itself, in the foreground; what a service starts. */
 import { resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { type AgentConfig, defaultStateDir, loadConfig, refuseEnvironment } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import { statePaths } from "../state.ts";
 import { EXIT, UsageError } from "./exit.ts";
+import { whenInputEnds } from "./input-end.ts";
 import { cleanAfterStart } from "./own-process.ts";
 import { fail } from "./print.ts";
 
@@ -12,6 +13,7 @@ interface RunOptions {
   readonly state?: string;
   readonly config?: string;
   readonly insecureFiles?: boolean;
+  readonly untilInputEnds?: boolean;
 }
 
 export function addRun(program: Command): void {
@@ -24,6 +26,8 @@ export function addRun(program: Command): void {
       "--insecure-files",
       "start although this account can change its own policy or program (demonstrations only)",
     )
+    // For a service host on Windows, which knows no SIGTERM.
+    .addOption(new Option("--until-input-ends").hideHelp())
     .addHelpText(
       "after",
       `
@@ -62,6 +66,12 @@ async function run(options: RunOptions): Promise<void> {
     log.info({ signal }, "asked to stop");
     stop.abort();
   };
+  if (options.untilInputEnds) {
+    whenInputEnds(process.stdin, () => {
+      log.info("asked to stop by the end of the input");
+      stop.abort();
+    });
+  }
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   const why = await runAgent({ config, insecureFiles: options.insecureFiles === true, credentials, log }, stop.signal);

@@ -15,7 +15,13 @@ import { EXIT, UsageError } from "./exit.ts";
 import { counted, type OutputOptions, print } from "./print.ts";
 import { guarded, JSON_OPTION } from "./verb.ts";
 
-export function addService(program: Command): void {
+/** The verbs of this platform. */
+export async function addService(program: Command): Promise<void> {
+  if (process.platform === "win32") (await import("./service-windows.ts")).addWindowsService(program);
+  else addLinuxService(program);
+}
+
+function addLinuxService(program: Command): void {
   const service = program.command("service").description("the agent as a service of this machine (Linux with systemd)");
   service
     .command("install")

@@ -132,10 +132,13 @@ function withService<T>(name: string, access: number, act: (service: Handle) => 
   });
 }
 
-/** Makes the service, or changes it to what is wanted. @throws WindowsError */
-export function ensureService(wanted: Wanted): void {
+/**
+ * Makes the service, or changes it to what is wanted. Answers settings that this system does not know: on Windows there are none.
+ * @throws WindowsError
+ */
+export function ensureService(wanted: Wanted): readonly string[] {
   if (withService(wanted.name, SERVICE_ALL, (service) => change(service, wanted)) === undefined) create(wanted);
-  withService(wanted.name, SERVICE_ALL, (service) => describe(service, wanted));
+  return withService(wanted.name, SERVICE_ALL, (service) => describe(service, wanted)) ?? [];
 }
 
 function create({ name, displayName, command, logon }: Wanted): void {
@@ -165,23 +168,25 @@ const UNRESTRICTED_SID = 1;
 /** After a day without an end the next one counts as the first. */
 const RESET_SECONDS = 86_400;
 
-function describe(service: Handle, { description, restartAfterMs, privileges, preshutdownMs }: Wanted): void {
+function describe(service: Handle, { description, restartAfterMs, privileges, preshutdownMs }: Wanted): string[] {
   const { text, failures, bytes } = calls();
-  const done = (what: string, ok: number): void => succeed(`ChangeServiceConfig2 (${what})`, ok);
-  done("description", text(service, INFO.description, { text: description }));
-  done("SID", bytes(service, INFO.sid, number(UNRESTRICTED_SID)));
-  done("delayed start", bytes(service, INFO.delayed, number(1)));
   const actions = restartAfterMs.map((delay) => ({ type: RESTART, delay }));
-  done(
-    "failure actions",
-    failures(service, INFO.failureActions, {
-      ...{ resetSeconds: RESET_SECONDS, message: null, command: null, count: actions.length, actions },
-    }),
-  );
-  // Only when the host itself dies: where it stops by itself, the agent would end the same way again.
-  done("failure flag", bytes(service, INFO.failureFlag, number(0)));
-  done("privileges", text(service, INFO.privileges, { text: `${privileges.join("\0")}\0` }));
-  done("preshutdown", bytes(service, INFO.preshutdown, number(preshutdownMs)));
+  const restarts = { resetSeconds: RESET_SECONDS, message: null, command: null, count: actions.length, actions };
+  const settings: Readonly<Record<string, () => number>> = {
+    description: () => text(service, INFO.description, { text: description }),
+    "service SID": () => bytes(service, INFO.sid, number(UNRESTRICTED_SID)),
+    "delayed start": () => bytes(service, INFO.delayed, number(1)),
+    "failure actions": () => failures(service, INFO.failureActions, restarts),
+    // Only when the host itself dies: where it stops by itself, the agent would end the same way again.
+    "failure flag": () => bytes(service, INFO.failureFlag, number(0)),
+    privileges: () => text(service, INFO.privileges, { text: `${privileges.join("\0")}\0` }),
+    preshutdown: () => bytes(service, INFO.preshutdown, number(preshutdownMs)),
+  };
+  return Object.entries(settings).flatMap(([name, set]) => {
+    if (set() !== 0) return [];
+    if (lastError() === ERROR.invalidLevel) return [name];
+    throw new WindowsError(`ChangeServiceConfig2 (${name})`, lastError());
+  });
 }
 
 /** Undefined where there is none. @throws WindowsError */

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { setImmediate as turn } from "node:timers/promises";
 import { describe, it, type TestContext } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "../../clock.ts";
 import type { HostNote } from "./events.ts";
-import { CHECK_POINT_MS, type Status, STOP_WITHIN_MS } from "./host.ts";
+import { CHECK_POINT_MS, STOP_WITHIN_MS, type Status } from "./host.ts";
 import { createHostProcess } from "./host-process.ts";
 
 /** A child that says `up`, and does this when its input ends. */
@@ -115,7 +115,10 @@ describe("the host's process", () => {
     await pass(STOP_WITHIN_MS);
     await host.stopped;
     assert.equal(children[0]?.signalCode, "SIGKILL");
-    assert.deepEqual(notes.map(({ id }) => id), ["started", "killed", "stopped"]);
+    assert.deepEqual(
+      notes.map(({ id }) => id),
+      ["started", "killed", "stopped"],
+    );
   });
 
   it("tries again what is not there, and stops while it waits", async (t) => {

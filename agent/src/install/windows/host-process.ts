@@ -2,7 +2,16 @@
 import type { ChildProcess } from "node:child_process";
 import type { Clock } from "../../clock.ts";
 import type { HostNote } from "./events.ts";
-import { advance, begin, CHECK_POINT_MS, type HostAction, type HostEvent, STOP_WITHIN_MS, type Status, type Step } from "./host.ts";
+import {
+  advance,
+  begin,
+  CHECK_POINT_MS,
+  type HostAction,
+  type HostEvent,
+  STOP_WITHIN_MS,
+  type Status,
+  type Step,
+} from "./host.ts";
 
 export interface HostParts {
   report(status: Status): void;

@@ -35,7 +35,7 @@ export class WindowsError extends Error {
 export const ERROR = {
   fileNotFound: 2,
   accessDenied: 5,
-  insufficientBuffer: 122,
+  invalidLevel: 124,
   serviceRunning: 1056,
   noSuchService: 1060,
   noSuchAccount: 1332,

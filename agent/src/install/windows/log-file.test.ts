@@ -21,7 +21,10 @@ test("the log is turned by size, keeps so many files, goes on after a restart, a
   write("12345\n");
   write("longer than one file\n");
   assert.deepEqual(readdirSync(join(folder, "logs")).sort(), ["agent.1.log", "agent.2.log", "agent.log"]);
-  assert.deepEqual([read("agent.log"), read("agent.1.log"), read("agent.2.log")], ["longer than one file\n", "12345\n", "three\n"]);
+  assert.deepEqual(
+    [read("agent.log"), read("agent.1.log"), read("agent.2.log")],
+    ["longer than one file\n", "12345\n", "three\n"],
+  );
   rmSync(join(folder, "logs"), { recursive: true });
   write("nobody minds\n");
 });

@@ -41,7 +41,8 @@ export const askNative: Ask = (asked) => {
 /** @throws ConfigError where there is none, or it says what failed */
 export function parseAnswer(text: string | null, error?: Error): Answer {
   const parsed = answer.safeParse(jsonOf(text ?? ""));
-  if (!parsed.success) throw new ConfigError(`Windows could not be asked${error === undefined ? "" : `: ${error.message}`}`);
+  if (!parsed.success)
+    throw new ConfigError(`Windows could not be asked${error === undefined ? "" : `: ${error.message}`}`);
   if ("failed" in parsed.data) throw new ConfigError(parsed.data.failed);
   return parsed.data;
 }

@@ -1,0 +1,18 @@
+/** Windows itself, as the verbs use it. Loaded on Windows only. */
+import {
+  deleteService,
+  ensureService,
+  readConfiguration,
+  readState,
+  startService,
+  stopService,
+} from "./control-manager.ts";
+import { registerSource, unregisterSource } from "./event-log.ts";
+import { allowServiceLogon } from "./logon-right.ts";
+import { lookUpSid, readSddl, writeSddl } from "./security.ts";
+import type { Windows } from "./service.ts";
+
+export const windows: Windows = {
+  ...{ deleteService, ensureService, readConfiguration, readState, startService, stopService },
+  ...{ registerSource, unregisterSource, allowServiceLogon, lookUpSid, readSddl, writeSddl },
+};
