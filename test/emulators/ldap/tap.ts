@@ -12,6 +12,8 @@ export interface Tap {
   hold(afterBytes: number): Promise<void>;
   /** Lets go of what it keeps, and of all that follows. */
   release(): void;
+  /** Resolves once no client is connected. */
+  quiet(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -77,6 +79,9 @@ export async function startTap(targetPort: number): Promise<Tap> {
     release() {
       room = Number.POSITIVE_INFINITY;
       for (const go of waiting.splice(0)) go();
+    },
+    async quiet() {
+      for (const socket of [...sockets]) if (!socket.closed) await once(socket, "close");
     },
     async close() {
       const closed = once(listener, "close");

@@ -17,7 +17,12 @@ const VALID_AFTER_MS = 30 * 24 * 3600_000;
 export type Certificate = { key: string; cert: string };
 
 /** What a server certificate stands for: DNS names and IP addresses, each becoming a subjectAltName (RFC 5280, 4.2.1.6). */
-export type CertificateSubject = { names?: readonly string[]; addresses?: readonly string[] };
+export type CertificateSubject = {
+  names?: readonly string[];
+  addresses?: readonly string[];
+  /** It expired so long ago. */
+  endedMs?: number;
+};
 
 export type Authority = {
   /** The authority's own certificate: what a client trusts (`ca`). */
@@ -62,7 +67,7 @@ async function issue(
     serialNumber: serialNumber(),
     subject: `CN=${first}`,
     issuer,
-    ...validity(),
+    ...validity(subject.endedMs),
     signingAlgorithm: ALGORITHM,
     signingKey: authorityKeys.privateKey,
     publicKey: keys.publicKey,
@@ -85,9 +90,10 @@ function newKeys(): Promise<webcrypto.CryptoKeyPair> {
   return webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]) as Promise<webcrypto.CryptoKeyPair>;
 }
 
-function validity(): { notBefore: Date; notAfter: Date } {
+function validity(endedMs?: number): { notBefore: Date; notAfter: Date } {
   const now = Date.now();
-  return { notBefore: new Date(now - VALID_BEFORE_MS), notAfter: new Date(now + VALID_AFTER_MS) };
+  const notAfter = endedMs === undefined ? now + VALID_AFTER_MS : now - endedMs;
+  return { notBefore: new Date(now - VALID_BEFORE_MS - (endedMs ?? 0)), notAfter: new Date(notAfter) };
 }
 
 /** Positive and at most 20 octets (RFC 5280, 4.1.2.2): a leading 01 keeps the sign bit clear. */

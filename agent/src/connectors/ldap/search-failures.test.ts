@@ -43,56 +43,6 @@ test("a page without entries but with a cookie is not the end", async (t) => {
   assert.deepEqual([recorder.rows.length, pages], [1, 3]);
 });
 
-interface Cut {
-  readonly name: string;
-  readonly answer: Partial<{ code: number; controls: object; parts: Buffer[] }>;
-  readonly code: string;
-}
-const LAST = page("");
-const CUTS: readonly Cut[] = [
-  { name: "cut short at its size limit", answer: { code: 4, controls: LAST }, code: "directory.truncated" },
-  { name: "without a word on whether there is more", answer: {}, code: "directory.truncated" },
-  { name: "given up for time", answer: { code: 3, controls: LAST }, code: "directory.timeout" },
-  { name: "beyond a limit", answer: { code: 11, controls: LAST }, code: "directory.limit" },
-  {
-    ...{ name: "from elsewhere", code: "directory.protocol" },
-    answer: { controls: LAST, parts: [entryOf(`CN=a,OU=Other,${DOMAIN}`)] },
-  },
-  {
-    ...{ name: "from a neighbour whose name ends alike", code: "directory.protocol" },
-    answer: { controls: LAST, parts: [entryOf(`CN=a\\,${STAFF}`)] },
-  },
-];
-for (const { name, answer, code } of CUTS) {
-  test(`a result ${name} is ${code}, never success`, async (t) => {
-    const { target, ldap } = await startDirectory(t);
-    ldap.emulated.answer = ({ base, scope }) =>
-      base === STAFF && scope === 2 ? ({ parts: [], code: 0, diagnostic: "", ...answer } as never) : undefined;
-    await assert.rejects(run(target(), {}), { code });
-  });
-}
-
-test("a controller that forgets its cookie, or goes away in the middle, ends the search; nothing is asked anew", async (t) => {
-  for (const { way, code } of [
-    { name: "a cookie is forgotten", way: "forget", code: "directory.cursor_lost" },
-    { name: "the connection is cut", way: "cut", code: "connection.lost" },
-  ]) {
-    const { target, ldap } = await startDirectory(t, { limits: { pageSize: 20 } });
-    addUsers(ldap, 100);
-    let pages = 0;
-    ldap.emulated.answer = ({ base, scope }) => {
-      if (base !== STAFF || scope !== 2) return undefined;
-      pages += 1;
-      if (pages < 3) return undefined;
-      if (way === "cut") ldap.cut();
-      return { parts: [], code: 53, diagnostic: "00000057: no such cookie\0" };
-    };
-    await assert.rejects(run(target(), {}), { code });
-    assert.equal(ldap.log.filter(({ event }) => event === "bind").length, 1);
-    assert.equal(pages, 3);
-  }
-});
-
 test("an output that is slow holds the directory back, but for one page ahead", { timeout: 60_000 }, async (t) => {
   const { target, ldap } = await startDirectory(t);
   addUsers(ldap, 2000, () => ({ displayName: "x".repeat(1000) }));

@@ -70,17 +70,14 @@ describe("on the port for clear text", () => {
     await assert.rejects(meet({}, { password: "wrong" }), { code: "connection.login_failed" });
   });
 
-  test("the MIC of the server's last token is wanted and looked at", async () => {
-    const flip = (mic: Buffer): Buffer => Buffer.from(mic.map((byte, at) => (at === 4 ? byte ^ 1 : byte)));
-    for (const spoilMic of [flip, () => undefined]) {
-      await assert.rejects(meet({ spoilMic }, {}), { code: "directory.integrity" });
-    }
+  // Altered ones, as an altered answer: test/e2e/directory/failures.
+  test("the MIC of the server's last token is wanted", async () => {
+    await assert.rejects(meet({ spoilMic: () => undefined }, {}), { code: "directory.integrity" });
   });
 
-  test("a sealed answer that is altered, repeated or left out ends the connection", async () => {
+  test("a sealed answer that is repeated or cut short ends the connection", async () => {
     let first: Buffer = Buffer.alloc(0);
     const spoils: readonly NonNullable<ControllerOptions["spoilSealed"]>[] = [
-      (sealed) => Buffer.from(sealed.map((byte, at) => (at === sealed.length - 1 ? byte ^ 1 : byte))),
       (sealed, nth) => {
         if (nth === 0) first = sealed;
         return nth === 1 ? first : sealed;
