@@ -93,8 +93,11 @@ export const PROMISES: readonly Promised[] = [
         `${OWNERS}(A;OICI;${rights};;;${SERVICE_SID})`,
       ]);
       assert.deepEqual(Object.fromEntries(found), Object.fromEntries(wanted));
-      const created = read.table("CreateFolder").map(({ Directory_ }) => Directory_);
-      assert.deepEqual(created.sort(), locks.map(({ LockObject }) => LockObject).sort());
+      const locked = locks.map(({ LockObject }) => pathOf(read, LockObject!)).sort();
+      assert.deepEqual(
+        foldersOf(read, (component) => !isProgram(component)),
+        locked,
+      );
     },
     broken:
       "UPDATE `MsiLockPermissionsEx` SET `SDDLText` = 'D:(A;OICI;FA;;;BU)' WHERE `MsiLockPermissionsEx` = 'State'",
@@ -188,6 +191,18 @@ export const PROMISES: readonly Promised[] = [
     },
     broken: "UPDATE `Environment` SET `Name` = '=*PATH'",
   },
+  {
+    name: "with the program go its folders, where nothing else is in them, and no file that it did not bring",
+    check(read) {
+      const version = row(read, "Property", "Property", "ProductVersion").Value!;
+      const folder = "ProgramFiles64Folder\\Sallyport";
+      const folders = [folder, `${folder}\\versions`, `${folder}\\versions\\${version}`];
+      assert.deepEqual(foldersOf(read, isProgram), folders);
+      assert.deepEqual(read.table("RemoveFile"), []);
+      inOrder(read, "RemoveFiles", "RemoveFolders", "CreateFolders", "InstallFiles");
+    },
+    broken: "DELETE FROM `CreateFolder` WHERE `Directory_` = 'Program_2'",
+  },
 ];
 
 function only(read: Read, table: string): Row {
@@ -211,6 +226,16 @@ function configured(read: Read, type: string): string | undefined {
   assert.deepEqual([Name, Event], ["Sallyport", "5"]);
   return Argument;
 }
+
+const isProgram = (component: string): boolean => component === "Program";
+
+/** What is made for these components, and removed with them where it is empty. */
+const foldersOf = (read: Read, isWanted: (component: string) => boolean): string[] =>
+  read
+    .table("CreateFolder")
+    .filter(({ Component_ }) => isWanted(Component_!))
+    .map(({ Directory_ }) => pathOf(read, Directory_!))
+    .sort();
 
 function inOrder(read: Read, ...actions: readonly string[]): void {
   const places = actions.map((action) => Number(row(read, "InstallExecuteSequence", "Action", action).Sequence));

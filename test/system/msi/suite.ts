@@ -1,4 +1,4 @@
-/** The Windows installer, made here and read back by others' tools. Windows itself is not there: docs/install-windows.md says what it showed. */
+/** The Windows installer, made here, read back and installed by others' tools. Windows itself is not there: docs/install-windows.md says what it showed. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,6 +11,8 @@ import type { InstalledFile } from "../../build/release/msi/description.ts";
 import { sallyportInstaller } from "../../build/release/msi/sallyport.ts";
 import { ROOT } from "../../build/root.ts";
 import type { Check, Suite } from "../suite.ts";
+import { checkInstalling } from "./installing.ts";
+import { installPackages } from "./packages.ts";
 import { PROMISES } from "./promises.ts";
 import { makePublisher } from "./publisher.ts";
 import { extract, type Read, readMsi, run } from "./tables.ts";
@@ -20,8 +22,9 @@ type Files = readonly [InstalledFile, ...InstalledFile[]];
 
 export const msi: Suite = {
   name: "msi",
-  about: "the Windows installer: twice the same, each promise read back from its tables, its files whole, signed",
+  about: "the Windows installer: twice the same, its promises read back from its tables, signed, installed by Wine",
   async run(check) {
+    installPackages();
     const work = mkdtempSync(join(tmpdir(), "sallyport-msi-"));
     try {
       const files = await checkInputs(check, work);
@@ -31,6 +34,7 @@ export const msi: Suite = {
       await checkPromises(check, work, files[1]!, read);
       await checkFiles(check, work, files, installer, read);
       await checkSignature(check, work, files[0].path, installer);
+      await checkInstalling(check, work, EPOCH_SECONDS);
     } finally {
       rmSync(work, { recursive: true, force: true });
     }

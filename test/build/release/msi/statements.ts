@@ -4,7 +4,7 @@
  */
 import type { Installer, Service } from "./description.ts";
 import { installerName } from "./names.ts";
-import { EVENT_MESSAGE_FILE, fileId, PROGRAM_COMPONENT, PROGRAM_FOLDER } from "./wxs.ts";
+import { EVENT_MESSAGE_FILE, fileId, PROGRAM_COMPONENT, PROGRAM_FOLDER, programFolderIds } from "./wxs.ts";
 
 type Value = string | number | undefined;
 
@@ -19,6 +19,7 @@ export const statementsOf = (installer: Installer, versions: Readonly<Record<str
   ...permissions(installer),
   ...serviceConfiguration(installer.service),
   ...searchPath(),
+  ...emptyFolders(installer),
 ];
 
 /** Short names for the machines that keep them; wixl writes the long ones only. */
@@ -107,6 +108,12 @@ const searchPath = (): string[] => [
   action("RemoveEnvironmentStrings", 3300),
   action("WriteEnvironmentStrings", 5200),
 ];
+
+/** Folders that are made for the program go with it, where nothing else is in them. */
+const emptyFolders = (installer: Installer): string[] =>
+  [...programFolderIds(installer), PROGRAM_FOLDER].map((Directory_) =>
+    insert("CreateFolder", { Directory_, Component_: PROGRAM_COMPONENT }),
+  );
 
 const action = (Action: string, Sequence: number, Condition?: string): string =>
   insert("InstallExecuteSequence", { Action, Condition, Sequence });

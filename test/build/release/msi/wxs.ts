@@ -21,6 +21,9 @@ const element = (name: string, attributes: Readonly<Record<string, string>>, ...
 export const fileId = (name: string): string => name.replaceAll(/[^A-Za-z0-9_.]/g, "_");
 export const PROGRAM_COMPONENT = "Program";
 export const PROGRAM_FOLDER = "ProgramVersion";
+/** The folders above it, outermost first. */
+export const programFolderIds = ({ programFolder }: Installer): string[] =>
+  programFolder.slice(0, -1).map((_, index) => `Program_${index + 1}`);
 export const EVENT_MESSAGE_FILE = "EventMessageFile";
 export const componentOf = (installer: Installer, name: string): string =>
   name === installer.files[0].name ? PROGRAM_COMPONENT : `Component_${fileId(name)}`;
@@ -66,10 +69,9 @@ function programFolders(installer: Installer, sources: Readonly<Record<string, s
       ...(index === 0 ? ofTheProgram(installer) : []),
     ),
   );
-  const [last, ...above] = [...installer.programFolder].reverse();
-  const innermost = element("Directory", { Id: PROGRAM_FOLDER, Name: last! }, ...components);
-  return above.reduce(
-    (inner, name, index) => element("Directory", { Id: `Program_${above.length - index}`, Name: name }, inner),
+  const innermost = element("Directory", { Id: PROGRAM_FOLDER, Name: installer.programFolder.at(-1)! }, ...components);
+  return programFolderIds(installer).reduceRight(
+    (inner, Id, index) => element("Directory", { Id, Name: installer.programFolder[index]! }, inner),
     innermost,
   );
 }
