@@ -2,23 +2,23 @@
 import { execFileSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 
-const PROGRAMS: Readonly<Record<string, string>> = {
-  "/usr/bin/wixl": "wixl",
-  "/usr/bin/msibuild": "msitools",
-  "/usr/bin/osslsigncode": "osslsigncode",
-  "/usr/bin/wine": "wine",
-  "/usr/lib/wine/wine64": "wine64",
-};
+/** One program of each. */
+const PACKAGES = {
+  wixl: "/usr/bin/wixl",
+  msitools: "/usr/bin/msibuild",
+  osslsigncode: "/usr/bin/osslsigncode",
+  wine: "/usr/bin/wine",
+  wine64: "/usr/lib/wine/wine64",
+} as const;
+type Name = keyof typeof PACKAGES;
+
+/** Without them there is no installer. */
+export const MAKING: readonly Name[] = ["wixl", "msitools"];
+export const ALL: readonly Name[] = [...MAKING, "osslsigncode", "wine", "wine64"];
 
 /** Installs what is missing, where that is allowed. @throws Error with the command that a person would give */
-export function installPackages(): void {
-  const missing = () => [
-    ...new Set(
-      Object.entries(PROGRAMS)
-        .filter(([program]) => !isThere(program))
-        .map(([, name]) => name),
-    ),
-  ];
+export function installPackages(wanted: readonly Name[]): void {
+  const missing = () => wanted.filter((name) => !isThere(PACKAGES[name]));
   const names = missing();
   if (names.length === 0) return;
   const args = ["install", "-y", "--no-install-recommends", ...names];

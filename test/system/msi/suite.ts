@@ -12,7 +12,7 @@ import { sallyportInstaller } from "../../build/release/msi/sallyport.ts";
 import { ROOT } from "../../build/root.ts";
 import type { Check, Suite } from "../suite.ts";
 import { checkInstalling } from "./installing.ts";
-import { installPackages } from "./packages.ts";
+import { ALL, installPackages } from "./packages.ts";
 import { PROMISES } from "./promises.ts";
 import { makePublisher } from "./publisher.ts";
 import { extract, type Read, readMsi, run } from "./tables.ts";
@@ -24,7 +24,7 @@ export const msi: Suite = {
   name: "msi",
   about: "the Windows installer: twice the same, its promises read back from its tables, signed, installed by Wine",
   async run(check) {
-    installPackages();
+    installPackages(ALL);
     const work = mkdtempSync(join(tmpdir(), "sallyport-msi-"));
     try {
       const files = await checkInputs(check, work);
