@@ -18,7 +18,11 @@ export interface Ber {
   peek(): number | undefined;
   /** The content of the next element, which must have this tag; a view of the message. */
   take(tag: number): Buffer;
-  /** The same, to be read in turn. */
+  /** Goes past the next element, which must have this tag, and answers where its content begins; it ends at `position`. */
+  pass(tag: number): number;
+  /** Where in the message the next element begins. */
+  readonly position: number;
+  /** The content of the next element, to be read in turn. */
   open(tag: number): Ber;
   /** Goes into the next element, which must have this tag; what it answers is for `leave`. Of an entry there are many. */
   enter(tag: number): number;
@@ -60,6 +64,17 @@ class Reader implements Ber {
     const content = this.bytes.subarray(this.at, end);
     this.at = end;
     return content;
+  }
+
+  pass(tag: number): number {
+    const end = this.begin(tag);
+    const start = this.at;
+    this.at = end;
+    return start;
+  }
+
+  get position(): number {
+    return this.at;
   }
 
   open(tag: number): Ber {

@@ -4,27 +4,28 @@ import type { ColumnBuffer } from "@sallyport/shared/rows/columns.ts";
 import { notExact } from "@sallyport/shared/rows/refusals.ts";
 import type { Column, ColumnType, ItemType } from "@sallyport/shared/rows/types.ts";
 import type { AttributeType } from "./attribute-types.ts";
+import type { EntryAttribute, TakeValue } from "./message.ts";
 import { sidText } from "./sid.ts";
 import { fileTime, generalizedTime } from "./time.ts";
 
-type Append = (buffer: ColumnBuffer, value: Buffer) => void;
+type Append = TakeValue<ColumnBuffer>;
 
 interface Syntax {
   readonly type: ItemType;
   readonly append: Append;
 }
 
-const appendText: Append = (buffer, value) => buffer.appendText(value, 0, value.length, "utf8");
+const appendText: Append = (buffer, bytes, start, end) => buffer.appendText(bytes, start, end, "utf8");
 const text: Syntax = { type: { kind: "utf8" }, append: appendText };
 const binary: Syntax = {
   type: { kind: "binary" },
-  append: (buffer, value) => buffer.appendBytes(value, 0, value.length),
+  append: (buffer, bytes, start, end) => buffer.appendBytes(bytes, start, end),
 };
 
 const wholeNumber = (bits: 32 | 64): Syntax => ({
   type: { kind: "int", bits, signed: true },
-  append(buffer, value) {
-    const digits = value.toString("latin1");
+  append(buffer, bytes, start, end) {
+    const digits = bytes.toString("latin1", start, end);
     if (!/^-?[0-9]{1,19}$/.test(digits)) throw notExact(buffer.column, "is no whole number");
     if (bits === 32) {
       // What has too many digits for a number to hold exactly is far beyond 32 bits anyway.
@@ -41,8 +42,8 @@ const wholeNumber = (bits: 32 | 64): Syntax => ({
 
 const bool: Syntax = {
   type: { kind: "bool" },
-  append(buffer, value) {
-    const word = value.toString("latin1");
+  append(buffer, bytes, start, end) {
+    const word = bytes.toString("latin1", start, end);
     if (word !== "TRUE" && word !== "FALSE") throw notExact(buffer.column, "is neither TRUE nor FALSE");
     buffer.appendBool(word === "TRUE");
   },
@@ -50,8 +51,8 @@ const bool: Syntax = {
 
 const time: Syntax = {
   type: { kind: "timestamp", unit: "us" },
-  append(buffer, value) {
-    const instant = generalizedTime(value.toString("latin1"));
+  append(buffer, bytes, start, end) {
+    const instant = generalizedTime(bytes.toString("latin1", start, end));
     if (instant === undefined) throw notExact(buffer.column, "is no time");
     buffer.appendTimestamp(instant.days, instant.ticks);
   },
@@ -60,8 +61,8 @@ const time: Syntax = {
 /** Counted in 100 ns, which only nanoseconds hold; a time that never comes is no value. */
 const ticks: Syntax = {
   type: { kind: "timestamp", unit: "ns" },
-  append(buffer, value) {
-    const instant = fileTime(value.toString("latin1"));
+  append(buffer, bytes, start, end) {
+    const instant = fileTime(bytes.toString("latin1", start, end));
     if (instant === undefined) throw notExact(buffer.column, "is no count since 1601");
     if (instant === "never") buffer.appendNull();
     else buffer.appendTimestamp(instant.days, instant.ticks);
@@ -70,8 +71,8 @@ const ticks: Syntax = {
 
 const sid: Syntax = {
   type: { kind: "utf8" },
-  append(buffer, value) {
-    const written = sidText(value);
+  append(buffer, bytes, start, end) {
+    const written = sidText(bytes.subarray(start, end));
     if (written === undefined) throw notExact(buffer.column, "is no security identifier");
     buffer.appendString(written);
   },
@@ -108,9 +109,9 @@ const GUIDS = new Set(["objectguid", "schemaidguid", "attributesecurityguid", "p
 
 const uuid: ColumnType = { kind: "fixedBinary", bytes: 16, uuid: true };
 
-const appendGuid: Append = (buffer, value) => {
-  if (value.length !== 16) throw notExact(buffer.column, "is no GUID of 16 bytes");
-  buffer.appendUuid(value, 0);
+const appendGuid: Append = (buffer, bytes, start, end) => {
+  if (end - start !== 16) throw notExact(buffer.column, "is no GUID of 16 bytes");
+  buffer.appendUuid(bytes, start);
 };
 
 const syntaxOf = ({ name, syntax }: AttributeType): Syntax =>
@@ -127,17 +128,18 @@ export function columnOf(attribute: AttributeType): Column {
   return { name, type: own, nullable: true, source: `${syntax}${isSingle ? "" : "[]"}` };
 }
 
-/** Writes an object's values, of which there is at least one, into its column. @throws SallyportError `value.not_exact`, `limit.bytes` */
-export function writerOf(attribute: AttributeType): (buffer: ColumnBuffer, values: readonly Buffer[]) => void {
-  const append = isGuid(attribute) ? appendGuid : syntaxOf(attribute).append;
-  if (attribute.isSingle) {
-    return (buffer, values) => {
-      if (values.length > 1) throw notExact(buffer.column, "is one of several, where the schema allows one");
-      append(buffer, values[0]!);
+/** Writes an object's values into its column, as NULL where there are none. @throws SallyportError `value.not_exact`, `limit.bytes` */
+export function writerOf(type: AttributeType): (buffer: ColumnBuffer, attribute: EntryAttribute) => void {
+  const append = isGuid(type) ? appendGuid : syntaxOf(type).append;
+  if (type.isSingle) {
+    return (buffer, attribute) => {
+      const count = attribute.each(append, buffer);
+      if (count > 1) throw notExact(buffer.column, "is one of several, where the schema allows one");
+      if (count === 0) buffer.appendNull();
     };
   }
-  return (buffer, values) => {
-    for (const value of values) append(buffer.items!, value);
-    buffer.appendList();
+  return (buffer, attribute) => {
+    if (attribute.each(append, buffer.items!) === 0) buffer.appendNull();
+    else buffer.appendList();
   };
 }

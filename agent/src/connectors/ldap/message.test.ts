@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import fc from "fast-check";
+import { MessageParser, type SearchEntry } from "ldapts";
 import { int, octets, sequence, tlv } from "../../../../test/emulators/ldap/ber.ts";
 import { answerError, hostsOf, signInError, subCodeOf } from "./errors.ts";
 import { readEntry, readMessage, readReference, readResult } from "./message.ts";
@@ -18,7 +19,7 @@ const DONE = sequence(
 test("entries, references, results and controls are read", () => {
   const entry = readEntry(readMessage(ENTRY));
   assert.deepEqual(
-    [entry.dn, entry.attributes],
+    [entry.dn, entry.attributes.map(({ name, values }) => ({ name, values }))],
     [
       "CN=a",
       [
@@ -38,6 +39,43 @@ test("entries, references, results and controls are read", () => {
   );
   const reference = readMessage(sequence(int(7), tlv(0x73, octets("ldap://a/"), octets("ldap://b/"))));
   assert.deepEqual(readReference(reference), ["ldap://a/", "ldap://b/"]);
+});
+
+const anyBytes = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
+const anyAttribute = fc.record({ name: fc.string({ unit: "grapheme", maxLength: 20 }), values: fc.array(anyBytes) });
+const anyEntry = fc.record({
+  id: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+  dn: fc.string({ unit: "grapheme", maxLength: 200 }),
+  attributes: fc.array(anyAttribute, { maxLength: 12 }),
+});
+
+test("an entry is read as ldapts reads it, value for value, as views and as places in the message", () => {
+  fc.assert(
+    fc.property(anyEntry, ({ id, dn, attributes }) => {
+      const list = attributes.map(({ name, values }) => sequence(octets(name), tlv(0x31, ...values.map(octets))));
+      const bytes = sequence(int(id), tlv(0x64, octets(dn), sequence(...list)));
+      const theirs: SearchEntry[] = [];
+      const parser = new MessageParser();
+      parser.on("message", (message) => theirs.push(message as SearchEntry));
+      parser.read(bytes, new Map());
+      const expected = (theirs[0]?.attributes ?? []).map(({ type, parsedBuffers }) => [type, parsedBuffers]);
+      const message = readMessage(bytes);
+      const ours = readEntry(message);
+      assert.deepEqual([message.id, ours.dn], [theirs[0]?.messageId, theirs[0]?.name]);
+      assert.deepEqual(
+        ours.attributes.map(({ name, values }) => [name, values]),
+        expected,
+      );
+      const placed = ours.attributes.map((attribute) => {
+        const values: Buffer[] = [];
+        const count = attribute.each((to, from, start, end) => void to.push(from.subarray(start, end)), values);
+        assert.equal(count, values.length);
+        return [attribute.name, values];
+      });
+      assert.deepEqual(placed, expected);
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test("whatever is changed in a message, it is read or refused, and that at once", () => {

@@ -76,7 +76,6 @@ function readTexts(list: Ber): string[] {
   return texts;
 }
 
-/** The values are views of the message. */
 export interface Entry {
   readonly dn: string;
   readonly attributes: readonly EntryAttribute[];
@@ -84,7 +83,47 @@ export interface Entry {
 export interface EntryAttribute {
   /** As the directory spells it; with options, `member;range=0-1499`. */
   readonly name: string;
+  /** Views of the message. */
   readonly values: readonly Buffer[];
+  /** Gives each value as bytes and where in them it is, without a view of its own. How many there are. */
+  each<To>(take: TakeValue<To>, to: To): number;
+}
+export type TakeValue<To> = (to: To, bytes: Buffer, start: number, end: number) => void;
+
+/** Of values that came otherwise than with an entry. */
+export const attributeOf = (name: string, values: readonly Buffer[]): EntryAttribute => ({
+  name,
+  values,
+  each(take, to) {
+    for (const value of values) take(to, value, 0, value.length);
+    return values.length;
+  },
+});
+
+/** A class and no views: an object has a dozen values, and nearly all go straight into columns. Views were most of its garbage. */
+class ReadAttribute implements EntryAttribute {
+  readonly name: string;
+  private readonly bytes: Buffer;
+  /** Where each value begins and ends. */
+  private readonly spans: readonly number[];
+
+  constructor(name: string, bytes: Buffer, spans: readonly number[]) {
+    this.name = name;
+    this.bytes = bytes;
+    this.spans = spans;
+  }
+
+  get values(): Buffer[] {
+    const values: Buffer[] = [];
+    this.each((to, bytes, start, end) => to.push(bytes.subarray(start, end)), values);
+    return values;
+  }
+
+  each<To>(take: TakeValue<To>, to: To): number {
+    const { bytes, spans } = this;
+    for (let at = 0; at < spans.length; at += 2) take(to, bytes, spans[at]!, spans[at + 1]!);
+    return spans.length / 2;
+  }
 }
 
 /** @throws SallyportError `directory.protocol` */
@@ -97,11 +136,12 @@ export function readEntry({ body }: Message): Entry {
     const list = entry.enter(TAG.sequence);
     const name = entry.text();
     const attribute = entry.enter(TAG.set);
-    const values: Buffer[] = [];
-    while (!entry.isEmpty) values.push(entry.take(TAG.octets));
+    // Made with its first value: an empty array that grows has room for 17.
+    const spans = entry.isEmpty ? [] : [entry.pass(TAG.octets), entry.position];
+    while (!entry.isEmpty) spans.push(entry.pass(TAG.octets), entry.position);
     entry.leave(attribute);
     entry.leave(list);
-    attributes.push({ name, values });
+    attributes.push(new ReadAttribute(name, body, spans));
   }
   return { dn, attributes };
 }

@@ -2,7 +2,7 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { textsOf } from "./attribute-types.ts";
 import type { Connection } from "./connection.ts";
-import type { Entry, EntryAttribute } from "./message.ts";
+import { attributeOf, type Entry, type EntryAttribute } from "./message.ts";
 import { findOne } from "./query.ts";
 import { guidText } from "./sid.ts";
 
@@ -62,7 +62,7 @@ async function wholeOf(
     values.push(...more.values);
     piece = next;
   }
-  return { name: first.name, values };
+  return attributeOf(first.name, values);
 }
 
 interface Piece {
@@ -71,10 +71,10 @@ interface Piece {
   readonly isLast: boolean;
 }
 
-function pieceOf({ name, values }: EntryAttribute): Piece | undefined {
-  const [, plain, from, last] = RANGE.exec(name) ?? [];
+function pieceOf(attribute: EntryAttribute): Piece | undefined {
+  const [, plain, from, last] = RANGE.exec(attribute.name) ?? [];
   if (plain === undefined) return undefined;
-  if (last !== "*" && Number(last) - Number(from) + 1 !== values.length) throw outOfOrder();
+  if (last !== "*" && Number(last) - Number(from) + 1 !== attribute.values.length) throw outOfOrder();
   return { name: plain, from: Number(from), isLast: last === "*" };
 }
 

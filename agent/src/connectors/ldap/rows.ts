@@ -3,7 +3,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
 import { columnOf, writerOf } from "./column-type.ts";
-import type { Entry, EntryAttribute } from "./message.ts";
+import type { Entry, EntryAttribute, TakeValue } from "./message.ts";
 import type { Selection } from "./selection.ts";
 
 /** The columns of a selection; one for a name that the schema does not have, too, so that a pull's columns stay. */
@@ -23,17 +23,17 @@ export function rowWriter(
   const placeOf = new Map(
     attributes.flatMap(({ name }, at) => [[name, at] as const, [name.toLowerCase(), at] as const]),
   );
-  const found = new Array<readonly Buffer[] | undefined>(columns.length);
+  const found = new Array<EntryAttribute | undefined>(columns.length);
   return (entry) => {
     found.fill(undefined);
-    for (const { name, values } of entry.attributes) {
-      const at = placeOf.get(name) ?? placeOf.get(name.toLowerCase());
-      if (at !== undefined) found[at] = values;
+    for (const attribute of entry.attributes) {
+      const at = placeOf.get(attribute.name) ?? placeOf.get(attribute.name.toLowerCase());
+      if (at !== undefined) found[at] = attribute;
     }
     for (let at = 0; at < columns.length; at += 1) {
-      const values = found[at];
-      if (values === undefined || values.length === 0) columns[at]!.appendNull();
-      else writers[at]!(columns[at]!, values);
+      const attribute = found[at];
+      if (attribute === undefined) columns[at]!.appendNull();
+      else writers[at]!(columns[at]!, attribute);
     }
     batch.rowDone();
   };
@@ -41,9 +41,23 @@ export function rowWriter(
 
 /** Whether an object is of one of these classes itself: a computer is also a user, and not meant by that word. */
 export function isOfClass({ attributes }: Entry, classes: ReadonlySet<string>): boolean {
-  const isClass = ({ name }: EntryAttribute): boolean => name === "objectClass" || name.toLowerCase() === "objectclass";
-  const own = attributes.find(isClass)?.values.at(-1);
-  if (own === undefined)
-    throw new SallyportError("directory.permission", "The login may not see what class an object has.");
-  return classes.has(own.toString("utf8").toLowerCase());
+  const own: Span = { bytes: undefined, start: 0, end: 0 };
+  attributes.find(isObjectClass)?.each(keep, own);
+  if (own.bytes !== undefined) return classes.has(own.bytes.toString("utf8", own.start, own.end).toLowerCase());
+  throw new SallyportError("directory.permission", "The login may not see what class an object has.");
 }
+
+const isObjectClass = ({ name }: EntryAttribute): boolean =>
+  name === "objectClass" || name.toLowerCase() === "objectclass";
+
+interface Span {
+  bytes: Buffer | undefined;
+  start: number;
+  end: number;
+}
+
+const keep: TakeValue<Span> = (to, bytes, start, end) => {
+  to.bytes = bytes;
+  to.start = start;
+  to.end = end;
+};

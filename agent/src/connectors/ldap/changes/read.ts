@@ -9,7 +9,7 @@ import { AndFilter, EqualityFilter, type Filter, OrFilter } from "ldapts";
 import { withinOf } from "../../../place.ts";
 import type { Outcome } from "../../connector.ts";
 import type { DirectoryGrant } from "../../directory-grant.ts";
-import type { Entry } from "../message.ts";
+import { attributeOf, type Entry } from "../message.ts";
 import { searchPages } from "../query.ts";
 import { guidOf, isInPieces, readWhole } from "../ranges.ts";
 import { columnsOf, isOfClass, rowWriter } from "../rows.ts";
@@ -127,7 +127,7 @@ function changeRows({ output }: Reading, selection: Selection, batch: RowBatch, 
     },
     async name(happened, guid) {
       happening!.appendString(happened);
-      write({ dn: "", attributes: [{ name: key, values: [guidBytes(guid)] }] });
+      write({ dn: "", attributes: [attributeOf(key, [guidBytes(guid)])] });
       await done();
     },
   };
