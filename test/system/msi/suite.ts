@@ -5,10 +5,12 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { signAuthenticode, verifyAuthenticode } from "../../build/release/authenticode.ts";
+import { file } from "../../build/release/entries.ts";
 import { windowsInputs } from "../../build/release/inputs.ts";
 import { buildMsi } from "../../build/release/msi/build.ts";
 import type { InstalledFile } from "../../build/release/msi/description.ts";
 import { sallyportInstaller } from "../../build/release/msi/sallyport.ts";
+import { windowsArtefacts } from "../../build/release/windows.ts";
 import { ROOT } from "../../build/root.ts";
 import type { Check, Suite } from "../suite.ts";
 import { checkInstalling } from "./installing.ts";
@@ -163,6 +165,32 @@ async function checkSignature(check: Check, work: string, program: string, insta
       await refused(signed, publisher!.authority, EPOCH_SECONDS + 7 * 86_400);
       await refused(from, publisher!.authority);
     });
+  await check(
+    "a signed release: archive and installer hold the same signed program, both by the publisher",
+    async () => {
+      const entries = [file("koffi.node", "beside it"), file("sallyport.exe", readFileSync(program), 0o755)];
+      const of = {
+        version: "1.2.3",
+        epochSeconds: EPOCH_SECONDS,
+        work: join(work, "release"),
+        authenticode: publisher!,
+      };
+      const made = await windowsArtefacts({ entries }, of);
+      assert.deepEqual(
+        made.entries.map(({ path, mode }) => [path, mode]),
+        entries.map(({ path, mode }) => [path, mode]),
+      );
+      const path = join(work, "release.msi");
+      writeFileSync(path, made.msi);
+      await verifyAuthenticode(path, publisher!.authority, EPOCH_SECONDS);
+      const folder = join(work, "from-release");
+      await extract(path, folder);
+      const installed = join(folder, "Sallyport/versions/1.2.3/sallyport.exe");
+      await verifyAuthenticode(installed, publisher!.authority, EPOCH_SECONDS);
+      const archived = made.entries[1]!;
+      assert.ok(archived.kind === "file" && archived.bytes.equals(readFileSync(installed)));
+    },
+  );
   await check("with a wrong passphrase, or another's certificate, nothing is signed", async () => {
     const to = join(work, "never.msi");
     const { passphrase } = stranger!;
