@@ -156,7 +156,8 @@ describe("a running agent", () => {
     const watch = await look("window", { hours: { allow: [`${hour(23)}:00-${hour(3)}:00`] } });
     assert.equal(readFileSync(places.ready, "utf8"), "1.1.0\n");
     assert.deepEqual(watch.report(), {
-      ...{ mode: "window", channel: "stable", ring: "broad", pinned: null, staged: "1.1.0", last: null },
+      ...{ mode: "window", channel: "stable", ring: "broad", pinned: null, staged: "1.1.0" },
+      ...{ proving: false, last: null },
     });
     // The archive was there already.
     assert.equal(asked.filter((path) => path.includes("/files/")).length, 1);
@@ -167,9 +168,16 @@ describe("a running agent", () => {
     const last = { version: "1.1.0", from: "1.0.0", outcome: "rolledBack" as const, why: "no canary", at, wish: null };
     const watch = await look("window");
     rmSync(places.staged, { recursive: true });
-    writeRecord(places, { v: 1, under: null, last, previous: null, failed: ["1.1.0"] });
+    const record = { v: 1, under: null, last: null, previous: null, failed: [] } as const;
+    const under = { from: "1.0.0", to: "1.1.0", wish: null, gates: 1, why: null };
+    writeRecord(places, { ...record, under: { step: "reverting", ...under }, failed: [] });
+    assert.equal(watch.report().proving, true);
+    writeRecord(places, { ...record, last, failed: ["1.1.0"] });
     assert.equal(watch.unsaid, true);
-    assert.deepEqual(watch.report().last, { version: "1.1.0", outcome: "rolledBack", at });
+    assert.deepEqual(
+      [watch.report().last, watch.report().proving],
+      [{ version: "1.1.0", outcome: "rolledBack", at }, false],
+    );
     assert.equal(watch.unsaid, false);
     await look("window");
     assert.equal(existsSync(places.staged), false);

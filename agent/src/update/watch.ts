@@ -107,12 +107,12 @@ export function createUpdateWatch(deps: WatchDeps): UpdateWatch {
 }
 
 /** The updater's and the owner's files; what cannot be read is not told. */
-function readOwn(places: UpdatePlaces): Pick<UpdateReport, "last" | "pinned"> {
+function readOwn(places: UpdatePlaces): Pick<UpdateReport, "proving" | "last" | "pinned"> {
   try {
-    const { last } = readRecord(places);
+    const { under, last } = readRecord(places);
     const said = last === null ? null : { version: last.version, outcome: last.outcome, at: last.at };
-    return { last: said, pinned: readPin(places) ?? null };
+    return { proving: under !== null, last: said, pinned: readPin(places) ?? null };
   } catch {
-    return { last: null, pinned: null };
+    return { proving: false, last: null, pinned: null };
   }
 }

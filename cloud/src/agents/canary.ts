@@ -13,6 +13,7 @@ import type { Stored } from "../store/record.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { type Health, healthOf } from "./choice.ts";
 import { candidateOf } from "./directory.ts";
+import { isOnTrial } from "./trial.ts";
 
 export interface CanaryDeps {
   readonly store: Pick<Store, "agents">;
@@ -83,14 +84,6 @@ export function chooseDue(agents: readonly Stored<Agent>[], canarySeconds: numbe
     .sort((a, b) => a.lastMs - b.lastMs)
     .slice(0, share)
     .map(({ agent }) => agent);
-}
-
-const TRIAL_MS = 5 * 60_000;
-
-/** A version that it did not have before has to show that it works: its machine goes back to the other one where no canary comes. */
-function isOnTrial({ versionAt, reachedAt }: Agent, nowMs: number): boolean {
-  if (versionAt === null || nowMs - Date.parse(versionAt) >= TRIAL_MS) return false;
-  return reachedAt === null || Date.parse(reachedAt) < Date.parse(versionAt);
 }
 
 /** Enrolling is a proof, too: it has just come out of its way. */

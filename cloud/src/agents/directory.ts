@@ -15,6 +15,7 @@ import { pathOf } from "./hybrid-connections.ts";
 import { compareHeads } from "./journal-head.ts";
 import type { RegisteredAgent } from "./registered.ts";
 import type { TokenDeps } from "./tokens.ts";
+import { startsTrial } from "./trial.ts";
 
 type Directory = Pick<EnrolmentDeps, "insertCode" | "findCode" | "namesOf" | "isRegistered" | "insertAgent"> &
   Pick<TokenDeps, "findByKid" | "report" | "rotate" | "publishUnseal"> & {
@@ -134,7 +135,7 @@ export function agentDirectory({ store, secrets, alert, load, now, random }: Dir
         ...said,
         maxSessions: report.maxSessions ?? stored.value.maxSessions,
         updates: report.updates ?? null,
-        versionAt: report.version === stored.value.version ? stored.value.versionAt : at,
+        versionAt: startsTrial(report, stored.value) ? at : stored.value.versionAt,
         journal: keep,
         journalAlert: altered ? { at, known, told: report.journal } : journalAlert,
         seenAt: at,

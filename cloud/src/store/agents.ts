@@ -63,7 +63,7 @@ export const agentRecord = z.object({
   canaryCode: z.string().max(64).nullable(),
   /** What it said of its updates; null where it is not updated from here. */
   updates: updateReport.nullable(),
-  /** When it first told of the version that it has now; null where it never had another. */
+  /** When it last had to show that its version works: by another version than before, or by an update; null where it never had to. */
   versionAt: z.iso.datetime().nullable(),
 });
 export type Agent = z.infer<typeof agentRecord>;

@@ -96,6 +96,8 @@ export const updateReport = z.object({
   pinned: version.nullable(),
   /** Downloaded, and waiting for its owner or for its hour. */
   staged: version.nullable(),
+  /** What runs was started by an update that is under way, which waits for a canary. */
+  proving: z.boolean().default(false),
   /** How the last update ended. */
   last: z.object({ version, outcome: z.enum(["applied", "rolledBack", "refused"]), at: z.iso.datetime() }).nullable(),
 });
