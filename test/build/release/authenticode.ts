@@ -41,11 +41,22 @@ export async function signAuthenticode(
 }
 
 /**
- * Holds a file against its signature and the authority's certificate. @param atSeconds when it is asked; a certificate's time counts
+ * Holds a file against its signature and the authority's certificate, also where somebody has said the time. @param atSeconds when it is asked; a certificate's time counts
  * @throws Error with what the tool said, where the signature is missing or wrong, or of another authority
  */
 export async function verifyAuthenticode(path: string, authority: string, atSeconds: number): Promise<void> {
-  await run(["verify", "-CAfile", authority, "-ignore-cdp", "-time", `${atSeconds}`, "-in", path]);
+  await run([
+    "verify",
+    "-CAfile",
+    authority,
+    "-TSA-CAfile",
+    authority,
+    "-ignore-cdp",
+    "-time",
+    `${atSeconds}`,
+    "-in",
+    path,
+  ]);
 }
 
 async function run(args: readonly string[]): Promise<void> {

@@ -13,6 +13,7 @@ import { sallyportInstaller } from "../../build/release/msi/sallyport.ts";
 import { windowsArtefacts } from "../../build/release/windows.ts";
 import { ROOT } from "../../build/root.ts";
 import type { Check, Suite } from "../suite.ts";
+import { startClock } from "./clock.ts";
 import { checkInstalling } from "./installing.ts";
 import { ALL, installPackages } from "./packages.ts";
 import { PROMISES } from "./promises.ts";
@@ -189,6 +190,25 @@ async function checkSignature(check: Check, work: string, program: string, insta
       await verifyAuthenticode(installed, publisher!.authority, EPOCH_SECONDS);
       const archived = made.entries[1]!;
       assert.ok(archived.kind === "file" && archived.bytes.equals(readFileSync(installed)));
+    },
+  );
+  await check(
+    "with an authority's word for the time the signature outlives its certificate, without it not",
+    async () => {
+      const now = new Date();
+      const later = Math.trunc(now.getTime() / 1000) + 7 * 86_400;
+      const today = await makePublisher(join(work, "today"), now);
+      const clock = await startClock(join(work, "clock"), today.clock);
+      try {
+        const [timed, plain] = [join(work, "timed.msi"), join(work, "plain.msi")];
+        const signedAt = Math.trunc(now.getTime() / 1000);
+        await signAuthenticode(installer, timed, { ...today, timestampUrl: clock.url }, signedAt);
+        await verifyAuthenticode(timed, today.authority, later);
+        await signAuthenticode(installer, plain, today, signedAt);
+        await assert.rejects(verifyAuthenticode(plain, today.authority, later), /osslsigncode verify failed/);
+      } finally {
+        await clock.close();
+      }
     },
   );
   await check("with a wrong passphrase, or another's certificate, nothing is signed", async () => {
