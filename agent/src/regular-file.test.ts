@@ -21,7 +21,7 @@ import { cutTornLine } from "./journal/files.ts";
 import { openJournal } from "./journal/journal.ts";
 import { ensureMaskKey } from "./mask-key.ts";
 import { asOwnerOf, openRegular } from "./regular-file.ts";
-import { readTextIfAny } from "./state.ts";
+import { readPinned, readTextIfAny, statePaths } from "./state.ts";
 
 /** Another account where this one may give files away; else its own, and the same must hold. */
 const OWN = process.getuid?.() ?? 0;
@@ -76,6 +76,18 @@ test("a mask key that is a link or a pipe is refused, and its target keeps its o
   assert.throws(() => ensureMaskKey({ maskKey: pipe("pipe.key") }), /no regular file/);
   linkSync(whole, join(folder, "again.key"));
   assert.throws(() => ensureMaskKey({ maskKey: whole }), /has another name/);
+});
+
+test("whom the agent was enrolled with is read from no link, and what is no such file is not repeated", () => {
+  const paths = statePaths(folder);
+  symlinkSync(victim, paths.pinned);
+  assert.throws(() => readPinned(paths), { code: "ELOOP" });
+  rmSync(paths.pinned);
+  writeFileSync(paths.pinned, "root:hash:1");
+  assert.throws(
+    () => readPinned(paths),
+    (error: Error) => !error.message.includes("hash"),
+  );
 });
 
 test("what root does in an account's folder it does with that account's rights", () => {

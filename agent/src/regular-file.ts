@@ -2,7 +2,7 @@
  * Files in the agent's folder, whose entries the agent's account chooses: a command that root runs there must find what it
  * looks for, and not what a link, a pipe or another folder was put in its place for.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
 
 // Windows has neither, nor links that everybody may make.
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
@@ -16,6 +16,30 @@ export function openRegular(path: string, flags: number = constants.O_RDONLY, mo
   if (fstatSync(file).isFile()) return file;
   closeSync(file);
   throw new Error(`${path} is no regular file`);
+}
+
+/** The content of a regular file of at most so many bytes, no link followed; undefined where there is none. @throws Error */
+export function readBounded(path: string, maxBytes: number): Buffer | undefined {
+  let file: number;
+  try {
+    file = openRegular(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    if (fstatSync(file).size > maxBytes) throw new Error(`${path} is larger than ${maxBytes} bytes`);
+    const bytes = Buffer.alloc(maxBytes + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
+      read = readSync(file, bytes, length, bytes.length - length, length);
+    }
+    // It may have grown since it was looked at.
+    if (length > maxBytes) throw new Error(`${path} is larger than ${maxBytes} bytes`);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /**

@@ -17,10 +17,12 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { parseJson } from "@sallyport/shared/json.ts";
 import { agentSettings } from "@sallyport/shared/schema/api.ts";
 import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
 import { configurationOf } from "./config.ts";
+import { readBounded } from "./regular-file.ts";
 
 /** Paths below one state folder; of an installation, what the owner writes has a folder of its own. */
 export interface StatePaths {
@@ -153,9 +155,13 @@ export function readTextIfAny(path: string): string | undefined {
   }
 }
 
+const MAX_PINNED_BYTES = 256 * 1024;
+
+/** Whom the agent was enrolled with; undefined where it was not. @throws Error */
 export function readPinned(paths: StatePaths): Pinned | undefined {
-  const text = readTextIfAny(paths.pinned);
-  return text === undefined ? undefined : pinned.parse(JSON.parse(text));
+  // Root's updater reads it too, so no link of the agent's is followed, and nothing of what is no such file is repeated.
+  const bytes = readBounded(paths.pinned, MAX_PINNED_BYTES);
+  return bytes === undefined ? undefined : pinned.parse(parseJson(bytes));
 }
 
 export function writePinned(paths: StatePaths, value: Pinned): void {

@@ -1,49 +1,22 @@
-/** Files and links of an update: read within bounds, changed in one step, on the disk before the next one. */
+/** Files and links of an update: changed in one step, on the disk before the next one. */
 import {
   chmodSync,
   closeSync,
-  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readlinkSync,
-  readSync,
   renameSync,
   rmSync,
   symlinkSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { version } from "@sallyport/shared/release/version.ts";
-import { openRegular } from "../regular-file.ts";
 import { syncFolder, writeAll } from "../state.ts";
 import type { UpdatePlaces } from "./places.ts";
 
 /** What the way back needs: a link, a record of a few lines, and the folder's own growth. */
 const RESERVE_BYTES = 256 * 1024;
-
-/** The content of a regular file of at most so many bytes, no link followed; undefined where there is none. @throws Error */
-export function readBounded(path: string, maxBytes: number): Buffer | undefined {
-  let file: number;
-  try {
-    file = openRegular(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    if (fstatSync(file).size > maxBytes) throw new Error(`${path} is larger than ${maxBytes} bytes`);
-    const bytes = Buffer.alloc(maxBytes + 1);
-    let length = 0;
-    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-      read = readSync(file, bytes, length, bytes.length - length, length);
-    }
-    // It may have grown since it was looked at.
-    if (length > maxBytes) throw new Error(`${path} is larger than ${maxBytes} bytes`);
-    return bytes.subarray(0, length);
-  } finally {
-    closeSync(file);
-  }
-}
 
 /** The version that a link names (`versions/1.2.3`); undefined where there is no such link. */
 export function versionOf(link: string): string | undefined {

@@ -2,7 +2,7 @@
 import { parseJson } from "@sallyport/shared/json.ts";
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
-import { readBounded } from "./files.ts";
+import { readBounded } from "../regular-file.ts";
 import type { UpdatePlaces } from "./places.ts";
 
 /** The orchestrator's canary comes within a minute to an agent that tells of another version than before. */

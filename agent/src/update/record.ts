@@ -4,8 +4,9 @@ import { parseJson } from "@sallyport/shared/json.ts";
 import { updateReport } from "@sallyport/shared/release/manifest.ts";
 import { version } from "@sallyport/shared/release/version.ts";
 import { z } from "zod";
+import { readBounded } from "../regular-file.ts";
 import { writeFileDurably } from "../state.ts";
-import { inReserve, makeOwn, readBounded } from "./files.ts";
+import { inReserve, makeOwn } from "./files.ts";
 import type { UpdatePlaces } from "./places.ts";
 
 /**

@@ -20,10 +20,10 @@ import { join } from "node:path";
 import { parseJson } from "@sallyport/shared/json.ts";
 import { MAX_MANIFEST_BYTES, MAX_SIGNATURE_BYTES, type ReleaseFile } from "@sallyport/shared/release/manifest.ts";
 import { z } from "zod";
-import { openRegular } from "../regular-file.ts";
+import { openRegular, readBounded } from "../regular-file.ts";
 import { type Pinned, syncFolder, writeAll, writeFileDurably } from "../state.ts";
 import { unpack } from "./archive.ts";
-import { isFull, makeOwn, readBounded } from "./files.ts";
+import { isFull, makeOwn } from "./files.ts";
 import { stagedArchive, type UpdatePlaces, unpacking } from "./places.ts";
 import { type Verification, type VerifiedRelease, verifyRelease } from "./verify.ts";
 

@@ -44,8 +44,12 @@ const claims = z
     azp: z.string().optional(),
     appid: z.string().optional(),
     client_id: z.string().optional(),
+    // What only a sign-in's ID token has (OpenID Connect Core 1.0, 2 and 3.3.2.11); it may be for the same audience.
+    nonce: z.undefined().optional(),
+    at_hash: z.undefined().optional(),
+    c_hash: z.undefined().optional(),
   })
-  // Whom an access token was issued to: azp or appid of Entra's, client_id of RFC 9068. A sign-in's ID token, for the same audience, has none.
+  // Whom an access token was issued to: azp or appid of Entra's, client_id of RFC 9068. Entra's ID tokens have none of them.
   .refine(({ azp, appid, client_id }) => (azp ?? appid ?? client_id) !== undefined);
 
 /** The provider's keys: found by its discovery document, kept for an hour, fetched again for a `kid` that is new. */

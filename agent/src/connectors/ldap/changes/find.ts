@@ -102,7 +102,8 @@ async function syncedOrRefused(finding: Finding, cookie: Buffer): Promise<DirSyn
 async function synced(finding: Finding, since: Watermark & { by: "dirSync" }): Promise<Found> {
   const { directory, base, filter, place } = finding;
   const giver = await numbersShown(directory.connection);
-  const why = since.giver && giver && replaced(since.giver, giver);
+  // One that showed who it is and does not any more may be another.
+  const why = since.giver && (giver === undefined ? "otherController" : replaced(since.giver, giver));
   if (why !== undefined) return everything(finding, "full", why);
   const delta = await syncedOrRefused(finding, since.cookie);
   if (delta === undefined) return everything(finding, "full", "cookieLost");

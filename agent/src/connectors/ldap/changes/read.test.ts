@@ -114,8 +114,12 @@ test("a cookie that is not known any more, another base, another controller: eve
 test("a login that is not shown whose cookie it is goes on by it all the same", async (t) => {
   const { ldap, run } = await start(t);
   const { emulated } = ldap;
+  const known = await run();
   emulated.answer = ({ base }) =>
     base.startsWith("CN=NTDS Settings,") ? { parts: [], code: 32, diagnostic: "0000208D: hidden\0" } : undefined;
+  // Who was shown it before may be at another controller now.
+  const [warning] = (await run({ from: known.to })).warnings;
+  assert.deepEqual([warning?.facts.kind, warning?.facts.why], ["full", "otherController"]);
   const first = await run();
   assert.match(first.to, /^dirSync\/[^/]+\/[0-9]+\/[^/]+$/);
   ldap.store.set(userDn(0), { sAMAccountName: "neu0" });
