@@ -8,6 +8,7 @@ import { directory } from "./directory/suite.ts";
 import { faults } from "./faults/suite.ts";
 import { install } from "./install/suite.ts";
 import { journal } from "./journal/suite.ts";
+import { msi } from "./msi/suite.ts";
 import { mssqlWrite } from "./mssql-write/suite.ts";
 import { network } from "./network/suite.ts";
 import { sealed } from "./secrets/sealed.ts";
@@ -30,6 +31,7 @@ const SUITES: readonly Suite[] = [
   faults,
   install,
   journal,
+  msi,
   tds,
   mssqlWrite,
   directory,
@@ -41,7 +43,7 @@ const SUITES: readonly Suite[] = [
 
 const HELP = `Checks invariants of the running system on this machine: the whole stack on loopback, looked at from outside through
 /proc and strace. Linux only; needs strace, prlimit, setpriv and FreeTDS (freetds-bin), and the right to trace its own processes.
-Directory installs Samba by apt-get where it is missing; its ports are of a network namespace of its own, where it may make one.
+Msi installs wixl, msitools, osslsigncode and Wine by apt-get where they are missing, and directory Samba; its ports are of a network namespace of its own, where it may make one.
 
   npm run test:system                       all suites, one after the other
   npm run test:system -- secrets network    the named ones
