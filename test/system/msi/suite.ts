@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { signAuthenticode, verifyAuthenticode } from "../../build/release/authenticode.ts";
 import { file } from "../../build/release/entries.ts";
-import { windowsInputs } from "../../build/release/inputs.ts";
+import { fetchInput, type Input, readInputs, windowsInputs } from "../../build/release/inputs.ts";
 import { buildMsi } from "../../build/release/msi/build.ts";
 import type { InstalledFile } from "../../build/release/msi/description.ts";
 import { sallyportInstaller } from "../../build/release/msi/sallyport.ts";
@@ -51,6 +51,16 @@ async function checkInputs(check: Check, work: string): Promise<Files> {
     inputs = await windowsInputs(join(work, "inputs"));
     assert.equal(readFileSync(inputs.node).toString("latin1", 0, 2), "MZ");
   });
+  await check(
+    "an archive of the registry with another sum, or another size, than is written down is refused",
+    async () => {
+      const { koffi, node } = readInputs().windows;
+      const refused = (wanted: Input, message: RegExp, folder: string) =>
+        assert.rejects(fetchInput(wanted, join(work, folder)), message);
+      await refused({ ...koffi, integrity: node.integrity }, /has the sum sha512-/, "other-sum");
+      await refused({ ...koffi, bytes: koffi.bytes - 1 }, /bytes, not/, "other-size");
+    },
+  );
   if (inputs === undefined) throw new Error("there is nothing to make an installer of");
   return [
     { name: "sallyport.exe", path: inputs.node },
