@@ -25,6 +25,8 @@ const ATTRIBUTES = [
   ...["objectGUID", "sAMAccountName", "displayName", "department"],
   ...["mail", "manager", "proxyAddresses", "userAccountControl"],
 ] as const;
+/** The agent asks for it besides, to tell a computer from a user: so does the peer, for it to be the same search. */
+const CLASS = "objectClass";
 /** As large as the connector's. */
 const PAGE_SIZE = 500;
 const LEAST_RATIO = 0.7;
@@ -125,7 +127,7 @@ async function runPeer(
       "-y",
       passwordFile,
     ],
-    ...["-b", STAFF, "-E", `pr=${PAGE_SIZE}/noprompt`, "(objectClass=user)", ...ATTRIBUTES],
+    ...["-b", STAFF, "-E", `pr=${PAGE_SIZE}/noprompt`, "(objectClass=user)", ...ATTRIBUTES, CLASS],
   ];
   const before = timesOf(process.pid)!.ended;
   const startedMs = performance.now();

@@ -94,7 +94,7 @@ const pageSizeFor = ({ attributes }: Selection): number =>
 /** Of the classes, and what else is asked for. Which of them an object is of itself no filter can say. */
 function filterOf({ filter }: AdSearch, { classes, types }: Selection): Filter {
   const each = [...classes].map((value) => new EqualityFilter({ attribute: "objectClass", value }));
-  const ofClass = new OrFilter({ filters: each });
+  const ofClass = each.length === 1 ? each[0]! : new OrFilter({ filters: each });
   return filter === undefined ? ofClass : new AndFilter({ filters: [ofClass, ldapFilter(filter, types)] });
 }
 
