@@ -193,6 +193,21 @@ describe("changes of a directory, end to end", () => {
       assert.ok(!JSON.stringify(readJournal(stack.agent.stateDir)).includes(PASSWORD));
     });
 
+    it("dry tells which attributes the login may not write; then the directory's refusal names the right", async () => {
+      directory.ldap.emulated.rights = () => ({ attributes: ["department"] });
+      const changes = ["department", "userAccountControl"].map((attribute) => ({
+        ...{ attribute, do: "set", values: [attribute === "department" ? "Support" : "514"] },
+      }));
+      const wish = { action: "modify", object: dn, changes };
+      const dry = await write({ ...wish, dryRun: true });
+      const { mayNotWrite, mayNotCreate } = dry.result as Record<string, unknown>;
+      assert.deepEqual([told(dry), mayNotWrite, mayNotCreate], ["succeeded", ["userAccountControl"], []]);
+      const refused = await write(wish);
+      assert.equal(told(refused), "directory.permission");
+      assert.match(JSON.stringify(refused.error), /: Write property, of each attribute\./);
+      directory.ldap.emulated.rights = undefined;
+    });
+
     it("is refused what rules the domain, and what no rule can allow, with nothing at the server", async () => {
       const marked = `CN=marked,${SALES}`;
       directory.ldap.store.add(marked, "user", { sAMAccountName: "marked", adminCount: "1" });
@@ -200,10 +215,10 @@ describe("changes of a directory, end to end", () => {
         ...{ action: "modify", object: marked },
         changes: [{ attribute, do: "set", values: ["x"] }],
       });
+      const before = count(dn);
       assert.equal(told(await write(change("department"))), "policy.denied");
       assert.equal(told(await write({ ...change("servicePrincipalName"), object: dn })), "policy.denied");
-      assert.equal(count(marked), 0);
-      assert.equal(count(dn), 1);
+      assert.deepEqual([count(marked), count(dn)], [0, before]);
     });
 
     it("is refused where the rule's day of passwords or of deletions is used up, before the server is asked", async () => {

@@ -45,6 +45,8 @@ test("what is said goes through and is kept, and so are answers until they are h
   tap.release();
   await comes(ANSWER + ANSWER);
   assert.deepEqual([tap.connections, tap.said.toString()], [1, "onetwo"]);
+  client.end();
+  await tap.quiet();
 });
 
 test("an end of the server's is the client's at once, whatever was held", async (t) => {

@@ -29,7 +29,7 @@ const START_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
 const POLL_MS = 50;
 /** Records in one transaction: of 5,000 the later ones take ten times as long as the first. */
-const AT_ONCE = 500;
+const AT_ONCE = 300;
 
 export interface Controller {
   readonly folder: string;
