@@ -56,9 +56,9 @@ export interface AccountOptions {
 }
 
 /** After an end of the host itself; the agent's ends are the host's to answer. As the installer has it. */
-const RESTART_AFTER_MS = [5_000, 60_000, 300_000];
+export const RESTART_AFTER_MS: readonly number[] = [5_000, 60_000, 300_000];
 /** What every account keeps of its privileges: to pass through folders. Impersonation, which services have otherwise, is gone. */
-const PRIVILEGES = ["SeChangeNotifyPrivilege"];
+export const PRIVILEGES: readonly string[] = ["SeChangeNotifyPrivilege"];
 /** A little more than the host takes. */
 const STOPPED_WITHIN_MS = STOP_WITHIN_MS + 15_000;
 const LOOK_EVERY_MS = 250;

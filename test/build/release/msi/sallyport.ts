@@ -13,6 +13,7 @@ import {
 } from "@sallyport/agent/src/install/windows/layout.ts";
 import { dueSddl } from "@sallyport/agent/src/install/windows/rights.ts";
 import { RIGHTS } from "@sallyport/agent/src/install/windows/sddl.ts";
+import { PRIVILEGES, RESTART_AFTER_MS } from "@sallyport/agent/src/install/windows/service.ts";
 import type { InstalledFile, Installer } from "./description.ts";
 import { uuidOf } from "./names.ts";
 
@@ -39,10 +40,10 @@ export function sallyportInstaller(version: string, files: readonly [InstalledFi
       description: DESCRIPTION,
       account: DEFAULT_ACCOUNT.name,
       arguments: HOST_ARGUMENTS.join(" "),
-      restartDelaysMs: [5_000, 60_000, 300_000],
+      restartDelaysMs: RESTART_AFTER_MS,
       failuresForgottenAfterSeconds: 86_400,
       stopWithinMs: STOP_WITHIN_MS,
-      privileges: ["SeChangeNotifyPrivilege"],
+      privileges: PRIVILEGES,
     },
     eventSource: { name: EVENT_SOURCE, messageFile: MESSAGE_FILE },
     hiddenProperties: [
