@@ -30,7 +30,7 @@ describe("docs/security/claims.md", () => {
     ]);
   });
   it("a test in a folder that no runner looks into, or a suite that is not in the list, proves nothing", () => {
-    for (const path of ["test/stack/a.test.ts", "test/system/none/suite.ts"]) {
+    for (const path of ["infra/a.test.ts", "test/system/none/suite.ts"]) {
       const changed = page.replace("`cloud/src/pulls/model.test.ts`", `\`${path}\``);
       assert.deepEqual(
         claimFaults(changed, () => true),
