@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { ConfigError } from "./config-error.ts";
-import { type Ask, type Question, parseAnswer } from "./install/windows/native-child.ts";
+import { type Ask, parseAnswer, type Question } from "./install/windows/native-child.ts";
 import { readSecret, rewrapSecret, type Wrapping, writeSecret } from "./secret-file.ts";
 
 let folder: string;
@@ -56,9 +56,14 @@ test("one in clear is read, and wrapped when it is wrapped anew", () => {
 test("what would not open again does not replace the only copy", () => {
   writeSecret(file, SECRET, windows());
   const before = readFileSync(file, "utf8");
-  const wrong = windows((asked) => (asked.ask === "protect" ? { ...asked, bytes: Buffer.from("other").toString("base64") } : asked));
+  const wrong = windows((asked) =>
+    asked.ask === "protect" ? { ...asked, bytes: Buffer.from("other").toString("base64") } : asked,
+  );
   assert.throws(() => rewrapSecret(file, wrong), /stays as it is/);
-  const refusing: Wrapping = { isWindows: true, ask: () => parseAnswer('{"failed":"CryptUnprotectData failed with 13"}') };
+  const refusing: Wrapping = {
+    isWindows: true,
+    ask: () => parseAnswer('{"failed":"CryptUnprotectData failed with 13"}'),
+  };
   assert.throws(() => rewrapSecret(file, refusing), /failed with 13/);
   assert.equal(readFileSync(file, "utf8"), before);
 });
@@ -73,11 +78,15 @@ test("elsewhere files are as they are, and a wrapped one of a Windows machine is
 });
 
 test("damaged files and answers that are none are refused", () => {
-  for (const text of ['{"dpapi":"machine"}', '{"dpapi":"user","blob":"AA=="}', '{"dpapi":"machine","blob":"AA==","more":1}', '{"dpapi'])
-    {
-      writeFileSync(file, text);
-      assert.throws(() => readSecret(file, windows()), /damaged/, text);
-    }
+  for (const text of [
+    '{"dpapi":"machine"}',
+    '{"dpapi":"user","blob":"AA=="}',
+    '{"dpapi":"machine","blob":"AA==","more":1}',
+    '{"dpapi',
+  ]) {
+    writeFileSync(file, text);
+    assert.throws(() => readSecret(file, windows()), /damaged/, text);
+  }
   for (const text of [null, "", "{}", '{"bytes":"%"}', '{"bytes":"AA==","more":1}', "[]"])
     assert.throws(() => parseAnswer(text), /could not be asked/, `${text}`);
   assert.throws(() => parseAnswer("", new Error("ENOENT")), /ENOENT/);

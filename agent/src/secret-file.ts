@@ -22,7 +22,8 @@ export function readSecret(path: string, { isWindows, ask }: Wrapping = ofThisMa
   const text = readTextIfAny(path);
   const blob = text === undefined ? undefined : blobOf(text);
   if (blob === undefined) return text;
-  if (!isWindows) throw new ConfigError(`${path} is encrypted for the Windows machine where it was made: enrol here anew`);
+  if (!isWindows)
+    throw new ConfigError(`${path} is encrypted for the Windows machine where it was made: enrol here anew`);
   const answer = ask({ ask: "unprotect", bytes: blob });
   if (!("bytes" in answer)) throw new ConfigError(`${path} was not decrypted`);
   return Buffer.from(answer.bytes, "base64").toString("utf8");

@@ -19,6 +19,7 @@ import { soak } from "./soak/suite.ts";
 import { stack } from "./stack/suite.ts";
 import { runSuites, type Suite, summary } from "./suite.ts";
 import { tds } from "./tds/suite.ts";
+import { wine } from "./wine/suite.ts";
 
 /** The longest first: with `--jobs` the others fill the time beside it. */
 const SUITES: readonly Suite[] = [
@@ -30,6 +31,7 @@ const SUITES: readonly Suite[] = [
   network,
   faults,
   install,
+  wine,
   journal,
   msi,
   tds,
@@ -43,7 +45,7 @@ const SUITES: readonly Suite[] = [
 
 const HELP = `Checks invariants of the running system on this machine: the whole stack on loopback, looked at from outside through
 /proc and strace. Linux only; needs strace, prlimit, setpriv and FreeTDS (freetds-bin), and the right to trace its own processes.
-Msi installs wixl, msitools, osslsigncode and Wine by apt-get where they are missing, and directory Samba; its ports are of a network namespace of its own, where it may make one.
+Wine needs wine and wine64. Msi installs wixl, msitools, osslsigncode and Wine by apt-get where they are missing, and directory Samba; its ports are of a network namespace of its own, where it may make one.
 
   npm run test:system                       all suites, one after the other
   npm run test:system -- secrets network    the named ones

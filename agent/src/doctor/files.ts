@@ -1,6 +1,7 @@
 /** Whose files the agent's are: nobody else reads its keys, and it cannot change its own policy or program. */
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { installationFaults } from "../install/windows/own-lists.ts";
 import { isOpenToOthers } from "../key-files.ts";
 import type { StatePaths } from "../state.ts";
 
@@ -12,15 +13,24 @@ export function checkFiles(paths: StatePaths, program: readonly string[], isRunn
   return {
     ...{ id: "files", component: "files", target: paths.root },
     async look() {
-      if (process.platform === "win32") {
-        return {
-          status: "warn",
-          details: "rights are not checked on this system",
-          advice: `Compare those of ${paths.root} with docs/hardening.md by hand.`,
-        };
-      }
+      if (process.platform === "win32") return closed(paths);
       return open(paths) ?? changeable(paths, program, isRunning);
     },
+  };
+}
+
+/** By the lists of Windows, which `service install` sets. */
+export function closed(paths: StatePaths, faultsOf = installationFaults): Verdict {
+  const faults = faultsOf(paths);
+  if (faults === undefined) {
+    const advice = `Install it as a service, or compare the rights of ${paths.root} with docs/hardening.md by hand.`;
+    return { status: "warn", details: "rights are looked at in an installation only", advice };
+  }
+  if (faults.length === 0) return { status: "ok", details: "keys are the service's, policy and program are not" };
+  return {
+    status: "FAIL",
+    details: shortened(faults),
+    advice: "`sallyport service install` mends them; the service does not start before.",
   };
 }
 

@@ -142,7 +142,9 @@ export function ensureService(wanted: Wanted): readonly string[] {
 }
 
 function create({ name, displayName, command, logon }: Wanted): void {
-  const { account, password } = logon ?? { account: null, password: null };
+  // Without one Windows would make it Local System's.
+  if (logon === undefined) throw new Error("a new service needs an account");
+  const { account, password } = logon;
   withManager(MANAGER_ALL, (manager) => {
     const kind = [SERVICE_ALL, OWN_PROCESS, AUTOMATIC, NORMAL_ERROR] as const;
     const made = calls().create(manager, name, displayName, ...kind, command, null, null, null, account, password);
@@ -220,7 +222,10 @@ export function startService(name: string): void {
 export function stopService(name: string): void {
   withService(name, SERVICE_ALL, (service) => {
     if (calls().control(service, CONTROL_STOP, Buffer.alloc(STATUS_BYTES)) !== 0) return;
-    if (lastError() !== ERROR.notStarted) throw new WindowsError("ControlService", lastError());
+    const failure = lastError();
+    // It has stopped, or is about to start or stop: whoever waits for its end asks again.
+    if (failure !== ERROR.notStarted && failure !== ERROR.cannotAccept)
+      throw new WindowsError("ControlService", failure);
   });
 }
 

@@ -6,8 +6,7 @@ import { win32 } from "node:path";
 
 export const SERVICE = "Sallyport";
 export const DISPLAY_NAME = "Sallyport agent";
-export const DESCRIPTION =
-  "Answers data requests from the cloud, within what its owner's policy allows. Opens no port.";
+export const DESCRIPTION = "Answers pulls that this machine's policy allows. It dials out and listens nowhere.";
 /** What the event log calls us; the same word as the service's, as administrators look for that. */
 export const EVENT_SOURCE = "Sallyport";
 /** What the service's command line is beside the program. */

@@ -5,7 +5,7 @@ type Library = ReturnType<typeof native.load>;
 const loaded = new Map<string, Library>();
 
 /** @throws Error where this is no Windows */
-export function library(name: "advapi32" | "kernel32" | "crypt32"): Library {
+export function library(name: "advapi32" | "kernel32" | "crypt32" | "netapi32"): Library {
   const known = loaded.get(name);
   if (known !== undefined) return known;
   const made = native.load(`${name}.dll`);
@@ -36,9 +36,12 @@ export const ERROR = {
   fileNotFound: 2,
   accessDenied: 5,
   invalidLevel: 124,
+  alreadyExists: 183,
   serviceRunning: 1056,
   noSuchService: 1060,
+  invalidOwner: 1307,
   noSuchAccount: 1332,
+  cannotAccept: 1061,
   notStarted: 1062,
   notInService: 1063,
   serviceSpecific: 1066,
@@ -55,6 +58,7 @@ const WORDS: Readonly<Record<number, string>> = {
   [ERROR.noSuchService]: "there is no such service",
   [ERROR.notInService]: "only the service control manager starts this",
   [ERROR.deletePending]: "it was deleted, and goes once nobody looks at it any more: close the Services window",
+  [ERROR.invalidOwner]: "this needs an administrator's rights",
   1326: "the account's name or password is wrong",
   [ERROR.noSuchAccount]: "there is no account of that name",
 };

@@ -135,13 +135,14 @@ const isEnrolled = (paths: StatePaths): boolean => existsSync(paths.config) && r
 
 /** Stops it, and waits until it has. @throws ConfigError where it does not */
 async function stop({ windows, clock = systemClock }: Installation): Promise<void> {
-  const hasStopped = (): boolean => (windows.readState(SERVICE)?.state ?? "stopped") === "stopped";
-  if (hasStopped()) return;
-  windows.stopService(SERVICE);
   const latestMs = clock.monotonicMs() + STOPPED_WITHIN_MS;
-  while (!hasStopped()) {
+  for (;;) {
+    const state = windows.readState(SERVICE)?.state ?? "stopped";
+    if (state === "stopped") return;
     if (clock.monotonicMs() > latestMs)
       throw new ConfigError(`the service ${SERVICE} does not stop: try again, or end its process`);
+    // One that is about to start takes no such order yet.
+    if (state === "running") windows.stopService(SERVICE);
     await clock.sleep(LOOK_EVERY_MS, NEVER);
   }
 }
