@@ -11,7 +11,7 @@ import { makeFolders, type StatePaths, statePaths } from "../state.ts";
 import { isChangeable } from "../supervisor/files.ts";
 import type { AgentStatus } from "../supervisor/status.ts";
 import { type Check, type Finding, runChecks } from "./check.ts";
-import { checkFiles, rightsOf } from "./files.ts";
+import { checkFiles, closed, rightsOf } from "./files.ts";
 import { checkJournal, judgedKeeping, judgedSpace } from "./journal.ts";
 import { checkKeys } from "./keys.ts";
 import { checkPolicy } from "./policy.ts";
@@ -181,4 +181,12 @@ test("disk: room for a gibibyte, less, and too little to serve", () => {
     ),
     ["ok 77 GiB free", "warn 900 MiB free", "FAIL 40 MiB free"],
   );
+});
+
+test("on Windows an installation's access lists are as they should be, or the check fails with who mends them", () => {
+  assert.equal(closed(paths, () => []).status, "ok");
+  const failed = closed(paths, () => ["a: open to S-1-1-0", "b: open to S-1-1-0", "c: open to S-1-1-0"]);
+  assert.deepEqual([failed.status, failed.details], ["FAIL", "a: open to S-1-1-0 and 2 more"]);
+  assert.match(failed.advice ?? "", /sallyport service install/);
+  assert.equal(closed(paths, () => undefined).status, "warn");
 });
