@@ -74,7 +74,7 @@ async function checkSearches(check: Check, controller: Controller, tap: Tap): Pr
       const { connections } = tap;
       const held = tap.hold(MIDDLE_BYTES);
       const ended = search(target);
-      await held;
+      await Promise.race([held, ended]);
       await controller.kill();
       tap.release();
       const run = await ended;
@@ -89,7 +89,7 @@ async function checkSearches(check: Check, controller: Controller, tap: Tap): Pr
       const { connections } = tap;
       const held = tap.hold(MIDDLE_BYTES);
       const ended = search(target, {}, { connectMs: HOUR_MS, signInMs: HOUR_MS, answerMs: ANSWER_MS });
-      await held;
+      await Promise.race([held, ended]);
       controller.freeze();
       tap.release();
       const run = await ended;
@@ -140,6 +140,8 @@ async function checkFollowers(check: Check, controller: Controller, tap: Tap): P
       `dn: ${userDn(index)}\nchangetype: modify\nreplace: department\ndepartment: ${word}\n`,
       `dn: CN=${word},${STAFF}\nchangetype: add\nobjectClass: user\nsAMAccountName: ${word}\n`,
     ]);
+  // Who was never shown anything deleted counts as one that may not see it.
+  await ldapModify(controller, [`dn: ${userDn(4_998)}\nchangetype: delete\n`]);
   for (const follower of followers) await follow(follower);
   for (const follower of followers) {
     const { way, target, to } = follower;
@@ -153,7 +155,7 @@ async function checkFollowers(check: Check, controller: Controller, tap: Tap): P
           () => "whole",
           ({ code }) => code,
         );
-        await held;
+        await Promise.race([held, run]);
         await controller.kill();
         tap.release();
         const code = await run;

@@ -150,7 +150,7 @@ async function runChecks(check: Check, controller: Controller, world: World): Pr
   await check("while it reads, only its executor holds it; the child has gone", async () => {
     const middle = tap.hold(MIDDLE_BYTES);
     const run = pull();
-    await middle;
+    await Promise.race([middle, run]);
     try {
       assert.equal(signingIn(), undefined);
       const holding = [];

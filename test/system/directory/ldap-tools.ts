@@ -16,6 +16,8 @@ async function run(
   const env = { PATH: "/usr/bin:/bin", LDAPTLS_CACERT: `${controller.folder}/ca.crt` };
   const who = ["-x", "-H", URL, "-D", `CN=Administrator,CN=Users,${DC}`, "-w", ADMINISTRATOR.password];
   const child = spawn(program, [...who, ...args], { env, stdio: "pipe" });
+  // One that ends before it has read says by its code why.
+  child.stdin.on("error", () => undefined);
   child.stdin.end(input);
   const [out, error, code] = await Promise.all([
     text(child.stdout),
