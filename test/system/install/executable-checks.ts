@@ -32,6 +32,8 @@ export async function checkExecutable(check: Check, world: World, release: Relea
   let agent: Running;
 
   await check("the executable enrols with its files in one folder", async () => {
+    // Also so that this process, which has copied for seconds, sees which of its connections have ended meanwhile.
+    assert.match(await runIn(root, { args: [PROGRAM, "version"] }), /^sallyport \d/);
     const more = ["--state", STATE, "--account", ACCOUNT.name];
     enrolled = await enrol(world, root, SITE, inRoot(STATE), more, place);
     await setPolicy(world, enrolled, inRoot(STATE));
