@@ -111,7 +111,9 @@ export async function provision(): Promise<Controller> {
   const controller: Controller = {
     ...{ folder, caPem: authority.caPem, krb5Config },
     async start() {
-      const child = spawn("samba", ["-s", config, "-i", "-M", "single", "--debug-stdout"], {
+      // It never outlives us, whatever ends us.
+      const bound = ["--pdeathsig", "KILL", "samba", "-s", config, "-i", "-M", "single", "--debug-stdout"];
+      const child = spawn("setpriv", bound, {
         // What it leaves behind goes with it.
         detached: true,
         stdio: ["ignore", "pipe", "pipe"],
