@@ -5,14 +5,16 @@
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { unpack } from "@sallyport/agent/src/update/archive.ts";
 import { z } from "zod";
 import { ROOT } from "../root.ts";
 
-const NPM_TIMEOUT_MS = 300_000;
+/** Of one try. */
+const NPM_TIMEOUT_MS = 150_000;
+const NPM_TRIES = 3;
 
 const input = z.strictObject({
   name: z.string().regex(/^(@[a-z0-9-]+\/)?[a-z0-9-]+$/),
@@ -79,13 +81,20 @@ function checkArchive(path: string, { bytes, integrity }: Input, specification: 
 }
 
 const npmPack: Pack = async (specification, folder) => {
-  await promisify(execFile)(
-    "npm",
-    // What npm has fetched once is as good: the sum decides.
-    ["pack", "--prefer-offline", "--ignore-scripts", "--silent", "--pack-destination", folder, specification],
-    {
-      cwd: folder,
-      timeout: NPM_TIMEOUT_MS,
-    },
-  );
+  // What npm has fetched once is as good: the sum decides.
+  const how = ["--prefer-offline", "--ignore-scripts", "--silent", "--no-update-notifier"];
+  for (let left = NPM_TRIES - 1; ; left -= 1) {
+    try {
+      await promisify(execFile)("npm", ["pack", ...how, "--pack-destination", folder, specification], {
+        cwd: folder,
+        timeout: NPM_TIMEOUT_MS,
+        killSignal: "SIGKILL",
+      });
+      return;
+    } catch (error) {
+      if (left === 0) throw error;
+      // A registry that hangs once answers the next time; what came of it so far is none.
+      for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+    }
+  }
 };
