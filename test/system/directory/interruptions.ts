@@ -19,7 +19,7 @@ import { targetOf } from "./sign-ins.ts";
 /** Of answers: behind the sign-in and the schema, and before the end of a search for everybody. */
 const MIDDLE_BYTES = 300_000;
 /** How long a controller that hangs is waited for here; nothing but that ends such a run. */
-const ANSWER_MS = 8_000;
+const ANSWER_MS = 20_000;
 const HOUR_MS = 3_600_000;
 
 interface Ended {

@@ -19,7 +19,7 @@ const VEHICLE: Input = {
   file: "package/bin/node.exe",
 };
 
-const WITHIN_MS = 60_000;
+const WITHIN_MS = 180_000;
 
 export interface Ended {
   readonly code: number | null;
