@@ -79,7 +79,6 @@ export const offeredRelease = z.object({
   signature: z.string().max(MAX_SIGNATURE_BYTES),
   statement: z.string().max(4096),
 });
-export type OfferedRelease = z.infer<typeof offeredRelease>;
 
 /** Newest first. */
 export const offeredReleases = z.object({ releases: z.array(offeredRelease).max(8) });

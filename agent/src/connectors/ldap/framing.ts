@@ -2,7 +2,7 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 
 /** Bytes of the message that begins there; undefined while too few are here to tell. @throws where none begins so. */
-export type MessageLength = (held: Buffer, at: number) => number | undefined;
+type MessageLength = (held: Buffer, at: number) => number | undefined;
 
 export interface Framing {
   push(chunk: Buffer): void;

@@ -19,7 +19,7 @@ export interface Query {
 }
 
 /** Takes what a search gives besides entries. */
-export interface Aside {
+interface Aside {
   /** Addresses on other servers, which are not followed. */
   references?(urls: readonly string[]): void;
   /** The last message. */

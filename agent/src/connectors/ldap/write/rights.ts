@@ -22,7 +22,7 @@ export interface Needs {
 }
 
 /** What of it the login may not do, by the names that the request has. Told in a dry run. */
-export interface Lacking {
+interface Lacking {
   readonly mayNotWrite: readonly string[];
   readonly mayNotCreate: readonly string[];
 }
