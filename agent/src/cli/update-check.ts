@@ -23,7 +23,9 @@ export function requirePlaces(state: string): UpdatePlaces {
   const places = installedPlaces(resolve(state));
   if (places !== undefined) return places;
   throw new ConfigError(
-    "this program does not lie in /opt/sallyport/versions, so it is not updated from here: replace the container, the file or the sources",
+    process.platform === "win32"
+      ? "on Windows nothing is updated from here: install the newer .msi, then run `sallyport service install`"
+      : "this program does not lie in /opt/sallyport/versions, so it is not updated from here: replace the container, the file or the sources",
   );
 }
 
