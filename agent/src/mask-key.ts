@@ -11,7 +11,8 @@ import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
 import { isOpenToOthers } from "./key-files.ts";
 import { openRegular } from "./regular-file.ts";
-import { type StatePaths, writeFileDurably } from "./state.ts";
+import { openSecret, type Wrapping, writeSecret } from "./secret-file.ts";
+import type { StatePaths } from "./state.ts";
 
 export const MASK_KEY_BYTES = 32;
 
@@ -30,41 +31,50 @@ export const maskKeyOf = (key: Uint8Array): MaskKey => ({
   id: toBase64url(sha256(utf8("sallyport/1 mask key\0"), key)),
 });
 
-/** Undefined where there is none. @throws ConfigError when it is not whole, or others may read it */
-export function readMaskKey(paths: Pick<StatePaths, "maskKey">): MaskKey | undefined {
-  const text = textOf(paths.maskKey);
-  if (text === undefined) return undefined;
+/** Of the file as it was last read: to decrypt it starts a process, and each session asks. */
+let lastOpened: { readonly file: string; readonly text: string } | undefined;
+
+function opened(path: string, file: string, wrapping?: Wrapping): string {
+  if (lastOpened?.file !== file) lastOpened = { file, text: openSecret(path, file, wrapping) };
+  return lastOpened.text;
+}
+
+/** Undefined where there is none. @throws ConfigError when it is not whole, others may read it, or it does not open here */
+export function readMaskKey(paths: Pick<StatePaths, "maskKey">, wrapping?: Wrapping): MaskKey | undefined {
+  const file = textOf(paths.maskKey);
+  if (file === undefined) return undefined;
+  const text = opened(paths.maskKey, file, wrapping);
   const key = fromBase64url(parse(text) ?? "");
   if (key?.byteLength === MASK_KEY_BYTES) return maskKeyOf(key);
   throw new ConfigError(`${paths.maskKey} holds no mask key: import it again with \`sallyport mask-key import\``);
 }
 
 function textOf(path: string): string | undefined {
-  let opened: number;
+  let handle: number;
   try {
-    opened = openRegular(path);
+    handle = openRegular(path);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return undefined;
     throw new ConfigError(`${path} cannot be read (${code ?? message})`);
   }
   try {
-    const stat = fstatSync(opened);
+    const stat = fstatSync(handle);
     if (stat.nlink > 1)
       throw new ConfigError(`${path} has another name somewhere, and may be another file: import it again`);
     if (isOpenToOthers(stat)) {
       throw new ConfigError(`${path} can be read by others: chmod 600 it, and think of who has read it`);
     }
-    return readFileSync(opened, "utf8");
+    return readFileSync(handle, "utf8");
   } finally {
-    closeSync(opened);
+    closeSync(handle);
   }
 }
 
 const parse = (text: string): string | undefined => file.safeParse(parseJson(text)).data?.key;
 
-export function writeMaskKey(paths: Pick<StatePaths, "maskKey">, { key }: MaskKey): void {
-  writeFileDurably(paths.maskKey, `${JSON.stringify({ v: 1, key: toBase64url(key) })}\n`);
+export function writeMaskKey(paths: Pick<StatePaths, "maskKey">, { key }: MaskKey, wrapping?: Wrapping): void {
+  writeSecret(paths.maskKey, `${JSON.stringify({ v: 1, key: toBase64url(key) })}\n`, wrapping);
 }
 
 /** The key, made where there is none. @throws ConfigError */

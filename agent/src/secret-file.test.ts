@@ -22,7 +22,7 @@ function windows(change: (asked: Question) => Question = (asked) => asked): Wrap
   let count = 0;
   const ask: Ask = (question) => {
     const asked = change(question);
-    if (asked.ask === "lists") return { failed: "not asked here" };
+    if (!("bytes" in asked)) return { failed: "not asked here" };
     const bytes = Buffer.from(asked.bytes, "base64");
     if (asked.ask === "protect") return { bytes: Buffer.from([count++, ...bytes.reverse()]).toString("base64") };
     return { bytes: bytes.subarray(1).reverse().toString("base64") };

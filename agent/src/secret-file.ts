@@ -1,5 +1,5 @@
 /**
- * Files with a private key. On Windows their content is encrypted by the machine's DPAPI, so that a copied disk or backup holds none in
+ * Files with a secret key. On Windows their content is encrypted by the machine's DPAPI, so that a copied disk or backup holds none in
  * clear; on Linux rights alone keep them, and systemd's credential where the owner asked for it (install/credential.ts).
  */
 import { z } from "zod";
@@ -18,9 +18,14 @@ export interface Wrapping {
 const ofThisMachine: Wrapping = { isWindows: process.platform === "win32", ask: askNative };
 
 /** The file's text, unwrapped; undefined where there is none. @throws ConfigError where it cannot be unwrapped here */
-export function readSecret(path: string, { isWindows, ask }: Wrapping = ofThisMachine): string | undefined {
+export function readSecret(path: string, wrapping: Wrapping = ofThisMachine): string | undefined {
   const text = readTextIfAny(path);
-  const blob = text === undefined ? undefined : blobOf(text);
+  return text === undefined ? undefined : openSecret(path, text, wrapping);
+}
+
+/** What a file's text says, for who has read it already; as it is where it is in clear. @throws ConfigError as `readSecret` */
+export function openSecret(path: string, text: string, { isWindows, ask }: Wrapping = ofThisMachine): string {
+  const blob = blobOf(text);
   if (blob === undefined) return text;
   if (!isWindows)
     throw new ConfigError(`${path} is encrypted for the Windows machine where it was made: enrol here anew`);

@@ -13,6 +13,7 @@ import type { Enrolled } from "../enrol.ts";
 import { ensureAccount } from "../install/account.ts";
 import { run } from "../install/command.ts";
 import { ownerOf, settleRights } from "../install/rights.ts";
+import { ensureDataFolder } from "../install/windows/data-folder.ts";
 import { openJournal } from "../journal/journal.ts";
 import { loadNetwork } from "../origin.ts";
 import { DENY_ALL } from "../policy/first-policy.ts";
@@ -81,6 +82,8 @@ async function enroll(options: EnrollOptions): Promise<void> {
     print(options, { enrolled: true }, [`${paths.root} is enrolled already: nothing was changed`]);
     return;
   }
+  // Before anything is believed, or written, that somebody else may have put there.
+  ensureDataFolder(paths);
   const account = options.account === undefined ? undefined : ensureAccount(run, options.account);
   if (readStatus(paths, Date.now())?.live) {
     throw new ConfigError(`an agent is running on ${paths.root}: stop it first, then enrol again`);

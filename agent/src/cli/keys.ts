@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { readAgentKey, unsealKid } from "@sallyport/shared/crypto/agent-key.ts";
 import type { Command } from "commander";
 import { ConfigError } from "../config-error.ts";
+import { ensureDataFolder } from "../install/windows/data-folder.ts";
 import { asOwnerOf } from "../regular-file.ts";
 import { statePaths, writeFileDurably } from "../state.ts";
 import { readStatus } from "../supervisor/status.ts";
@@ -68,6 +69,7 @@ async function show(options: KeysOptions): Promise<void> {
 
 function rotate(options: KeysOptions): void {
   const paths = statePaths(resolve(options.state));
+  ensureDataFolder(paths);
   const now = new Date();
   const found = readStatus(paths, now.getTime());
   if (found === undefined) throw new ConfigError(`no agent has run on ${paths.root}`);

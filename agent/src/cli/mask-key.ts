@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { ConfigError } from "../config-error.ts";
+import { ensureDataFolder } from "../install/windows/data-folder.ts";
 import { ensureMaskKey, readMaskKey, writeMaskKey } from "../mask-key.ts";
 import { openMaskKey, PASSPHRASE_LENGTH_MIN, sealMaskKey } from "../mask-key-transfer.ts";
 import { asOwnerOf } from "../regular-file.ts";
@@ -117,6 +118,7 @@ async function importKey(file: string, options: MaskKeyOptions): Promise<void> {
 /** @throws ConfigError where no agent was enrolled: a key beside none would be lost. */
 function enrolledPaths({ state }: MaskKeyOptions): StatePaths {
   const paths = statePaths(resolve(state));
+  ensureDataFolder(paths);
   if (readPinned(paths) !== undefined) return paths;
   throw new ConfigError(`${paths.root} is no agent's folder: enrol first, or name it with --state`);
 }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../config-error.ts";
 import { ownerOf, settleRights } from "../install/rights.ts";
+import { ensureDataFolder } from "../install/windows/data-folder.ts";
 import { parsePolicy } from "../policy/file.ts";
 import { DENY_ALL, firstPolicy } from "../policy/first-policy.ts";
 import { statePaths, writeFileDurably } from "../state.ts";
@@ -28,6 +29,7 @@ export function init(file: string | undefined, options: InitOptions): void {
   } catch (error) {
     throw new UsageError(`that would be no valid policy: ${(error as Error).message.split("\n").slice(1).join("; ")}`);
   }
+  if (file === undefined) ensureDataFolder(paths);
   if (allowsSomething(path)) {
     throw new ConfigError(`${path} has connections: name another file, and take from it what you need`);
   }

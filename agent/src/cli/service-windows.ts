@@ -2,8 +2,9 @@
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { windowsFolders } from "../config.ts";
+import { INSECURE_FILES } from "../install/windows/layout.ts";
 import type { Installation } from "../install/windows/service.ts";
-import { commandLine, nodeArguments } from "../program.ts";
+import { commandLine, nodeArguments, programFiles } from "../program.ts";
 import { statePaths } from "../state.ts";
 import { readPasswordFile } from "./ask.ts";
 import { EXIT, UsageError } from "./exit.ts";
@@ -14,6 +15,7 @@ import { guarded, JSON_OPTION } from "./verb.ts";
 interface InstallOptions extends OutputOptions {
   readonly account?: string;
   readonly passwordFile?: string;
+  readonly insecureFiles?: boolean;
 }
 
 interface UninstallOptions extends OutputOptions {
@@ -26,6 +28,11 @@ const PASSWORD_OPTION = [
   "of a dedicated account: its password's file, - for the standard input",
 ] as const;
 
+const INSECURE_OPTION = [
+  "--insecure-files",
+  "although others can change the program, or the account its own policy (demonstrations only)",
+] as const;
+
 export function addWindowsService(program: Command): void {
   const service = program.command("service").description("the agent as a service of this machine (Windows)");
   service
@@ -33,6 +40,7 @@ export function addWindowsService(program: Command): void {
     .description("make the service, or mend it, and start it once this machine is enrolled")
     .option("--account <name>", "run as this account; default: one of its own, NT SERVICE\\Sallyport")
     .option(...PASSWORD_OPTION)
+    .option(...INSECURE_OPTION)
     .option(...JSON_OPTION)
     .addHelpText("after", INSTALL_HELP)
     .action((options: InstallOptions) => guarded(options, () => install(options)));
@@ -55,11 +63,15 @@ export function addWindowsService(program: Command): void {
     .argument("[name]", "the account from now on")
     .description("show, or change, the account that it runs as; rights of files stay, they are the service's own")
     .option(...PASSWORD_OPTION)
+    .option(...INSECURE_OPTION)
     .option(...JSON_OPTION)
     .addHelpText("after", "\nExample:\n  sallyport service account CORP\\svc-sallyport$")
     .action((name: string | undefined, options: InstallOptions) => guarded(options, () => account(name, options)));
   // What the service control manager starts, and what the agent asks of Windows by.
-  service.command("host", { hidden: true }).action(() => guarded({}, host));
+  service
+    .command("host", { hidden: true })
+    .option(...INSECURE_OPTION)
+    .action((options: Pick<InstallOptions, "insecureFiles">) => guarded({}, () => host(options)));
   service.command("native", { hidden: true }).action(() => guarded({}, answer));
 }
 
@@ -67,8 +79,11 @@ const INSTALL_HELP = `
 It gives each file its rights, encrypts keys that are not, registers the event log's source, and makes the service start with
 the machine. Repeat it whenever rights are not what they should be. It needs an administrator's rights.
 
-Accounts: "NT SERVICE\\Sallyport" (the default), "Local System", "Network Service", DOMAIN\\name$ (a gMSA), and DOMAIN\\name or
-.\\name with --password-file.
+It refuses a program that others than administrators can change, a folder in ProgramData that it did not make, and an account that
+could change its own policy: "Local System", an administrator.
+
+Accounts: "NT SERVICE\\Sallyport" (the default), "Network Service", DOMAIN\\name$ (a gMSA), and DOMAIN\\name or .\\name with
+--password-file.
 
 Example:
   sallyport service install
@@ -76,7 +91,14 @@ Example:
 
 async function installation(): Promise<Installation> {
   const { windows } = await import("../install/windows/system.ts");
-  return { windows, ...places(), program: [process.execPath, ...commandLine()] };
+  const files = await filesOfProgram();
+  return { windows, ...places(), program: [process.execPath, ...commandLine()], programFiles: files };
+}
+
+/** With what lies beside the executable: Windows looks for libraries there first. */
+async function filesOfProgram(): Promise<readonly string[]> {
+  const { besides } = await import("../install/windows/trust.ts");
+  return [...new Set([...besides(process.execPath), ...programFiles()])];
 }
 
 function places() {
@@ -84,11 +106,11 @@ function places() {
   return { layout, paths: statePaths(layout.state) };
 }
 
-async function install({ account, passwordFile, ...output }: InstallOptions): Promise<void> {
+async function install({ account, passwordFile, insecureFiles, ...output }: InstallOptions): Promise<void> {
   const { installService } = await import("../install/windows/service.ts");
   const password = passwordFile === undefined ? undefined : await readPasswordFile(passwordFile);
   const where = await installation();
-  const { kind, ...installed } = await installService(where, { account, password });
+  const { kind, ...installed } = await installService(where, { account, password, insecureFiles });
   const next = installed.enrolled
     ? "sallyport status"
     : "sallyport enroll --origin https://…, then sallyport service install again";
@@ -139,10 +161,12 @@ async function account(name: string | undefined, options: InstallOptions): Promi
   print(options, { account: now }, [now]);
 }
 
-async function host(): Promise<void> {
+async function host({ insecureFiles = false }: Pick<InstallOptions, "insecureFiles">): Promise<void> {
   const { runHost } = await import("../install/windows/host-main.ts");
   const agent = [...nodeArguments(SUPERVISOR_FLAGS), ...commandLine(), "run", "--until-input-ends"];
-  await runHost({ ...places(), agent: [process.execPath, ...agent] });
+  const more = insecureFiles ? [INSECURE_FILES] : [];
+  const files = insecureFiles ? undefined : await filesOfProgram();
+  await runHost({ ...places(), agent: [process.execPath, ...agent, ...more], programFiles: files });
   // Libraries may linger; the service has stopped.
   process.exit();
 }

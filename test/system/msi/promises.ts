@@ -15,6 +15,8 @@ export interface Promised {
 
 /** Full control, and nothing inherited; owned by administrators. */
 const OWNERS = "O:BAD:PAI(A;OICI;0x1f01ff;;;S-1-5-18)(A;OICI;0x1f01ff;;;S-1-5-32-544)";
+/** Whoever owns a file may look at its list, and no more. */
+const OWNER_RIGHTS = "(A;OICI;0x20000;;;S-1-3-4)";
 /** NT SERVICE\Sallyport, from `sc.exe showsid Sallyport`'s rule. */
 const SERVICE_SID = "S-1-5-80-3043066180-1104749053-2676198074-880087027-2369459609";
 
@@ -90,7 +92,7 @@ export const PROMISES: readonly Promised[] = [
       });
       const wanted = Object.entries(folders).map(([path, rights]) => [
         path,
-        `${OWNERS}(A;OICI;${rights};;;${SERVICE_SID})`,
+        `${OWNERS}(A;OICI;${rights};;;${SERVICE_SID})${OWNER_RIGHTS}`,
       ]);
       assert.deepEqual(Object.fromEntries(found), Object.fromEntries(wanted));
       const locked = locks.map(({ LockObject }) => pathOf(read, LockObject!)).sort();

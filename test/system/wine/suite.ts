@@ -1,6 +1,6 @@
 /** The Windows service as far as Wine shows it: docs/install-windows.md says what that is, and what it is not. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { allProcesses, commandLine, gone, hasEnded, until } from "../processes.ts";
@@ -32,6 +32,8 @@ export const wine: Suite = {
 
 /** What Wine 8 knows nothing of; Windows knows all of it. */
 const UNKNOWN_TO_WINE = ["service SID", "delayed start", "failure flag", "privileges"];
+/** Wine keeps access lists as far as Unix has rights: what is refused on Windows has to be said to be wanted here. */
+const INSECURE = "--insecure-files";
 const REGISTERED = "HKLM\\SYSTEM\\CurrentControlSet\\Services\\Sallyport";
 /** What the host hands on of its environment. */
 const FOR_CHILDREN = /^(SystemRoot|SystemDrive|windir|ProgramData|ProgramFiles|TEMP|TMP|PATH)$/i;
@@ -42,21 +44,54 @@ function json({ code, stdout, stderr }: Ended, expected: number | null = 0) {
   return JSON.parse(stdout);
 }
 
-async function checkVerbs(check: Check, { sallyport, run, drive }: Machine): Promise<void> {
+async function checkVerbs(check: Check, { sallyport, vehicle, run, drive }: Machine): Promise<void> {
   await check("there is no service at first, and the verbs say so", async () => {
     for (const verb of ["status", "account"])
       assert.match(json(await sallyport(["service", verb, "--json"]), 78).error.message, /there is no service/);
   });
+  await check("a program that others can change is made no service, and nothing is made for it", async () => {
+    const refused = json(await sallyport(["service", "install", "--json"]), 78);
+    assert.match(refused.error.message, /others than administrators can change the program: .*node\.exe/);
+    assert.ok(!existsSync(join(drive, "ProgramData", "Sallyport")));
+  });
+  await check(
+    "Windows can be asked who administers it; by Wine everybody does, also whom it does not know",
+    async () => {
+      assert.deepEqual(json(await vehicle("account")), { isAdministrator: true });
+      assert.deepEqual(json(await sallyport(["service", "native"], '{"ask":"token"}')), { isAdministrators: true });
+    },
+  );
+  await check(
+    "a folder in ProgramData that somebody made before is refused, and nothing is written into it",
+    async () => {
+      const data = join(drive, "ProgramData", "Sallyport");
+      mkdirSync(join(data, "config"), { recursive: true });
+      writeFileSync(join(data, "config", "policy.yaml"), "v: 1\nconnections: {}\n");
+      const refused = json(await sallyport(["policy", "init", "--json"]), 78);
+      assert.match(refused.error.message, /was not made by Sallyport/);
+      assert.deepEqual(readdirSync(data), ["config"]);
+      rmSync(data, { recursive: true });
+    },
+  );
+  await check("a verb that writes makes the folder itself, once", async () => {
+    const ask = async (question: object) => json(await sallyport(["service", "native"], JSON.stringify(question)));
+    const wanted = { ask: "makeFolder", path: "C:\\ProgramData\\Made", sddl: "O:BAD:PAI(A;OICI;FA;;;BA)" };
+    assert.deepEqual([await ask(wanted), await ask(wanted)], [{ isNew: true }, { isNew: false }]);
+    rmSync(join(drive, "ProgramData", "Made"), { recursive: true });
+  });
   await check(
     "install makes the service, its folders and the event log's source, under its own account, and starts nothing",
     async () => {
-      const installed = json(await sallyport(["service", "install", "--json"]));
+      const installed = json(await sallyport(["service", "install", INSECURE, "--json"]));
       assert.deepEqual(installed, {
         ...{ account: "NT SERVICE\\Sallyport", unit: "Sallyport", enrolled: false, started: false, encrypted: false },
         unknown: UNKNOWN_TO_WINE,
       });
       const registered = (await run(["reg", "query", REGISTERED])).stdout;
-      assert.match(registered, /ImagePath +REG_SZ +"Z:\\.*\\node\.exe" "Z:\\.*\\sallyport\.mjs" service host$/m);
+      assert.match(
+        registered,
+        /ImagePath +REG_SZ +"Z:\\.*\\node\.exe" "Z:\\.*\\sallyport\.mjs" service host --insecure-files$/m,
+      );
       assert.match(registered, /Start +REG_DWORD +0x2$/m);
       assert.match((await run(["reg", "query", SOURCE])).stdout, /EventMessageFile.*EventCreate\.exe/);
       const data = join(drive, "ProgramData", "Sallyport");
@@ -75,12 +110,16 @@ async function checkVerbs(check: Check, { sallyport, run, drive }: Machine): Pro
       ["Local System", "LocalSystem"],
       ["Sallyport", "NT SERVICE\\Sallyport"],
     ] as const) {
-      assert.equal(json(await sallyport(["service", "account", asked, "--json"])).account, name);
+      assert.equal(json(await sallyport(["service", "account", asked, INSECURE, "--json"])).account, name);
       assert.equal(await now(), name);
     }
     const wrong = [["nobody"], ["CORP\\nobody$"], ["CORP\\nobody"], ["LocalSystem", "--password-file", "-"]];
     for (const args of wrong)
-      assert.equal((await sallyport(["service", "account", ...args], "pass word\n")).code, 78, args.join(" "));
+      assert.equal(
+        (await sallyport(["service", "account", ...args, INSECURE], "pass word\n")).code,
+        78,
+        args.join(" "),
+      );
     assert.equal(await now(), "NT SERVICE\\Sallyport");
   });
   await check(
@@ -89,12 +128,15 @@ async function checkVerbs(check: Check, { sallyport, run, drive }: Machine): Pro
       // Whoever runs Wine is the one account that it has.
       const { stdout } = await run(["cmd", "/c", "echo", "%USERNAME%"]);
       const name = `.\\${stdout.trim()}`;
-      const moved = await sallyport(["service", "account", name, "--password-file", "-", "--json"], "pass word\n");
+      const moved = await sallyport(
+        ["service", "account", name, INSECURE, "--password-file", "-", "--json"],
+        "pass word\n",
+      );
       assert.equal(json(moved).account, name);
       const registered = await run(["reg", "query", REGISTERED, "/s"]);
       for (const told of [moved.stdout, moved.stderr, registered.stdout]) assert.ok(!told.includes("pass word"));
-      assert.equal(json(await sallyport(["service", "install", "--json"])).account, name);
-      json(await sallyport(["service", "account", "Sallyport", "--json"]));
+      assert.equal(json(await sallyport(["service", "install", INSECURE, "--json"])).account, name);
+      json(await sallyport(["service", "account", "Sallyport", INSECURE, "--json"]));
     },
   );
 }
@@ -107,12 +149,12 @@ async function checkKeys(check: Check, { sallyport, drive }: Machine): Promise<v
   const blob = (): string => JSON.parse(readFileSync(keyFile(drive), "utf8")).blob;
   await check("a key in clear is wrapped by DPAPI, opens again, and is wrapped anew each time", async () => {
     writeFileSync(keyFile(drive), clear);
-    assert.equal(json(await sallyport(["service", "install", "--json"])).encrypted, true);
+    assert.equal(json(await sallyport(["service", "install", INSECURE, "--json"])).encrypted, true);
     const first = blob();
     assert.ok(!Buffer.from(first, "base64").includes("private"));
     const { bytes } = await ask({ ask: "unprotect", bytes: first });
     assert.equal(Buffer.from(bytes, "base64").toString(), clear);
-    json(await sallyport(["service", "account", "NetworkService", "--json"]));
+    json(await sallyport(["service", "account", "NetworkService", INSECURE, "--json"]));
     assert.notEqual(blob(), first);
     const again = await ask({ ask: "unprotect", bytes: blob() });
     assert.equal(Buffer.from(again.bytes, "base64").toString(), clear);
@@ -127,7 +169,7 @@ async function checkKeys(check: Check, { sallyport, drive }: Machine): Promise<v
       (await ask({ ask: "unprotect", bytes: bytes.toString("base64") })).failed,
       /CryptUnprotectData failed/,
     );
-    assert.notEqual((await sallyport(["service", "install", "--json"])).code, 0);
+    assert.notEqual((await sallyport(["service", "install", INSECURE, "--json"])).code, 0);
     assert.equal(readFileSync(keyFile(drive), "utf8"), damaged);
     writeFileSync(keyFile(drive), kept);
   });
@@ -249,7 +291,7 @@ async function checkEnd(check: Check, machine: Machine): Promise<void> {
     json(await vehicle("install"));
     await run(["sc", "start", "Sallyport"]);
     await until("the agent is up", () => ups().length === 1);
-    const [[host], [agent]] = [running("service host"), running("agent")];
+    const [[host], [agent]] = [running("service host --insecure-files"), running("agent")];
     assert.ok(host !== undefined && agent !== undefined);
     process.kill(host, "SIGKILL");
     await gone(agent);

@@ -15,6 +15,7 @@ const layout = windowsFolders();
 const paths = statePaths(layout.state);
 const [script = "", ...verb] = process.argv.slice(1);
 const program = [process.execPath, script] as const;
+const installation = { windows, layout, paths, program, programFiles: [], rewrap: () => true };
 const say = (text: string): void => writeFileSync(1, `${text}\n`);
 /** The test's word to the agent of how it is to end at once. */
 const END_WITH = join(layout.state, "end-with");
@@ -22,12 +23,15 @@ const END_WITH = join(layout.state, "end-with");
 switch (verb.join(" ")) {
   case "install":
     // Keys are wrapped by the product's own command, which was asked before.
-    say(JSON.stringify(await installService({ windows, layout, paths, program, rewrap: () => true })));
+    say(JSON.stringify(await installService(installation, { insecureFiles: true })));
     break;
-  case "service host":
+  case "service host --insecure-files":
     // Wine keeps access lists as far as Unix has rights, so none of ours would be as it should be.
-    await runHost({ layout, paths, agent: [...program, "agent"], checksRights: false });
+    await runHost({ layout, paths, agent: [...program, "agent"], programFiles: undefined, checksRights: false });
     process.exit();
+    break;
+  case "account":
+    say(JSON.stringify({ isAdministrator: windows.isAdministrator(".\\somebody") }));
     break;
   case "agent":
     agent();

@@ -11,6 +11,8 @@ export const DESCRIPTION = "Answers pulls that this machine's policy allows. It 
 export const EVENT_SOURCE = "Sallyport";
 /** What the service's command line is beside the program. */
 export const HOST_ARGUMENTS: readonly string[] = ["service", "host"];
+/** Its owner's word, there and to the agent, that an account or a program may be what is otherwise refused. */
+export const INSECURE_FILES = "--insecure-files";
 
 export interface WindowsLayout {
   /** Above both: in ProgramData itself anybody may make folders. */

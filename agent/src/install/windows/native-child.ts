@@ -14,12 +14,16 @@ export const question = z.discriminatedUnion("ask", [
   z.strictObject({ ask: z.literal("protect"), bytes: base64 }),
   z.strictObject({ ask: z.literal("unprotect"), bytes: base64 }),
   z.strictObject({ ask: z.literal("lists"), paths: z.array(z.string()).max(10_000) }),
+  z.strictObject({ ask: z.literal("makeFolder"), path: z.string(), sddl: z.string() }),
+  z.strictObject({ ask: z.literal("token") }),
 ]);
 export type Question = z.infer<typeof question>;
 
 const answer = z.union([
   z.strictObject({ bytes: base64 }),
   z.strictObject({ lists: z.array(z.string()) }),
+  z.strictObject({ isNew: z.boolean() }),
+  z.strictObject({ isAdministrators: z.boolean() }),
   z.strictObject({ failed: z.string() }),
 ]);
 export type Answer = z.infer<typeof answer>;
@@ -71,6 +75,14 @@ export async function answerNative(text: string): Promise<Answer> {
       case "lists": {
         const { readSddl } = await import("./security.ts");
         return { lists: asked.paths.map(readSddl) };
+      }
+      case "makeFolder": {
+        const { makeFolder } = await import("./security.ts");
+        return { isNew: makeFolder(asked.path, asked.sddl) };
+      }
+      case "token": {
+        const { isOwnTokenAdministrators } = await import("./security.ts");
+        return { isAdministrators: isOwnTokenAdministrators() };
       }
       default:
         return asked satisfies never;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -55,6 +55,27 @@ describe("an installation's files on Windows", () => {
     assert.ok([...duesOf(paths)].some(({ path }) => path === join(paths.root, "logs")));
   });
 
+  it("are all that is there, also in folders that nobody expects; a link is not followed, and is at fault", () => {
+    const planted = join(paths.configuration, "certificates", "deep");
+    mkdirSync(planted, { recursive: true });
+    writeFileSync(join(planted, "ca.pem"), "x");
+    const elsewhere = join(folder, "elsewhere");
+    mkdirSync(elsewhere);
+    writeFileSync(join(elsewhere, "theirs"), "x");
+    symlinkSync(elsewhere, join(paths.journal, "old"));
+    const due = new Map([...duesOf(paths)].map(({ path, mask }) => [path, mask]));
+    assert.equal(due.get(join(planted, "ca.pem")), RIGHTS.read);
+    assert.equal(due.has(join(paths.journal, "old", "theirs")), false);
+    const windows = lists();
+    settleRights(duesOf(paths), windows);
+    const open = `${dueSddl(RIGHTS.read)}(A;OICI;FA;;;S-1-5-21-1-2-3-1001)`;
+    windows.all.set(planted, open);
+    const faults = rightsFaults(duesOf(paths), windows);
+    assert.deepEqual(faults.map((fault) => fault.split(":")[0]).sort(), [planted, join(paths.journal, "old")].sort());
+    assert.match(faults.join(), /old: is a link/);
+    assert.match(faults.join(), /deep: open to S-1-5-21/);
+  });
+
   it("have the policy out of the service's reach where all lies in one folder", () => {
     const one = statePaths(join(folder, "one"));
     makeFolders(one);
@@ -70,6 +91,7 @@ describe("an installation's files on Windows", () => {
     settleRights(duesOf(paths), windows);
     assert.deepEqual(rightsFaults(duesOf(paths), windows), []);
     assert.equal(windows.all.get(paths.policy), dueSddl(RIGHTS.read));
+    assert.match(dueSddl(RIGHTS.change), /\(A;OICI;0x20000;;;S-1-3-4\)$/);
   });
 
   const given = (mask: string, more = "", owner = "BA") =>
@@ -79,6 +101,9 @@ describe("an installation's files on Windows", () => {
   it("are as they should be also as Windows writes and inherits them", () => {
     assert.deepEqual(faultsOf(RIGHTS.read, given("0x1200a9")), []);
     assert.deepEqual(faultsOf(RIGHTS.change, given("0x1301bf", "", SERVICE_SID)), []);
+    // Who made it is not asked: an owner of such a list may only look at it.
+    const shared = given("0x1301bf", "(A;OICI;RC;;;OW)", "NS");
+    assert.deepEqual(faultsOf(RIGHTS.change, shared), []);
     const inherited = `O:SYD:AI(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;0x1301bf;;;${SERVICE_SID})`;
     assert.deepEqual(faultsOf(RIGHTS.change, inherited), []);
   });
@@ -93,6 +118,7 @@ describe("an installation's files on Windows", () => {
       [RIGHTS.change, given("0x1200a9"), /less than it has to/],
       [RIGHTS.read, given("0x1200a9", "", SERVICE_SID), /belongs to S-1-5-80-/],
       [RIGHTS.read, given("0x1200a9", "", "S-1-5-21-1-2-3-1001"), /belongs to S-1-5-21/],
+      [RIGHTS.change, given("0x1301bf", "(A;OICI;FA;;;OW)"), /whoever owns it may do more/],
       [RIGHTS.read, `O:BAD:P(A;;FA;;;SY)(A;;0x1200a9;;;${SERVICE_SID})`, /administrators may not/],
     ];
     for (const [mask, sddl, expected] of wrong) assert.match(faultsOf(mask, sddl).join(), expected, sddl);

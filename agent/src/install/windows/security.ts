@@ -1,6 +1,7 @@
 /** Access lists of files, read and set by Windows' own calls (learn.microsoft.com, "SetSecurityInfo"). */
 import { native } from "../../sign-in/native.ts";
 import { ERROR, lastError, library, once, succeed, WindowsError } from "./libraries.ts";
+import { ADMINISTRATORS_SID, SYSTEM_SID, sidBytes } from "./sid.ts";
 
 const FILE_OBJECT = 1;
 const [OWNER, DACL, PROTECTED] = [0x1, 0x4, 0x80000000];
@@ -17,7 +18,11 @@ const INVALID_HANDLE = 0xffffffffffffffffn;
 const INFORMATION = { bytes: 52, attributesAt: 0, linksAt: 40 } as const;
 const [DIRECTORY, REPARSE_POINT] = [0x10, 0x400];
 
+/** SECURITY_ATTRIBUTES on 64 bits. */
+const ATTRIBUTES_BYTES = 24;
+
 const calls = once(() => {
+  native.struct("SECURITY_ATTRIBUTES", { length: "uint32_t", descriptor: "void *", inherit: "int" });
   const [advapi, kernel] = [library("advapi32"), library("kernel32")];
   return {
     fromText: advapi.func(
@@ -41,6 +46,8 @@ const calls = once(() => {
     open: kernel.func(
       "uintptr_t __stdcall CreateFileW(str16 path, uint32_t access, uint32_t share, void *security, uint32_t how, uint32_t flags, void *like)",
     ),
+    makeFolder: kernel.func("int __stdcall CreateDirectoryW(str16 path, SECURITY_ATTRIBUTES *security)"),
+    isMember: advapi.func("int __stdcall CheckTokenMembership(void *token, void *sid, _Out_ int *member)"),
     look: kernel.func("int __stdcall GetFileInformationByHandle(uintptr_t handle, _Out_ uint8_t *information)"),
     close: kernel.func("int __stdcall CloseHandle(uintptr_t handle)"),
     free: kernel.func("void * __stdcall LocalFree(void *memory)"),
@@ -69,22 +76,49 @@ export function readSddl(path: string): string {
  * junction, or a file with a second name, may be somebody else's and is refused. @throws WindowsError, Error
  */
 export function writeSddl(path: string, sddl: string): void {
-  const { fromText, dacl, owner, set, free } = calls();
-  const descriptor: unknown[] = [null];
-  succeed("ConvertStringSecurityDescriptor", fromText(sddl, REVISION, descriptor, null));
-  try {
+  const { dacl, owner, set } = calls();
+  withDescriptor(sddl, (descriptor) => {
     const [list, whose]: unknown[][] = [[null], [null]];
-    succeed("GetSecurityDescriptorDacl", dacl(descriptor[0], [0], list, [0]));
-    succeed("GetSecurityDescriptorOwner", owner(descriptor[0], whose, [0]));
+    succeed("GetSecurityDescriptorDacl", dacl(descriptor, [0], list, [0]));
+    succeed("GetSecurityDescriptorOwner", owner(descriptor, whose, [0]));
     withHandle(path, (handle) => {
       const what = (OWNER | DACL | PROTECTED) >>> 0;
       const failure: number = set(handle, FILE_OBJECT, what, whose?.[0], null, list?.[0], null);
       if (failure !== 0) throw new WindowsError(`SetSecurityInfo of ${path}`, failure);
     });
+  });
+}
+
+function withDescriptor<T>(sddl: string, act: (descriptor: unknown) => T): T {
+  const { fromText, free } = calls();
+  const descriptor: unknown[] = [null];
+  succeed("ConvertStringSecurityDescriptor", fromText(sddl, REVISION, descriptor, null));
+  try {
+    return act(descriptor[0]);
   } finally {
     free(descriptor[0]);
   }
 }
+
+/**
+ * Makes a folder that has owner and list from its first moment, so that nobody is in it before; false where something of that name is
+ * there already. @throws WindowsError
+ */
+export const makeFolder = (path: string, sddl: string): boolean =>
+  withDescriptor(sddl, (descriptor) => {
+    if (calls().makeFolder(path, { length: ATTRIBUTES_BYTES, descriptor, inherit: 0 }) !== 0) return true;
+    const failure = lastError();
+    if (failure === ERROR.alreadyExists) return false;
+    throw new WindowsError(`CreateDirectory of ${path}`, failure);
+  });
+
+/** Whether this process may do what administrators, or the system, may. @throws WindowsError */
+export const isOwnTokenAdministrators = (): boolean =>
+  [ADMINISTRATORS_SID, SYSTEM_SID].some((sid) => {
+    const member = [0];
+    succeed("CheckTokenMembership", calls().isMember(null, sidBytes(sid), member));
+    return member[0] !== 0;
+  });
 
 function withHandle(path: string, act: (handle: bigint | number) => void): void {
   const { open, look, close } = calls();

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -19,6 +19,7 @@ import {
   uninstallService,
   type Windows,
 } from "./service.ts";
+import { judgedFor } from "./trust.ts";
 
 let folder: string;
 let paths: StatePaths;
@@ -33,6 +34,9 @@ beforeEach(() => {
   };
 });
 afterEach(() => rmSync(folder, { recursive: true }));
+
+const INHERITED = "O:BAD:AI(A;ID;FA;;;BU)";
+const CLOSED = "O:BAD:AI(A;ID;FA;;;SY)(A;ID;FA;;;BA)(A;ID;0x1200a9;;;BU)";
 
 /** A machine that keeps what it is told, and what was done to it in which order. */
 function machine() {
@@ -72,8 +76,15 @@ function machine() {
     unregisterSource: () => done.push("no source"),
     lookUpSid: (name) => (name.startsWith("CORP\\") ? Buffer.from(name) : undefined),
     allowServiceLogon: (sid) => done.push(`allow ${Buffer.from(sid)}`),
-    readSddl: (path) => lists.get(path) ?? "O:BAD:AI(A;ID;FA;;;BU)",
+    readSddl: (path) => lists.get(path) ?? (/program|^\W*$/.test(path) ? CLOSED : INHERITED),
     writeSddl: (path, sddl) => lists.set(path, sddl),
+    makeFolder(path, sddl) {
+      if (existsSync(path)) return false;
+      mkdirSync(path);
+      lists.set(path, sddl);
+      return true;
+    },
+    isAdministrator: (name) => (name.startsWith("CORP\\") ? name === "CORP\\admin" : undefined),
   };
   const clock: Clock = { wallMs: () => 0, monotonicMs: () => 0, sleep: async () => {} };
   const rewrapped: string[] = [];
@@ -87,6 +98,7 @@ function machine() {
       state: paths.root,
       logs: join(paths.root, "logs"),
     },
+    programFiles: [],
     program: ["C:\\Program Files\\Sallyport\\versions\\1.0.0\\sallyport.exe"],
     rewrap: (path) => {
       done.push("rewrap");
@@ -149,8 +161,8 @@ describe("the verbs of the service on Windows", () => {
     assert.deepEqual([installed.enrolled, installed.started, installed.encrypted], [true, true, true]);
     const order = [...new Set(done)];
     assert.deepEqual(order, ["stop", "rewrap", "source", "ensure", "start"]);
-    for (const path of [paths.identity, paths.unseal, paths.nextIdentity, paths.newIdentity, paths.newUnseal])
-      assert.ok(rewrapped.includes(path), path);
+    const keys = [paths.identity, paths.unseal, paths.nextIdentity, paths.newIdentity, paths.newUnseal, paths.maskKey];
+    for (const path of keys) assert.ok(rewrapped.includes(path), path);
   });
 
   it("start nothing with files that cannot be read, or a key that cannot be wrapped", async () => {
@@ -181,6 +193,66 @@ describe("the verbs of the service on Windows", () => {
       await assert.rejects(installService(installation, options), ConfigError, options.account);
     assert.deepEqual(done, []);
     assert.equal(accountOf(installation), "CORP\\svc$");
+  });
+
+  it("make no service of a program that others can change, and change nothing then; its owner may say that it does not matter", async () => {
+    const { installation, done, lists, wanted } = machine();
+    mkdirSync(join(folder, "program"));
+    const program = join(folder, "program", "sallyport.exe");
+    writeFileSync(program, "");
+    const of = { ...installation, programFiles: [program] };
+    const openAt = (path: string) => {
+      for (const each of judgedFor([program])) lists.set(each.path, CLOSED);
+      lists.set(path, `${CLOSED}(A;ID;0x1301bf;;;AU)`);
+    };
+    for (const path of [program, join(folder, "program"), folder]) {
+      openAt(path);
+      await assert.rejects(installService(of), /others than administrators can change the program: .* S-1-5-11/, path);
+    }
+    assert.deepEqual([done, wanted(), existsSync(join(folder, "data"))], [[], undefined, false]);
+    await installService(of, { insecureFiles: true });
+    assert.match(wanted()?.command ?? "", / service host --insecure-files$/);
+    assert.match(serviceStatus(of).faults.join(), /can be changed by S-1-5-11/);
+    openAt("nothing");
+    await installService(of);
+    assert.match(wanted()?.command ?? "", / service host$/);
+  });
+
+  it("let it run as nobody who could change its own policy, unless its owner says so each time", async () => {
+    const { installation, done, wanted } = machine();
+    for (const [account, password] of [
+      ["Local System", undefined],
+      ["SYSTEM", undefined],
+      ["CORP\\admin", "secret"],
+    ] as const) {
+      const refused = installService(installation, { account, password });
+      await assert.rejects(refused, /could change its own policy/, account);
+    }
+    assert.deepEqual([done, wanted()], [[], undefined]);
+    await installService(installation, { account: "Local System", insecureFiles: true });
+    done.length = 0;
+    await assert.rejects(installService(installation), /LocalSystem could change its own policy/);
+    assert.deepEqual(done, []);
+    await installService(installation, { account: "Network Service" });
+    assert.equal(accountOf(installation), "NT AUTHORITY\\NetworkService");
+  });
+
+  it("take no folder that somebody made before, whatever is in it", async () => {
+    const { installation, done, lists } = machine();
+    const { data } = installation.layout;
+    mkdirSync(paths.configuration, { recursive: true });
+    writeFileSync(paths.policy, "v: 1\nconnections: {}\n");
+    for (const sddl of [INHERITED, "O:S-1-5-21-1-2-3-1001D:PAI(A;OICI;FA;;;BA)(A;OICI;FA;;;SY)"]) {
+      lists.set(data, sddl);
+      await assert.rejects(installService(installation), /was not made by Sallyport: .*rename it/);
+    }
+    rmSync(data, { recursive: true });
+    mkdirSync(join(folder, "elsewhere"));
+    symlinkSync(join(folder, "elsewhere"), data);
+    lists.set(data, dueSddl(RIGHTS.read));
+    await assert.rejects(installService(installation), /is a link/);
+    assert.deepEqual(done, []);
+    assert.deepEqual(readdirSync(join(folder, "elsewhere")), []);
   });
 
   it("say what Windows says of it, and files whose rights are wrong", async () => {
@@ -218,6 +290,7 @@ describe("the verbs of the service on Windows", () => {
 
   it("write a command that no folder's name ends early", () => {
     assert.equal(commandOf(["C:\\a b\\node.exe", "C:\\c\\m.mjs"]), '"C:\\a b\\node.exe" "C:\\c\\m.mjs" service host');
+    assert.equal(commandOf(["C:\\m.exe"], true), '"C:\\m.exe" service host --insecure-files');
     for (const part of ['C:\\a"b', "C:\\a\\", "C:\\a\0"]) assert.throws(() => commandOf([part]), ConfigError);
   });
 });

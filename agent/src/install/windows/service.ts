@@ -6,9 +6,11 @@ import { rewrapSecret } from "../../secret-file.ts";
 import { makeFolders, readPinned, type StatePaths } from "../../state.ts";
 import { DEFAULT_ACCOUNT, needsLogonRight, parseAccount, passwordFor, type ServiceAccount } from "./account.ts";
 import type { Configuration, State, Wanted } from "./control-manager.ts";
+import { requireDataFolder } from "./data-folder.ts";
 import { STOP_WITHIN_MS } from "./host.ts";
-import { DESCRIPTION, DISPLAY_NAME, HOST_ARGUMENTS, SERVICE, type WindowsLayout } from "./layout.ts";
+import { DESCRIPTION, DISPLAY_NAME, HOST_ARGUMENTS, INSECURE_FILES, SERVICE, type WindowsLayout } from "./layout.ts";
 import { type AccessLists, duesOf, rightsFaults, settleRights } from "./rights.ts";
+import { changeFaults, judgedFor } from "./trust.ts";
 
 /** What of Windows these verbs use; `system.ts` has it, a test its own. */
 export interface Windows extends AccessLists {
@@ -24,6 +26,8 @@ export interface Windows extends AccessLists {
   /** In binary; undefined where there is no such account. */
   lookUpSid(name: string): Uint8Array | undefined;
   allowServiceLogon(sid: Uint8Array): void;
+  /** Whether it administers this machine; undefined where Windows does not say. */
+  isAdministrator(account: string): boolean | undefined;
 }
 
 export interface Installation {
@@ -32,6 +36,8 @@ export interface Installation {
   readonly paths: StatePaths;
   /** The program with what stands before its verb. */
   readonly program: readonly string[];
+  /** All that it is made of, with what lies beside it: nobody but administrators may change these. */
+  readonly programFiles: readonly string[];
   readonly rewrap?: (path: string) => boolean;
   readonly clock?: Clock;
 }
@@ -53,6 +59,8 @@ export interface AccountOptions {
   /** As it is otherwise, or the service's own. */
   readonly account?: string | undefined;
   readonly password?: string | undefined;
+  /** The owner's word that others may change the program, or the service its own policy. */
+  readonly insecureFiles?: boolean | undefined;
 }
 
 /** After an end of the host itself; the agent's ends are the host's to answer. As the installer has it. */
@@ -64,12 +72,12 @@ const STOPPED_WITHIN_MS = STOP_WITHIN_MS + 15_000;
 const LOOK_EVERY_MS = 250;
 
 /** Between quotes, as CommandLineToArgvW reads them: a backslash before a quote would be taken for one. @throws ConfigError */
-export function commandOf(program: readonly string[]): string {
+export function commandOf(program: readonly string[], insecureFiles = false): string {
   const quoted = program.map((part) => {
     if (/["\0]|\\$/.test(part)) throw new ConfigError(`${part} cannot stand in a service's command`);
     return `"${part}"`;
   });
-  return [...quoted, ...HOST_ARGUMENTS].join(" ");
+  return [...quoted, ...HOST_ARGUMENTS, ...(insecureFiles ? [INSECURE_FILES] : [])].join(" ");
 }
 
 /**
@@ -79,8 +87,11 @@ export function commandOf(program: readonly string[]): string {
  */
 export async function installService(installation: Installation, options: AccountOptions = {}): Promise<Installed> {
   const { windows, layout, paths, program, rewrap = rewrapSecret } = installation;
+  const { insecureFiles = false } = options;
   const before = windows.readConfiguration(SERVICE);
   const wanted = options.account ?? (before === undefined ? DEFAULT_ACCOUNT.name : undefined);
+  const command = commandOf(program, insecureFiles);
+  if (!insecureFiles) refuseInsecure(installation, wanted ?? before?.account);
   const logon = wanted === undefined ? undefined : logonOf(windows, parseAccount(wanted), options.password);
   if (wanted === undefined && options.password !== undefined)
     throw new ConfigError("--password-file goes with --account");
@@ -93,7 +104,7 @@ export async function installService(installation: Installation, options: Accoun
   settleRights(duesOf(paths, layout.data), windows);
   windows.registerSource();
   const unknown = windows.ensureService({
-    ...{ name: SERVICE, displayName: DISPLAY_NAME, description: DESCRIPTION, command: commandOf(program), logon },
+    ...{ name: SERVICE, displayName: DISPLAY_NAME, description: DESCRIPTION, command, logon },
     ...{ restartAfterMs: RESTART_AFTER_MS, privileges: PRIVILEGES, preshutdownMs: STOP_WITHIN_MS },
   });
   const account = windows.readConfiguration(SERVICE)?.account ?? "?";
@@ -101,6 +112,20 @@ export async function installService(installation: Installation, options: Accoun
   if (enrolled) windows.startService(SERVICE);
   const kind = kindOf(account);
   return { account, unit: SERVICE, enrolled, started: enrolled, encrypted: wrapped.some(Boolean), unknown, kind };
+}
+
+/** Before anything is changed. @throws ConfigError where somebody else had, or will have, a say in what the service does */
+function refuseInsecure({ windows, layout, programFiles }: Installation, account: string | undefined): void {
+  const may = `, so ${INSECURE_FILES} would have to be said`;
+  const changeable = changeFaults(judgedFor(programFiles), windows);
+  if (changeable.length > 0) {
+    throw new ConfigError(
+      `others than administrators can change the program: ${changeable.join("; ")}. Install it below Program Files${may}`,
+    );
+  }
+  if (account !== undefined && (kindOf(account) === "system" || windows.isAdministrator(account) === true))
+    throw new ConfigError(`${account} could change its own policy and program: choose another account${may}`);
+  requireDataFolder(layout.data, windows);
 }
 
 function logonOf(windows: Windows, account: ServiceAccount, given: string | undefined): Wanted["logon"] {
@@ -122,13 +147,14 @@ function kindOf(account: string): ServiceAccount["kind"] {
   }
 }
 
-/** Every file that may hold a private key, in use or about to be. */
+/** Every file that may hold a secret key, in use or about to be. */
 const keysOf = (paths: StatePaths): readonly string[] => [
   paths.identity,
   paths.unseal,
   paths.nextIdentity,
   paths.newIdentity,
   paths.newUnseal,
+  paths.maskKey,
 ];
 
 const isEnrolled = (paths: StatePaths): boolean => existsSync(paths.config) && readPinned(paths) !== undefined;
@@ -174,14 +200,14 @@ export interface ServiceStatus {
 const NEVER_STARTED = 1077;
 
 /** @throws ConfigError where there is no service */
-export function serviceStatus({ windows, paths, layout }: Installation): ServiceStatus {
+export function serviceStatus({ windows, paths, layout, programFiles }: Installation): ServiceStatus {
   const account = accountOf({ windows });
   const { state, pid, exitCode } = windows.readState(SERVICE) ?? { state: "?", pid: null, exitCode: 0 };
   const hasEnded = state === "stopped" && exitCode !== NEVER_STARTED;
   return {
     ...{ state, pid, account, restarts: null, exitCode: hasEnded ? exitCode : null },
     enabled: windows.readConfiguration(SERVICE)?.startsWithMachine === true,
-    faults: rightsFaults(duesOf(paths, layout.data), windows),
+    faults: [...changeFaults(judgedFor(programFiles), windows), ...rightsFaults(duesOf(paths, layout.data), windows)],
   };
 }
 

@@ -1,4 +1,6 @@
 /** Windows itself, as the verbs use it. Loaded on Windows only. */
+
+import { isAdministrator } from "./account-groups.ts";
 import {
   deleteService,
   ensureService,
@@ -9,10 +11,11 @@ import {
 } from "./control-manager.ts";
 import { registerSource, unregisterSource } from "./event-log.ts";
 import { allowServiceLogon } from "./logon-right.ts";
-import { lookUpSid, readSddl, writeSddl } from "./security.ts";
+import { lookUpSid, makeFolder, readSddl, writeSddl } from "./security.ts";
 import type { Windows } from "./service.ts";
 
 export const windows: Windows = {
   ...{ deleteService, ensureService, readConfiguration, readState, startService, stopService },
   ...{ registerSource, unregisterSource, allowServiceLogon, lookUpSid, readSddl, writeSddl },
+  ...{ makeFolder, isAdministrator },
 };
