@@ -1,14 +1,10 @@
-/**
- * What `systemctl` is on the test's machine: a command of that name on the path, which asks the test to start and to stop the agent,
- * and runs the updater itself as the oneshot that it is. Nothing of the product knows.
- */
+/** A service manager for an installation below the test's folder: it starts and stops the agent, and runs the updater as the oneshot that it is. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, openSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { stopChild } from "../../system/processes.ts";
+import { answerSystemctl, systemctlText } from "../../system/systemctl.ts";
 
 export interface ServiceManager {
   /** A folder for the front of PATH. */
@@ -28,50 +24,42 @@ export interface Managed {
 
 export async function startServiceManager({ folder, program, state, environment }: Managed): Promise<ServiceManager> {
   const asked: string[] = [];
+  const bin = join(folder, "bin");
   let agent: ChildProcess | undefined;
   const log = openSync(join(folder, "agent.log"), "a");
+  const stdio = ["ignore", log, log] as const;
   const start = (): void => {
     const words = ["--disable-warning=ExperimentalWarning", join(program, "current/app/sallyport.mjs")];
     const run = ["run", "--config", join(state, "agent.yaml"), "--insecure-files"];
-    agent = spawn(join(program, "current/node"), [...words, ...run], { env: environment, stdio: ["ignore", log, log] });
+    agent = spawn(join(program, "current/node"), [...words, ...run], { env: environment, stdio: [...stdio] });
   };
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     const running = agent;
     agent = undefined;
     await stopChild(running, signal);
   };
-  const server = createServer((request, response) => {
-    const words = decodeURIComponent((request.url ?? "").slice(1));
+  const update = async (): Promise<number> => {
+    const env = { ...environment, PATH: `${bin}:${environment.PATH ?? ""}` };
+    const args = [join(program, "updater/app/updater.mjs")];
+    const updater = spawn(join(program, "updater/node"), args, { env, stdio: [...stdio] });
+    const [code] = (await once(updater, "exit")) as [number | null];
+    return code ?? 1;
+  };
+  const socket = join(folder, "systemd");
+  const listening = await answerSystemctl(socket, async (given) => {
+    const words = given.filter((word) => !word.startsWith("--")).join(" ");
     asked.push(words);
     if (words === "start sallyport.service") start();
-    const done = words === "stop sallyport.service" ? stop("SIGTERM") : Promise.resolve();
-    void done.then(() => response.end("done"));
+    if (words === "stop sallyport.service") await stop("SIGTERM");
+    return { code: words === "start sallyport-update.service" ? await update() : 0 };
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  const bin = join(folder, "bin");
   mkdirSync(bin);
-  writeFileSync(join(bin, "systemctl"), commandText(port, program), { mode: 0o755 });
+  writeFileSync(join(bin, "systemctl"), systemctlText(process.execPath, socket), { mode: 0o755 });
   return {
     ...{ bin, asked, start },
     async close() {
       await stop("SIGKILL");
-      const closed = once(server, "close");
-      server.close();
-      server.closeAllConnections();
-      await closed;
+      await listening.close();
     },
   };
 }
-
-const commandText = (port: number, program: string): string => `#!${process.execPath}
-const { spawnSync } = require("node:child_process");
-const words = process.argv.slice(2).filter((word) => !word.startsWith("--")).join(" ");
-fetch("http://127.0.0.1:${port}/" + encodeURIComponent(words)).then(async (answer) => {
-  await answer.text();
-  if (words !== "start sallyport-update.service") return;
-  const done = spawnSync("${program}/updater/node", ["${program}/updater/app/updater.mjs"], { stdio: "inherit" });
-  process.exitCode = done.status ?? 1;
-});
-`;

@@ -1,11 +1,12 @@
 /**
  * A Debian of two dozen programs: what the package's scripts call, dpkg's database with the packages that it depends on, and a
- * systemctl that writes down what it was told and does no more.
+ * systemctl that writes down what it was told, and asks the test's systemd where that is there.
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { systemFiles } from "../../build/release/libraries.ts";
+import { systemctlText } from "../systemctl.ts";
 import { runScript } from "./releases.ts";
 import { addDevices, type Root, write } from "./root.ts";
 
@@ -19,21 +20,36 @@ const DEPENDS = ["libc6", "libstdc++6", "coreutils", "util-linux", "passwd"];
 
 /** Whoever reads this file sees what the service manager was asked to do. */
 export const CALLS = "/var/log/systemctl";
-const WANTED = "/etc/systemd/system/multi-user.target.wants/sallyport.service";
+/** Where systemd listens for systemctl; without it, it is only written down. */
+export const SOCKET = "/run/systemd/private";
+/** Links to the units that start with the machine. */
+export const WANTS = "/etc/systemd/system/multi-user.target.wants";
+/** The test's own Node, which is no part of the package. */
+const NODE = "/usr/lib/systemd/node";
+const ASK = "/usr/lib/systemd/ask";
+
+const SHOWN = `MainPID=4711
+NRestarts=2
+ExecMainStatus=75
+ExecMainExitTimestampMonotonic=1
+ActiveState=active
+UnitFileState=enabled`;
 
 const SYSTEMCTL = `#!/bin/sh
-echo "$*" >> ${CALLS}
+[ -e ${SOCKET} ] || echo "$*" >> ${CALLS}
 case "$1" in
-  enable) shift; for unit in "$@"; do ln -sf /etc/systemd/system/$unit ${dirname(WANTED)}/$unit; done ;;
-  disable) shift; for unit in "$@"; do rm -f ${dirname(WANTED)}/$unit; done ;;
-  is-enabled) [ -e ${WANTED} ] ;;
-  show) printf 'MainPID=4711\\nNRestarts=2\\nExecMainStatus=75\\nExecMainExitTimestampMonotonic=1\\nActiveState=active\\nUnitFileState=enabled\\n' ;;
+  enable) shift; for unit in "$@"; do ln -sf /etc/systemd/system/$unit ${WANTS}/$unit; done; set -- enable "$@" ;;
+  disable) shift; for unit in "$@"; do rm -f ${WANTS}/$unit; done; set -- disable "$@" ;;
+  is-enabled) [ -e ${WANTS}/sallyport.service ] || exit 1 ;;
 esac
+if [ -e ${SOCKET} ]; then exec ${ASK} "$@"; fi
+[ "$1" != show ] || echo '${SHOWN}'
 `;
 
 /** @param node its libraries are what the package depends on */
 export function makeDebian(folder: string, node: string): Root {
-  const root: Root = { folder, mounts: [`mount -t proc proc '${join(folder, "proc")}'`] };
+  const mounts = [`mount -t proc proc '${join(folder, "proc")}'`, `mount --bind '${node}' '${join(folder, NODE)}'`];
+  const root: Root = { folder, mounts };
   for (const name of [
     "usr/bin",
     "usr/sbin",
@@ -44,7 +60,7 @@ export function makeDebian(folder: string, node: string): Root {
     "tmp",
     "var/log",
     "opt",
-    dirname(WANTED),
+    WANTS,
   ])
     mkdirSync(join(folder, name), { recursive: true });
   // As Debian has had them since 12.
@@ -61,8 +77,14 @@ export function makeDebian(folder: string, node: string): Root {
   write(root, "/etc/hosts", "127.0.0.1 localhost\n");
   write(root, "/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\n");
   if (existsSync("/etc/login.defs")) copyFileSync("/etc/login.defs", join(folder, "etc/login.defs"));
-  write(root, "/usr/bin/systemctl", SYSTEMCTL, 0o755);
-  chmodSync(join(folder, "usr/bin/systemctl"), 0o755);
+  write(root, NODE, "");
+  for (const [path, text] of [
+    ["/usr/bin/systemctl", SYSTEMCTL],
+    [ASK, systemctlText(NODE, SOCKET)],
+  ] as const) {
+    write(root, path, text);
+    chmodSync(join(folder, path), 0o755);
+  }
   for (const name of ["info", "updates", "triggers"])
     mkdirSync(join(folder, "var/lib/dpkg", name), { recursive: true });
   write(root, "/var/lib/dpkg/status", DEPENDS.map(stanzaOf).join("\n"));

@@ -1,6 +1,6 @@
 /** The Debian package: installed in a root of its own, enrolled, pulled from, removed. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { VERSION } from "@sallyport/agent/src/version.ts";
 import { ROOT } from "../../build/root.ts";
@@ -9,9 +9,13 @@ import type { World } from "../world.ts";
 import { type Enrolled, enrol, type Running, setPolicy, start } from "./agent.ts";
 import { allowedCalls, callsDuring } from "./calls.ts";
 import { areUnseen, ignoresForeignOptions, isConfined, isPowerless } from "./confinement.ts";
-import { CALLS, callsOf, dpkg, makeDebian } from "./debian.ts";
+import { CALLS, callsOf, dpkg, makeDebian, SOCKET } from "./debian.ts";
 import type { Release } from "./releases.ts";
-import { listing, type Root, type RootCommand, runIn, write } from "./root.ts";
+import { requireRightsOfPage } from "./rights.ts";
+import { listing, runIn, write } from "./root.ts";
+import { startSystemd } from "./systemd.ts";
+import { commandOf } from "./unit-command.ts";
+import { checkUpdates } from "./update-checks.ts";
 
 const SITE = "debian";
 const PATHS = { PATH: "/usr/sbin:/usr/bin" };
@@ -43,26 +47,13 @@ export async function checkPackage(check: Check, world: World, release: Release)
     assert.deepEqual(callsOf(root).at(-1), "start sallyport.service");
   });
   await check("each file has the owner and the rights that the page says", () => {
-    const told = (path: string): string => {
-      const { uid, gid, mode } = statSync(inRoot(path));
-      return `${nameOf(root, "passwd", uid)}:${nameOf(root, "group", gid)} ${(mode & 0o7777).toString(8)}`;
-    };
-    const said = readFileSync(join(ROOT, "docs/install-linux.md"), "utf8");
-    const rows = [...said.matchAll(/^\| `(\/[^`]+)` \| (\w+:\w+) \| (\d+) \|/gm)].map(([, path, owner, mode]) => ({
-      path,
-      is: `${owner} ${mode}`,
-    }));
-    assert.ok(rows.length >= 10, "the page has a table of files");
-    assert.deepEqual(
-      rows.map(({ path }) => ({ path, is: told(path!) })),
-      rows,
-    );
+    requireRightsOfPage(root);
   });
   await check(
     "started as its unit says, by its account without any right, it is ready and a pull runs through it",
     async () => {
       await setPolicy(world, enrolled, inRoot("/etc/sallyport"));
-      agent = await start(world, root, enrolled.agent, commandOf(root));
+      agent = await start(world, root, enrolled.agent, commandOf(root, "sallyport.service"));
       await world.pull(SITE);
       assert.match(await runIn(root, { args: ["/usr/bin/sallyport", "ready"] }), /^ready/);
       const doctor = await runIn(root, { args: ["/bin/sh", "-c", "sallyport doctor || true"], environment: PATHS });
@@ -71,7 +62,7 @@ export async function checkPackage(check: Check, world: World, release: Release)
     },
   );
   await check("its executors are confined, and none of its processes can do more than its account", async () => {
-    await isConfined(root, agent.process.pid!, commandOf(root).user, VERSION);
+    await isConfined(root, agent.process.pid!, commandOf(root, "sallyport.service").user, VERSION);
     await isPowerless(agent.process.pid!);
   });
   await check(
@@ -116,7 +107,7 @@ export async function checkPackage(check: Check, world: World, release: Release)
       await runIn(root, { args: ["/usr/bin/sallyport", "service", "account", "svc-erp"] });
       assert.deepEqual(callsOf(root)[0], "stop sallyport.service");
       assert.equal(await runIn(root, { args: ["/usr/bin/sallyport", "service", "account"] }), "svc-erp\n");
-      agent = await start(world, root, enrolled.agent, commandOf(root));
+      agent = await start(world, root, enrolled.agent, commandOf(root, "sallyport.service"));
       await world.pull(SITE);
       assert.equal(await agent.stop(), 0, agent.log());
       await runIn(root, { args: ["/usr/bin/sallyport", "service", "account", "sallyport"] });
@@ -127,10 +118,12 @@ export async function checkPackage(check: Check, world: World, release: Release)
     callsOf(root);
     await dpkg(root, "--install", release.path(".deb"));
     assert.deepEqual(callsOf(root).at(-1), "start sallyport.service");
-    agent = await start(world, root, enrolled.agent, commandOf(root));
+    agent = await start(world, root, enrolled.agent, commandOf(root, "sallyport.service"));
     await world.pull(SITE);
     assert.equal(await agent.stop(), 0, agent.log());
   });
+  const systemd = world.cleanup.add(await startSystemd(root), (it) => it.close());
+  await checkUpdates(check, world, { ...{ root, release, systemd }, enrolled: enrolled! });
   await check(
     "`service uninstall` takes the service, names what is left, and purges only when told twice",
     async () => {
@@ -145,9 +138,11 @@ export async function checkPackage(check: Check, world: World, release: Release)
       assert.ok(existsSync(inRoot(UNIT)));
     },
   );
-  await check("removed, it leaves what docs/uninstall.md says; purged, nothing", async () => {
+  await check("removed after its updates, it leaves what docs/uninstall.md says; purged, nothing", async () => {
     callsOf(root);
+    assert.ok(systemd.agent !== undefined, "it runs until then");
     await dpkg(root, "--remove", "sallyport");
+    assert.equal(systemd.agent, undefined);
     assert.deepEqual(callsOf(root), [`stop ${UNITS}`, `disable ${UNITS}`, "daemon-reload"]);
     const left = listing(folder, isNotOurs).filter((path) => !before.includes(path));
     const said = [...readFileSync(join(ROOT, "docs/uninstall.md"), "utf8").matchAll(/^\| `(\/[^`]+)` \|/gm)].map(
@@ -178,21 +173,8 @@ const MAYBE = new Set(["/etc/credstore.encrypted/sallyport-unseal-seed", "/etc/s
 
 /** The test's own, dpkg's database, and the copies that programs for accounts make of their lists. */
 const isNotOurs = (path: string): boolean =>
-  ["/proc", "/dev", "/tmp", "/var/lib/dpkg", "/etc/.pwd.lock", CALLS].includes(path) ||
+  ["/proc", "/dev", "/tmp", "/var/lib/dpkg", "/etc/.pwd.lock", CALLS, SOCKET].includes(path) ||
   /^\/etc\/(passwd|group|g?shadow|sub[ug]id)-?$/.test(path);
-
-/** What systemd would start, by whom. */
-function commandOf({ folder }: Root): RootCommand {
-  const unit = readFileSync(join(folder, UNIT), "utf8");
-  const value = (key: string): string => new RegExp(`^${key}=(.*)$`, "m").exec(unit)?.[1] ?? "";
-  return { args: value("ExecStart").split(" "), user: { uid: value("User"), gid: value("Group") } };
-}
-
-const nameOf = ({ folder }: Root, list: string, id: number): string =>
-  readFileSync(join(folder, "etc", list), "utf8")
-    .split("\n")
-    .map((line) => line.split(":"))
-    .find(([, , each]) => each === `${id}`)?.[0] ?? `${id}`;
 
 /** Private parts of the agent's keys. */
 function keysOf(folder: string): string[] {

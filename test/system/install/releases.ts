@@ -17,6 +17,8 @@ export interface Release {
   readonly sums: string;
   /** Of the key that signed it. */
   readonly publicLine: string;
+  /** A file with that key. */
+  readonly key: string;
   /** The file whose name ends so. @throws where there is none */
   path(end: string): string;
 }
@@ -45,7 +47,7 @@ async function makeIn(sources: string, key: string, publicLine: string): Promise
   return {
     folder,
     sums: readFileSync(join(folder, "SHA256SUMS"), "utf8"),
-    publicLine,
+    ...{ publicLine, key },
     path(end) {
       const name = readdirSync(folder).find((each) => each.endsWith(end));
       if (name === undefined) throw new Error(`the release has no ${end}`);
