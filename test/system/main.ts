@@ -45,7 +45,8 @@ const SUITES: readonly Suite[] = [
 
 const HELP = `Checks invariants of the running system on this machine: the whole stack on loopback, looked at from outside through
 /proc and strace. Linux only; needs strace, prlimit, setpriv and FreeTDS (freetds-bin), and the right to trace its own processes.
-Wine needs wine and wine64. Msi installs wixl, msitools, osslsigncode and Wine by apt-get where they are missing, and directory Samba; its ports are of a network namespace of its own, where it may make one.
+What directory (Samba), msi, wine and install need besides is installed by apt-get where it is missing. Directory's ports are of a
+network namespace of its own, where it may make one.
 
   npm run test:system                       all suites, one after the other
   npm run test:system -- secrets network    the named ones

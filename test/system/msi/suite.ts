@@ -12,10 +12,10 @@ import type { InstalledFile } from "../../build/release/msi/description.ts";
 import { sallyportInstaller } from "../../build/release/msi/sallyport.ts";
 import { windowsArtefacts } from "../../build/release/windows.ts";
 import { ROOT } from "../../build/root.ts";
+import { installPackages, SIGNING, WINE, WIXL } from "../packages.ts";
 import type { Check, Suite } from "../suite.ts";
 import { startClock } from "./clock.ts";
 import { checkInstalling } from "./installing.ts";
-import { ALL, installPackages } from "./packages.ts";
 import { PROMISES } from "./promises.ts";
 import { makePublisher } from "./publisher.ts";
 import { extract, type Read, readMsi, run } from "./tables.ts";
@@ -27,7 +27,7 @@ export const msi: Suite = {
   name: "msi",
   about: "the Windows installer: twice the same, its promises read back from its tables, signed, installed by Wine",
   async run(check) {
-    installPackages(ALL);
+    installPackages({ ...WIXL, ...SIGNING, ...WINE });
     const work = mkdtempSync(join(tmpdir(), "sallyport-msi-"));
     try {
       const files = await checkInputs(check, work);
@@ -36,7 +36,7 @@ export const msi: Suite = {
       const read = await readMsi(installer, work);
       await checkPromises(check, work, files[1]!, read);
       await checkFiles(check, work, files, installer, read);
-      await checkSignature(check, work, files[0].path, installer);
+      await checkSignature(check, work, files[0].path, installer, inputs.koffi);
       await checkInstalling(check, work, EPOCH_SECONDS);
     } finally {
       rmSync(work, { recursive: true, force: true });
@@ -155,7 +155,13 @@ async function checkFiles(check: Check, work: string, files: Files, path: string
   });
 }
 
-async function checkSignature(check: Check, work: string, program: string, installer: string): Promise<void> {
+async function checkSignature(
+  check: Check,
+  work: string,
+  program: string,
+  installer: string,
+  library: string,
+): Promise<void> {
   const [publisher, stranger] = await Promise.all(
     ["publisher", "stranger"].map((name) => makePublisher(join(work, name), new Date(EPOCH_SECONDS * 1000))),
   );
@@ -177,9 +183,9 @@ async function checkSignature(check: Check, work: string, program: string, insta
       await refused(from, publisher!.authority);
     });
   await check(
-    "a signed release: archive and installer hold the same signed program, both by the publisher",
+    "a signed release: archive and installer hold the same signed program and library, all by the publisher",
     async () => {
-      const entries = [file("koffi.node", "beside it"), file("sallyport.exe", readFileSync(program), 0o755)];
+      const entries = [file("koffi.node", readFileSync(library)), file("sallyport.exe", readFileSync(program), 0o755)];
       const of = {
         version: "1.2.3",
         epochSeconds: EPOCH_SECONDS,
@@ -196,10 +202,11 @@ async function checkSignature(check: Check, work: string, program: string, insta
       await verifyAuthenticode(path, publisher!.authority, EPOCH_SECONDS);
       const folder = join(work, "from-release");
       await extract(path, folder);
-      const installed = join(folder, "Sallyport/versions/1.2.3/sallyport.exe");
-      await verifyAuthenticode(installed, publisher!.authority, EPOCH_SECONDS);
-      const archived = made.entries[1]!;
-      assert.ok(archived.kind === "file" && archived.bytes.equals(readFileSync(installed)));
+      for (const archived of made.entries) {
+        const installed = join(folder, "Sallyport/versions/1.2.3", archived.path);
+        await verifyAuthenticode(installed, publisher!.authority, EPOCH_SECONDS);
+        assert.ok(archived.kind === "file" && archived.bytes.equals(readFileSync(installed)));
+      }
     },
   );
   await check(

@@ -42,18 +42,7 @@ export interface Machine {
   end(): void;
 }
 
-/** @throws Error that says what to install, where it is missing */
-export function requireWine(): void {
-  const { error, stdout } = spawnSync("wine", ["--version"], {
-    encoding: "utf8",
-    env: { ...process.env, WINEDEBUG: "-all" },
-  });
-  if (error === undefined && /^wine-\d/m.test(stdout)) return;
-  throw new Error("this needs Wine: apt-get install --no-install-recommends wine wine64");
-}
-
 export async function startMachine(folder: string): Promise<Machine> {
-  requireWine();
   const program = join(folder, "program");
   const [node, koffi] = [await fetchInput(VEHICLE, folder), await fetchInput(readInputs().windows.koffi, folder)];
   await buildAgent(program);

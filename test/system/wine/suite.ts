@@ -3,15 +3,16 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { installPackages, WINE } from "../packages.ts";
 import { allProcesses, commandLine, gone, hasEnded, until } from "../processes.ts";
 import type { Check, Suite } from "../suite.ts";
-import { type Ended, type Machine, requireWine, startMachine } from "./machine.ts";
+import { type Ended, type Machine, startMachine } from "./machine.ts";
 
 export const wine: Suite = {
   name: "wine",
   about: "the agent as a service of Windows, by Wine: made, started, asked, stopped, moved, removed; its keys wrapped",
   async run(check) {
-    requireWine();
+    installPackages(WINE);
     const folder = mkdtempSync(join(tmpdir(), "sallyport-wine-"));
     try {
       const machine = await startMachine(folder);
