@@ -6,6 +6,7 @@ import { isOpenToOthers } from "../key-files.ts";
 import type { StatePaths } from "../state.ts";
 
 import { isChangeable, type Rights } from "../supervisor/files.ts";
+import { changeableFiles } from "../supervisor/files-windows.ts";
 import type { Check, Verdict } from "./check.ts";
 
 /** @param program what the agent's account must not be able to change, beside policy.yaml */
@@ -13,10 +14,16 @@ export function checkFiles(paths: StatePaths, program: readonly string[], isRunn
   return {
     ...{ id: "files", component: "files", target: paths.root },
     async look() {
-      if (process.platform === "win32") return closed(paths);
+      if (process.platform === "win32") return closed(paths, (of) => faultsOf(of, program));
       return open(paths) ?? changeable(paths, program, isRunning);
     },
   };
+}
+
+/** Undefined where it is no installation. */
+function faultsOf(paths: StatePaths, program: readonly string[]): readonly string[] | undefined {
+  const faults = installationFaults(paths);
+  return faults && [...faults, ...changeableFiles(program)];
 }
 
 /** By the lists of Windows, which `service install` sets. */
@@ -30,7 +37,7 @@ export function closed(paths: StatePaths, faultsOf = installationFaults): Verdic
   return {
     status: "FAIL",
     details: shortened(faults),
-    advice: "`sallyport service install` mends them; the service does not start before.",
+    advice: "`sallyport service install` mends them, or says what it does not; the service does not start before.",
   };
 }
 

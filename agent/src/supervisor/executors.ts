@@ -70,7 +70,9 @@ export function createExecutorPool(options: PoolOptions): ExecutorPool {
     );
   }
   if (residentBytes(process.pid) === undefined) {
-    options.log.warn("no /proc here: executors' memory is bounded by their heap limit only");
+    options.log.warn(
+      "no /proc here: executors' memory is bounded by their heap limit, and by a service host's job, only",
+    );
   }
   const all = new Set<Executor>();
   const warm: Executor[] = [];

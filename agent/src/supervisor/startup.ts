@@ -9,7 +9,17 @@ import type { JournalLine } from "../journal/line.ts";
 import { type Pinned, readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
 import { dailyLimitOf, rowsKey, rowsTaken } from "./daily-rows.ts";
 import { isChangeable } from "./files.ts";
+import { changeableFiles, ownFaults } from "./files-windows.ts";
 import { newUsage, type Usage, usage } from "./login-breaker.ts";
+
+const isWindows = process.platform === "win32";
+
+/** @throws ConfigError where somebody else than an administrator, or this account, can change policy or program */
+function refuseOnWindows(files: readonly string[]): void {
+  const faults = ownFaults(files);
+  if (faults.length > 0)
+    throw new ConfigError(`${faults.join("; ")} (--insecure-files starts anyway, for a demonstration)`);
+}
 
 /** @throws ConfigError when this account can change its own policy or program. Answers what could not be checked. */
 function refuseOwnFiles(files: readonly string[]): readonly string[] {
@@ -33,6 +43,10 @@ export function checkFiles(paths: StatePaths, program: readonly string[], insecu
     log.warn("--insecure-files: this account may change its own policy and program");
     return;
   }
+  if (isWindows) {
+    refuseOnWindows([policyFile, ...program]);
+    return;
+  }
   const unchecked = refuseOwnFiles([policyFile, ...program]);
   if (isChangeable(paths.control) === true) {
     log.warn(
@@ -44,10 +58,13 @@ export function checkFiles(paths: StatePaths, program: readonly string[], insecu
 }
 
 /** Why a policy that was put there while the agent runs is not to be believed; undefined where it is, or nobody can tell. */
-export const whyUntrusted = (policyFile: string): string | undefined =>
-  existsSync(policyFile) && isChangeable(policyFile) === true
+export function whyUntrusted(policyFile: string): string | undefined {
+  if (!existsSync(policyFile)) return undefined;
+  if (isWindows) return changeableFiles([policyFile]).join("; ") || undefined;
+  return isChangeable(policyFile) === true
     ? `this account can change ${policyFile}: let another account own it`
     : undefined;
+}
 
 /** What enrolment pinned, which agent.yaml must agree with. @throws ConfigError */
 export function requirePinned(pinned: Pinned | undefined, config: AgentConfig): Pinned {

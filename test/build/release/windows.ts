@@ -9,7 +9,7 @@ import type { InstalledFile } from "./msi/description.ts";
 import { sallyportInstaller } from "./msi/sallyport.ts";
 
 export interface ForWindows {
-  /** Without it the program and the installer are unsigned, and depend on nothing but the sources. */
+  /** Without it the program, what it loads and the installer are unsigned, and depend on nothing but the sources. */
   readonly authenticode?: Authenticode | undefined;
 }
 
@@ -21,8 +21,10 @@ interface Of extends ForWindows {
 }
 
 const PROGRAM = "sallyport.exe";
+/** What Windows runs: the program, and the library that it loads from beside it. */
+const RUNS = /\.(exe|node)$/;
 
-/** The archive's entries, the program signed where it is to be, and the installer of the same files. */
+/** The archive's entries, what Windows runs of them signed where it is to be, and the installer of the same files. */
 export async function windowsArtefacts(
   { entries }: Pick<ExecutableProduct, "entries">,
   { version, epochSeconds, work, authenticode }: Of,
@@ -40,9 +42,9 @@ export async function windowsArtefacts(
     if (entry.kind !== "file") throw new Error(`${entry.path} is no file`);
     const path = join(folder, entry.path);
     writeFileSync(path, entry.bytes);
-    if (entry.path !== PROGRAM) return { name: entry.path, path, entry };
-    const program = await signed(path);
-    return { name: entry.path, path: program, entry: { ...entry, bytes: readFileSync(program) } };
+    if (!RUNS.test(entry.path)) return { name: entry.path, path, entry };
+    const runs = await signed(path);
+    return { name: entry.path, path: runs, entry: { ...entry, bytes: readFileSync(runs) } };
   };
   const all = await Promise.all(entries.map(written));
   const [program, ...beside] = [...all].sort((a, b) => Number(b.name === PROGRAM) - Number(a.name === PROGRAM));

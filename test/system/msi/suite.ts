@@ -36,7 +36,7 @@ export const msi: Suite = {
       const read = await readMsi(installer, work);
       await checkPromises(check, work, files[1]!, read);
       await checkFiles(check, work, files, installer, read);
-      await checkSignature(check, work, files[0].path, installer, inputs.koffi);
+      await checkSignature(check, work, files[0].path, installer, files[1]!.path);
       await checkInstalling(check, work, EPOCH_SECONDS);
     } finally {
       rmSync(work, { recursive: true, force: true });

@@ -10,8 +10,8 @@ import { ADMINISTRATORS_SID, SYSTEM_SID } from "./sid.ts";
 /** CREATOR OWNER, and the owner's rights: nobody but the owner, who is known by name. */
 const OWNERS = ["S-1-3-0", "S-1-3-4"];
 
-/** @throws ConfigError where Windows cannot be asked */
-function listsOf(paths: readonly string[], ask: Ask): ReadonlyMap<string, string> {
+/** Each path with its list. @throws ConfigError where Windows cannot be asked */
+export function listsOf(paths: readonly string[], ask: Ask): ReadonlyMap<string, string> {
   const answer = ask({ ask: "lists", paths: [...paths] });
   if (!("lists" in answer) || answer.lists.length !== paths.length)
     throw new ConfigError("Windows gave no access lists");
