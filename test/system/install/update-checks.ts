@@ -20,7 +20,7 @@ import { requireProgramOfRoot, requireRightsOfPage } from "./rights.ts";
 import { type Root, runIn } from "./root.ts";
 import type { Systemd } from "./systemd.ts";
 
-/** As long as the version that is there: nothing else in the bundle moves. */
+/** Newer than the release itself, and each than the one before. */
 const numbered = (more: number): string => VERSION.replace(/\d$/, (last) => `${Number(last) + more}`);
 const [NEXT, BROKEN, AFTER] = [numbered(1), numbered(2), numbered(3)];
 /** It starts, does not end, and never becomes healthy. */
