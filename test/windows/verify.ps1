@@ -51,6 +51,8 @@ function Get-Strangers([string]$Path, [switch]$ReadOnly) {
   foreach ($rule in $acl.GetAccessRules($true, $true, [Security.Principal.SecurityIdentifier])) {
     $who = $rule.IdentityReference.Value
     if ($rule.AccessControlType -ne 'Allow') { continue }
+    # Whoever owns it may look at the list, and no more.
+    if ($who -eq 'S-1-3-4' -and ([int]$rule.FileSystemRights -band (-bnot 0x120000)) -eq 0) { continue }
     if ($who -notin 'S-1-5-18', 'S-1-5-32-544', $service) { "$Path is open to $who" }
     if ($ReadOnly -and $who -eq $service -and ($rule.FileSystemRights -band $mayChange)) { "$Path can be changed by the service" }
   }
@@ -120,8 +122,8 @@ Test-Claim 'W11' 'sallyport service status finds no fault with rights' {
   $told = (& sallyport service status --json) | ConvertFrom-Json
   $told.faults
 }
-Test-Claim 'W12' 'private keys are encrypted on the disk' {
-  foreach ($file in Get-ChildItem "$Data\state\keys" -Filter *.jwk) {
+Test-Claim 'W12' 'private keys, and the key of masks, are encrypted on the disk' {
+  foreach ($file in @(Get-ChildItem "$Data\state\keys" -Filter *.jwk) + @(Get-ChildItem "$Data\state" -Filter mask.key)) {
     if ((Get-Content -Raw $file.FullName) -notmatch '^\{"dpapi":"machine","blob":"') { $file.Name }
   }
 }
@@ -157,6 +159,21 @@ Test-Claim 'W18' 'the event log knows the source and has its events in words' {
 Test-Claim 'W19' 'a wrong NODE_OPTIONS has no effect on the program' {
   $env:NODE_OPTIONS = '--eval=process.exit(99)'
   try { & sallyport version | Out-Null; if ($LASTEXITCODE -eq 99) { 'it was obeyed' } } finally { Remove-Item Env:NODE_OPTIONS }
+}
+Test-Claim 'W25' 'who owns a file of the agent has no right by that' {
+  foreach ($path in "$Data\config", "$Data\state", "$Data\state\keys") {
+    $rules = (Get-Acl -LiteralPath $path).GetAccessRules($true, $true, [Security.Principal.SecurityIdentifier])
+    if (-not @($rules | Where-Object { $_.IdentityReference.Value -eq 'S-1-3-4' })) { "$path says nothing of its owner" }
+  }
+}
+Test-Claim 'W26' 'Windows writes no dumps of the agent' {
+  $dumps = 'HKLM:\SOFTWARE\Microsoft\Windows\Windows Error Reporting\LocalDumps'
+  if (Test-Path $dumps) { "$dumps is set" }
+}
+Test-Claim 'W27' 'the folder above all is administrators'' own, and takes over nothing' {
+  $acl = Get-Acl -LiteralPath $Data
+  if (-not $acl.AreAccessRulesProtected) { 'it takes over who may write in ProgramData' }
+  if ((Get-Item -LiteralPath $Data).Attributes -band [IO.FileAttributes]::ReparsePoint) { 'it is a link' }
 }
 
 if ($Disruptive) {
@@ -196,6 +213,23 @@ if ($Disruptive) {
       if (-not (Wait-Until { & sallyport ready | Out-Null; $LASTEXITCODE -eq 0 })) { 'not ready as Network Service' }
     } finally { & sallyport service account $was --json | Out-Null }
     if (-not (Wait-Until { & sallyport ready | Out-Null; $LASTEXITCODE -eq 0 })) { "not ready as $was" }
+  }
+  Test-Claim 'W28' 'an account that could change its own policy is refused, and nothing is changed' {
+    $was = (Get-Configuration).StartName
+    & sallyport service account 'Local System' --json | Out-Null
+    if ($LASTEXITCODE -ne 78) { "it ended with $LASTEXITCODE" }
+    if ((Get-Configuration).StartName -ne $was) { 'the account has changed' }
+  }
+  Test-Claim 'W29' 'a program that others can change is made no service' {
+    $elsewhere = Join-Path $env:SystemDrive 'sallyport-verify'
+    $was = (Get-Configuration).PathName
+    New-Item -ItemType Directory $elsewhere | Out-Null
+    try {
+      Copy-Item (Join-Path (Split-Path ($was -replace '^"([^"]+)".*$', '$1')) '*') $elsewhere
+      $told = (& "$elsewhere\sallyport.exe" service install --json) -join ' '
+      if ($LASTEXITCODE -ne 78 -or $told -notmatch 'others than administrators') { "it ended with ${LASTEXITCODE}: $told" }
+      if ((Get-Configuration).PathName -ne $was) { 'the service has changed' }
+    } finally { Remove-Item $elsewhere -Recurse -Force }
   }
 }
 
