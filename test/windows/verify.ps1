@@ -170,7 +170,7 @@ Test-Claim 'W26' 'Windows writes no dumps of the agent' {
   $dumps = 'HKLM:\SOFTWARE\Microsoft\Windows\Windows Error Reporting\LocalDumps'
   if (Test-Path $dumps) { "$dumps is set" }
 }
-Test-Claim 'W27' 'the folder above all is administrators'' own, and takes over nothing' {
+Test-Claim 'W27' 'the folder above all takes over nothing, and is no link' {
   $acl = Get-Acl -LiteralPath $Data
   if (-not $acl.AreAccessRulesProtected) { 'it takes over who may write in ProgramData' }
   if ((Get-Item -LiteralPath $Data).Attributes -band [IO.FileAttributes]::ReparsePoint) { 'it is a link' }
