@@ -10,8 +10,9 @@ import { buildMsi } from "../../build/release/msi/build.ts";
 import type { InstalledFile } from "../../build/release/msi/description.ts";
 import { sallyportInstaller } from "../../build/release/msi/sallyport.ts";
 import type { Check } from "../suite.ts";
+import { windowsPath } from "../wine-prefix.ts";
 import { readMsi } from "./tables.ts";
-import { startWine, type Wine, windowsPath } from "./wine.ts";
+import { startWine, type Wine } from "./wine.ts";
 
 const SERVICE = "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Sallyport";
 const EVENTS = "HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\Sallyport";

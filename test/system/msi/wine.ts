@@ -1,10 +1,9 @@
-/** A Windows of one test's own, by Wine: a folder with a drive C and a registry. What it cannot do is in installing.ts. */
+/** What installers are tried with, by Wine. What it cannot do is in installing.ts. */
 import { execFile } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-
-const TIMEOUT_MS = 180_000;
+import { driveOf, FIRST_COMMAND, WINE_WITHIN_MS, wineEnvironment } from "../wine-prefix.ts";
 
 export interface Wine {
   readonly drive: string;
@@ -16,19 +15,12 @@ export interface Wine {
   stop(): Promise<void>;
 }
 
-/** A path of ours as it is called there. */
-export const windowsPath = (path: string): string => `Z:${path.replaceAll("/", "\\")}`;
-
 export async function startWine(folder: string): Promise<Wine> {
-  mkdirSync(folder, { recursive: true });
-  const env = {
-    ...{ PATH: process.env.PATH, HOME: folder, WINEPREFIX: join(folder, "prefix"), LC_ALL: "C.UTF-8" },
-    // No window, no sound, none of the runtimes that it would offer to fetch.
-    ...{ WINEDEBUG: "-all", WINEARCH: "win64", WINEDLLOVERRIDES: "mscoree,mshtml=" },
-  };
+  mkdirSync(join(folder, "prefix"), { recursive: true });
+  const env = wineEnvironment(folder);
   const run = async (program: string, args: readonly string[]) => {
     try {
-      const { stdout } = await promisify(execFile)(program, args, { env, timeout: TIMEOUT_MS });
+      const { stdout } = await promisify(execFile)(program, args, { env, timeout: WINE_WITHIN_MS });
       return { code: 0, output: stdout };
     } catch (error) {
       const { code, stdout } = error as { readonly code?: unknown; readonly stdout?: string };
@@ -36,9 +28,9 @@ export async function startWine(folder: string): Promise<Wine> {
       return { code, output: stdout ?? "" };
     }
   };
-  const booted = await run("wine", ["wineboot", "--init"]);
+  const booted = await run("wine", FIRST_COMMAND);
   if (booted.code !== 0) throw new Error(`Wine does not start: ${booted.output}`);
-  const drive = join(folder, "prefix/drive_c");
+  const drive = driveOf(folder);
   return {
     drive,
     run: (...args) => run("wine", args),

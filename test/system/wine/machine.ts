@@ -8,6 +8,7 @@ import { buildAgent } from "../../build/agent.ts";
 import { bundle, type Plugin } from "../../build/bundle.ts";
 import { fetchInput, type Input, readInputs } from "../../build/release/inputs.ts";
 import { ROOT } from "../../build/root.ts";
+import { driveOf, FIRST_COMMAND, WINE_WITHIN_MS, windowsPath, wineEnvironment } from "../wine-prefix.ts";
 
 /** Debian's Wine 8 runs no Node 24 (it runs nothing but `--version`): the newest that it runs, with what npm's registry says it is. */
 const VEHICLE: Input = {
@@ -18,8 +19,6 @@ const VEHICLE: Input = {
   unpackedBytes: 85_800_799,
   file: "package/bin/node.exe",
 };
-
-const WITHIN_MS = 180_000;
 
 export interface Ended {
   readonly code: number | null;
@@ -47,16 +46,12 @@ export async function startMachine(folder: string): Promise<Machine> {
   const [node, koffi] = [await fetchInput(VEHICLE, folder), await fetchInput(readInputs().windows.koffi, folder)];
   await buildAgent(program);
   await buildVehicle(join(folder, "vehicle"));
-  const drive = join(folder, "prefix", "drive_c");
+  const drive = driveOf(folder);
   for (const each of [program, join(folder, "vehicle")]) copyFileSync(koffi, join(each, "koffi.node"));
   copyFileSync(node, join(program, "node.exe"));
-  const environment = {
-    ...{ PATH: process.env.PATH, HOME: folder, WINEPREFIX: join(folder, "prefix"), WINEDEBUG: "-all" },
-    // It would offer to download what browsers and .NET need, and makes menus.
-    ...{ WINEDLLOVERRIDES: "mscoree,mshtml=;winemenubuilder.exe=d" },
-  };
+  const environment = wineEnvironment(folder);
   const end = (): void => {
-    for (const how of ["-k", "-w"]) spawnSync("wineserver", [how], { env: environment, timeout: WITHIN_MS });
+    for (const how of ["-k", "-w"]) spawnSync("wineserver", [how], { env: environment, timeout: WINE_WITHIN_MS });
   };
   let count = 0;
   const run = async (args: readonly string[], input = ""): Promise<Ended> => {
@@ -69,20 +64,17 @@ export async function startMachine(folder: string): Promise<Machine> {
     ];
     writeFileSync(given, input);
     const files = [openSync(given, "r"), openSync(stdout, "w"), openSync(stderr, "w")];
-    const child = spawn("wine", args, { env: environment, stdio: files, timeout: WITHIN_MS });
+    const child = spawn("wine", args, { env: environment, stdio: files, timeout: WINE_WITHIN_MS });
     for (const file of files) closeSync(file);
     const [code] = (await once(child, "exit")) as [number | null];
     const read = (file: string): string => readFileSync(file, "utf8").replaceAll("\r\n", "\n");
     return { code, stdout: read(stdout), stderr: read(stderr) };
   };
-  const windowsPath = (...parts: string[]): string => `Z:${join(folder, ...parts).replaceAll("/", "\\")}`;
-  const nodeExe = windowsPath("program", "node.exe");
-  const vehicleFile = windowsPath("vehicle", "vehicle.mjs");
+  const nodeExe = windowsPath(join(program, "node.exe"));
+  const vehicleFile = windowsPath(join(folder, "vehicle/vehicle.mjs"));
   try {
     mkdirSync(join(folder, "prefix"));
-    // Makes the machine, too. Not `wineboot`, which the first command of a machine starts by itself: there would be two of them,
-    // and two service control managers, of which one is asked and the other knows.
-    const { code, stderr } = await run(["winecfg", "/v", "win10"]);
+    const { code, stderr } = await run(FIRST_COMMAND);
     assert.equal(code, 0, stderr);
     // A machine that nobody uses is shut down by Wine, its services with it, and begins anew with the next command.
     const user = spawn("wine", [nodeExe, "--eval", "setInterval(() => {}, 1e6)"], {
@@ -96,7 +88,7 @@ export async function startMachine(folder: string): Promise<Machine> {
   }
   return {
     ...{ drive, run, end, vehicleFile },
-    sallyport: (args, input) => run([nodeExe, windowsPath("program", "sallyport.mjs"), ...args], input),
+    sallyport: (args, input) => run([nodeExe, windowsPath(join(program, "sallyport.mjs")), ...args], input),
     vehicle: (...args) => run([nodeExe, vehicleFile, ...args]),
   };
 }

@@ -62,6 +62,14 @@ async function checkVerbs(check: Check, { sallyport, vehicle, run, drive }: Mach
       assert.deepEqual(json(await sallyport(["service", "native"], '{"ask":"token"}')), { isAdministrators: true });
     },
   );
+  await check("it is seen whether Windows keeps dumps of what crashes", async () => {
+    const dumps = async () => json(await sallyport(["service", "native"], '{"ask":"dumps"}'));
+    const key = "HKLM\\SOFTWARE\\Microsoft\\Windows\\Windows Error Reporting\\LocalDumps";
+    assert.deepEqual(await dumps(), { keepsDumps: false });
+    await run(["reg", "add", key, "/f"]);
+    assert.deepEqual(await dumps(), { keepsDumps: true });
+    await run(["reg", "delete", key, "/f"]);
+  });
   await check(
     "a folder in ProgramData that somebody made before is refused, and nothing is written into it",
     async () => {
