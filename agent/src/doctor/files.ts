@@ -1,6 +1,7 @@
 /** Whose files the agent's are: nobody else reads its keys, and it cannot change its own policy or program. */
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { type Ask, askNative } from "../install/windows/native-child.ts";
 import { installationFaults } from "../install/windows/own-lists.ts";
 import { isOpenToOthers } from "../key-files.ts";
 import type { StatePaths } from "../state.ts";
@@ -27,13 +28,21 @@ function faultsOf(paths: StatePaths, program: readonly string[]): readonly strin
 }
 
 /** By the lists of Windows, which `service install` sets. */
-export function closed(paths: StatePaths, faultsOf = installationFaults): Verdict {
+export function closed(paths: StatePaths, faultsOf = installationFaults, ask: Ask = askNative): Verdict {
   const faults = faultsOf(paths);
   if (faults === undefined) {
     const advice = `Install it as a service, or compare the rights of ${paths.root} with docs/hardening.md by hand.`;
     return { status: "warn", details: "rights are looked at in an installation only", advice };
   }
-  if (faults.length === 0) return { status: "ok", details: "keys are the service's, policy and program are not" };
+  if (faults.length === 0) {
+    const answer = ask({ ask: "dumps" });
+    if ("keepsDumps" in answer && answer.keepsDumps) {
+      const advice =
+        "A dump of an executor holds a credential: remove LocalDumps from the registry (docs/hardening.md).";
+      return { status: "warn", details: "Windows keeps dumps of programs that crash", advice };
+    }
+    return { status: "ok", details: "keys are the service's, policy and program are not" };
+  }
   return {
     status: "FAIL",
     details: shortened(faults),

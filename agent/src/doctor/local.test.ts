@@ -184,7 +184,17 @@ test("disk: room for a gibibyte, less, and too little to serve", () => {
 });
 
 test("on Windows an installation's access lists are as they should be, or the check fails with who mends them", () => {
-  assert.equal(closed(paths, () => []).status, "ok");
+  const keeping = (keepsDumps: boolean) =>
+    closed(
+      paths,
+      () => [],
+      () => ({ keepsDumps }),
+    );
+  assert.equal(keeping(false).status, "ok");
+  assert.deepEqual(
+    [keeping(true).status, keeping(true).details],
+    ["warn", "Windows keeps dumps of programs that crash"],
+  );
   const failed = closed(paths, () => ["a: open to S-1-1-0", "b: open to S-1-1-0", "c: open to S-1-1-0"]);
   assert.deepEqual([failed.status, failed.details], ["FAIL", "a: open to S-1-1-0 and 2 more"]);
   assert.match(failed.advice ?? "", /sallyport service install/);

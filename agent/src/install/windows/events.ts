@@ -56,7 +56,7 @@ function textOf(note: HostNote): string {
     case "killed":
       return `The agent did not stop within ${note.afterSeconds} seconds and was ended.`;
     case "rights":
-      return `The agent is not started: rights are not what they should be; \`sallyport service install\` mends them.\n${note.faults.join("\n")}`;
+      return `The agent is not started: rights are not what they should be; \`sallyport service install\` mends them, or says what it does not.\n${note.faults.join("\n")}`;
     default:
       return note satisfies never;
   }

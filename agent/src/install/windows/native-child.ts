@@ -16,6 +16,7 @@ export const question = z.discriminatedUnion("ask", [
   z.strictObject({ ask: z.literal("lists"), paths: z.array(z.string()).max(10_000) }),
   z.strictObject({ ask: z.literal("makeFolder"), path: z.string(), sddl: z.string() }),
   z.strictObject({ ask: z.literal("token") }),
+  z.strictObject({ ask: z.literal("dumps") }),
 ]);
 export type Question = z.infer<typeof question>;
 
@@ -24,6 +25,7 @@ const answer = z.union([
   z.strictObject({ lists: z.array(z.string()) }),
   z.strictObject({ isNew: z.boolean() }),
   z.strictObject({ isAdministrators: z.boolean() }),
+  z.strictObject({ keepsDumps: z.boolean() }),
   z.strictObject({ failed: z.string() }),
 ]);
 export type Answer = z.infer<typeof answer>;
@@ -83,6 +85,10 @@ export async function answerNative(text: string): Promise<Answer> {
       case "token": {
         const { isOwnTokenAdministrators } = await import("./security.ts");
         return { isAdministrators: isOwnTokenAdministrators() };
+      }
+      case "dumps": {
+        const { keepsDumps } = await import("./dumps.ts");
+        return { keepsDumps: keepsDumps() };
       }
       default:
         return asked satisfies never;
