@@ -68,6 +68,17 @@ test("what would not open again does not replace the only copy", () => {
   assert.equal(readFileSync(file, "utf8"), before);
 });
 
+test("what was tried is what is written, and not another that was encrypted after it", () => {
+  writeSecret(file, SECRET, windows());
+  let protections = 0;
+  const onlyOnce = windows((asked) => {
+    if (asked.ask === "protect") protections += 1;
+    return protections > 1 ? { ...asked, bytes: Buffer.from("other").toString("base64") } : asked;
+  });
+  assert.equal(rewrapSecret(file, onlyOnce), true);
+  assert.equal(readSecret(file, windows()), SECRET);
+});
+
 test("elsewhere files are as they are, and a wrapped one of a Windows machine is refused", () => {
   const linux: Wrapping = { isWindows: false, ask: () => assert.fail("nobody asks") };
   writeSecret(file, SECRET, linux);

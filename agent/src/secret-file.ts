@@ -35,30 +35,34 @@ export function openSecret(path: string, text: string, { isWindows, ask }: Wrapp
 }
 
 /** Replaces the file atomically. @throws ConfigError where it cannot be wrapped */
-export function writeSecret(path: string, text: string, { isWindows, ask }: Wrapping = ofThisMachine): void {
-  if (!isWindows) {
-    writeFileDurably(path, text);
-    return;
-  }
+export function writeSecret(path: string, text: string, wrapping: Wrapping = ofThisMachine): void {
+  writeFileDurably(path, wrapping.isWindows ? wrap(path, text, wrapping) : text);
+}
+
+function wrap(path: string, text: string, { ask }: Wrapping): string {
   const answer = ask({ ask: "protect", bytes: Buffer.from(text).toString("base64") });
   if (!("bytes" in answer)) throw new ConfigError(`${path} was not encrypted`);
-  writeFileDurably(path, `${JSON.stringify(wrapped.parse({ dpapi: "machine", blob: answer.bytes }))}\n`);
+  return `${JSON.stringify(wrapped.parse({ dpapi: "machine", blob: answer.bytes }))}\n`;
 }
 
 /** Wraps it anew, also one that was in clear; answers whether there is one. What is written opens again, or the old one stays. */
 export function rewrapSecret(path: string, wrapping: Wrapping = ofThisMachine): boolean {
   const text = readSecret(path, wrapping);
   if (text === undefined) return false;
-  const { isWindows, ask } = wrapping;
-  // Tried before the only copy is replaced.
-  const again = isWindows ? ask({ ask: "protect", bytes: Buffer.from(text).toString("base64") }) : undefined;
-  if (again !== undefined && "bytes" in again) {
-    const back = ask({ ask: "unprotect", bytes: again.bytes });
-    if (!("bytes" in back) || Buffer.from(back.bytes, "base64").toString("utf8") !== text)
-      throw new ConfigError(`${path}: what was encrypted does not open again, so it stays as it is`);
-  }
-  writeSecret(path, text, wrapping);
+  const anew = wrapping.isWindows ? wrap(path, text, wrapping) : text;
+  // What is tried is what is written, before the only copy is replaced.
+  if (!opens(path, anew, text, wrapping))
+    throw new ConfigError(`${path}: what was encrypted does not open again, so it stays as it is`);
+  writeFileDurably(path, anew);
   return true;
+}
+
+function opens(path: string, written: string, text: string, wrapping: Wrapping): boolean {
+  try {
+    return openSecret(path, written, wrapping) === text;
+  } catch {
+    return false;
+  }
 }
 
 function blobOf(text: string): string | undefined {

@@ -200,7 +200,7 @@ function checksText(ok: number, warned: number, failed: number): string {
 /** Each line as it can be pasted; the folder only where it is not the usual one. */
 function nextSteps(paths: StatePaths): string[] {
   const state = paths.root === defaultStateDir() ? "" : ` --state ${quoted(paths.root)}`;
-  const isInstalled = state === "" && ownerOf(paths) !== undefined;
+  const isInstalled = state === "" && (process.platform === "win32" || ownerOf(paths) !== undefined);
   return [
     `Next          edit ${paths.policy}, then`,
     ...["policy check", isInstalled ? "service install" : "run", "status"].map(

@@ -103,6 +103,23 @@ describe("the host's process", () => {
     assert.equal(states.at(-1), "stopped 78");
   });
 
+  it("stops once everything that the agent said has been heard", async (t) => {
+    const { host, children, until } = hostOf(t, [
+      ["--eval", 'process.stdout.write("x".repeat(1e6) + "the last words", () => process.exit(78))'],
+    ]);
+    let heard = "";
+    host.begin();
+    await until(() => children.length === 1);
+    // Read late, as by a log that waits for its disk.
+    setImmediate(() => {
+      children[0]?.stdout?.on("data", (piece) => {
+        heard = `${heard}${piece}`.slice(-100);
+      });
+    });
+    await host.stopped;
+    assert.match(heard, /the last words$/);
+  });
+
   it("ends one that does not stop, and says meanwhile that it is at it", async (t) => {
     const { host, states, notes, children, pass, until } = hostOf(t, [agent("setInterval(() => {}, 1e6)")]);
     host.begin();

@@ -73,7 +73,10 @@ export function createHostProcess({ report, spawn, note, faults, clock }: HostPa
     child = started;
     // Of these three exactly one ends it: an `error` after `spawn` is of a message or a signal that did not arrive.
     started.once("spawn", () => on({ event: "spawned", pid: started.pid ?? 0 }));
-    started.once("exit", (code) => on({ event: "ended", code }));
+    // And its last words are in the log by then, as with `exit` they need not be.
+    started.once("close", (code) => {
+      if (started.pid !== undefined) on({ event: "ended", code });
+    });
     started.on("error", (error) => {
       if (started.pid === undefined) on({ event: "notSpawned", why: error.message });
     });
