@@ -110,14 +110,12 @@ describe("the host's process", () => {
     let heard = "";
     host.begin();
     await until(() => children.length === 1);
-    // Read late, as by a log that waits for its disk.
-    setImmediate(() => {
-      children[0]?.stdout?.on("data", (piece) => {
-        heard = `${heard}${piece}`.slice(-100);
-      });
+    children[0]?.stdout?.on("data", (piece) => {
+      heard = `${heard}${piece}`.slice(-100);
     });
     await host.stopped;
     assert.match(heard, /the last words$/);
+    assert.equal(children[0]?.stdout?.closed, true);
   });
 
   it("ends one that does not stop, and says meanwhile that it is at it", async (t) => {
