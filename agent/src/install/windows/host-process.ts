@@ -1,5 +1,6 @@
 /** The service host's machine (host.ts) with a child, a clock and a control manager around it; no key and no socket. */
 import type { ChildProcess } from "node:child_process";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../../clock.ts";
 import type { HostNote } from "./events.ts";
 import {
@@ -12,6 +13,8 @@ import {
   type Status,
   type Step,
 } from "./host.ts";
+
+const LAST_WORDS_MS = 5_000;
 
 export interface HostParts {
   report(status: Status): void;
@@ -73,9 +76,11 @@ export function createHostProcess({ report, spawn, note, faults, clock }: HostPa
     child = started;
     // Of these three exactly one ends it: an `error` after `spawn` is of a message or a signal that did not arrive.
     started.once("spawn", () => on({ event: "spawned", pid: started.pid ?? 0 }));
-    // And its last words are in the log by then, as with `exit` they need not be.
-    started.once("close", (code) => {
-      if (started.pid !== undefined) on({ event: "ended", code });
+    started.once("exit", (code) => {
+      // Its last words are in the log by then; but what it started may hold its output longer than it lived.
+      const heard = new Promise((resolve) => started.once("close", resolve));
+      const late = delay(LAST_WORDS_MS, undefined, { ref: false });
+      void Promise.race([heard, late]).then(() => on({ event: "ended", code }));
     });
     started.on("error", (error) => {
       if (started.pid === undefined) on({ event: "notSpawned", why: error.message });
