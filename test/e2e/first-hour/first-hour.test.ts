@@ -12,7 +12,7 @@ import { createCleanup } from "../../stack/cleanup.ts";
 import { fillSample } from "../../stack/sample.ts";
 import { READER, type Stack, startStack } from "../../stack/start.ts";
 import { agentEntry } from "../agent/entry.ts";
-import { Names } from "../transcripts/names.ts";
+import { Names, standing } from "../transcripts/names.ts";
 import { aligned, readDocument, readSteps, type Step, withOutputs, writeDocument } from "./document.ts";
 import { DIFFERS } from "./names.ts";
 
@@ -101,7 +101,7 @@ const toHere = (command: string): string =>
 
 const toDocument = (prints: string): string =>
   places
-    .reduce((changed, [document, here]) => changed.replaceAll(here, document), prints)
+    .reduce((changed, [document, here]) => changed.replaceAll(standing(here), document), prints)
     .replaceAll(" --state /var/lib/sallyport", "");
 
 /** Both outputs, as a terminal shows them; a command that ends with & goes on. */

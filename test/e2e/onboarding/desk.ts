@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers";
 import { ROOT } from "../../build/root.ts";
 import type { Stack } from "../../stack/start.ts";
 import { agentEntry } from "../agent/entry.ts";
+import { standing } from "../transcripts/names.ts";
 
 /** What the document calls it, and what it is here. */
 export type Places = readonly (readonly [document: string, here: string])[];
@@ -62,7 +63,7 @@ export function openDesk(folder: string, stack: Stack, places: Places): Desk {
       }
       const printed = await text(child.stdout!);
       return all
-        .reduce((changed, [document, real]) => changed.replaceAll(real, document), printed)
+        .reduce((changed, [document, real]) => changed.replaceAll(standing(real), document), printed)
         .replaceAll(" --state /var/lib/sallyport", "");
     },
     async close() {

@@ -7,7 +7,7 @@ import { after, before, describe, it } from "node:test";
 import { agentEntry } from "../agent/entry.ts";
 import { type RunningAgent, type Site, startSite } from "../agent/site.ts";
 import { DIFFERS } from "../first-hour/names.ts";
-import { Names } from "../transcripts/names.ts";
+import { Names, standing } from "../transcripts/names.ts";
 import { inTerminal, piped, type Ran } from "./terminal.ts";
 
 /** What listens at the connection's address is no SQL Server. */
@@ -76,7 +76,7 @@ describe("sallyport", () => {
       .replaceAll(`localhost:${site.relay.controlPort}`, "RELAY:443")
       .replaceAll(`localhost:${site.relay.rendezvousPort}`, "GATEWAY:443")
       .replaceAll(/localhost +\d+\/tcp/g, "HOST  PORT/tcp")
-      .replaceAll(hostname(), "MACHINE");
+      .replaceAll(standing(hostname()), "MACHINE");
   /** Compares with the file, or writes it with SALLYPORT_WRITE_TRANSCRIPTS, for a person to read in the diff. */
   const compare = (name: string, came: string): void => {
     const file = new URL(`./${name}.txt`, import.meta.url);

@@ -16,6 +16,9 @@ export const BOTH: Differs = [
   [/\bin (\d+ [hd] )?\d+ [smhd]\b/g, "AHEAD"],
 ];
 
+/** The text where it stands alone, and not within a hash: a machine's name may be as short as `vm`. */
+export const standing = (text: string): RegExp => new RegExp(`(?<![\\w-])${RegExp.escape(text)}(?![\\w-])`, "g");
+
 export class Names {
   readonly #differs: Differs;
   readonly #names = new Map<string, string>();
