@@ -25,6 +25,7 @@ import { type Pinned, syncFolder, writeAll, writeFileDurably } from "../state.ts
 import { unpack } from "./archive.ts";
 import { isFull, makeOwn } from "./files.ts";
 import { stagedArchive, type UpdatePlaces, unpacking } from "./places.ts";
+import { programOf } from "./platform.ts";
 import { type Verification, type VerifiedRelease, verifyRelease } from "./verify.ts";
 
 const MIB = 2 ** 20;
@@ -154,7 +155,7 @@ function requireProgram(folder: string, version: string, platform: string): void
   const said = releaseNote.safeParse(parseJson(readBounded(join(folder, "release.json"), 4096) ?? ""));
   if (said.data?.version !== version || said.data.platform !== platform)
     throw new TakeError(`the archive does not hold version ${version} for ${platform}`);
-  for (const name of ["node", "app/sallyport.mjs", "app/updater.mjs"])
+  for (const name of programOf(platform))
     if (!existsSync(join(folder, name))) throw new TakeError(`the archive has no ${name}`);
 }
 

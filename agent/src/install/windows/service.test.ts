@@ -72,6 +72,8 @@ function machine() {
       done.push("delete");
       service = undefined;
     },
+    changeService: () => done.push("change"),
+    setServiceAccess: () => done.push("access"),
     registerSource: () => done.push("source"),
     unregisterSource: () => done.push("no source"),
     lookUpSid: (name) => (name.startsWith("CORP\\") ? Buffer.from(name) : undefined),
