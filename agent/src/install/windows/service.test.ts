@@ -290,6 +290,27 @@ describe("the verbs of the service on Windows", () => {
     assert.deepEqual(readdirSync(folder), []);
   });
 
+  it("make and remove the updater's service where the program can be updated, and touch nothing while an update is under way", async () => {
+    const { installation, done, wanted } = machine();
+    const versions = join(folder, "versions");
+    mkdirSync(versions);
+    const updater = { program: "C:\\p\\sallyport.exe", own: join(folder, "update"), versions, remove: () => {} };
+    const of = { ...installation, updater };
+    await installService(of);
+    assert.match(wanted()?.command ?? "", / service update-host$/);
+    assert.equal(wanted()?.startsWithMachine, false);
+    assert.deepEqual(done.slice(-3), ["ensure", "ensure", "access"]);
+    of.windows.startService("SallyportUpdate");
+    done.length = 0;
+    await assert.rejects(installService(of), /an update is under way/);
+    await assert.rejects(uninstallService(of, true), /an update is under way/);
+    assert.deepEqual(done, []);
+    const over = { ...of, windows: { ...of.windows, readState: () => undefined } };
+    await uninstallService(over, false);
+    assert.deepEqual(done, ["delete", "delete", "no source"]);
+    assert.ok(!existsSync(updater.own));
+  });
+
   it("write a command that no folder's name ends early", () => {
     assert.equal(commandOf(["C:\\a b\\node.exe", "C:\\c\\m.mjs"]), '"C:\\a b\\node.exe" "C:\\c\\m.mjs" service host');
     assert.equal(commandOf(["C:\\m.exe"], true), '"C:\\m.exe" service host --insecure-files');

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { version } from "@sallyport/shared/release/version.ts";
 import { windowsFolders } from "../../config.ts";
-import { SERVICE, UPDATE_SERVICE } from "../../install/windows/layout.ts";
+import { SERVICE, UPDATE_SERVICE, type WindowsLayout } from "../../install/windows/layout.ts";
 import { type UpdatePlaces, updatePlaces } from "../places.ts";
 import { PROGRAM } from "./command.ts";
 
@@ -14,7 +14,7 @@ import { PROGRAM } from "./command.ts";
 export function windowsPlaces(
   state: string,
   folder: string,
-  { configuration } = windowsFolders(),
+  { configuration }: Pick<WindowsLayout, "configuration"> = windowsFolders(),
 ): UpdatePlaces | undefined {
   const versions = dirname(folder);
   const isOne = basename(versions) === "versions" && version.safeParse(basename(folder)).success;
