@@ -302,7 +302,7 @@ describe("the verbs of the service on Windows", () => {
     assert.deepEqual(done.slice(-3), ["ensure", "ensure", "access"]);
     of.windows.startService("SallyportUpdate");
     done.length = 0;
-    await assert.rejects(installService(of), /an update is under way/);
+    await assert.rejects(installService(of, { account: "Network Service" }), /an update is under way/);
     await assert.rejects(uninstallService(of, true), /an update is under way/);
     assert.deepEqual(done, []);
     const over = { ...of, windows: { ...of.windows, readState: () => undefined } };

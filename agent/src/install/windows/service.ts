@@ -12,7 +12,7 @@ import { DESCRIPTION, DISPLAY_NAME, HOST_ARGUMENTS, INSECURE_FILES, SERVICE, typ
 import { type AccessLists, duesOf, rightsFaults, settleRights } from "./rights.ts";
 import { stopAndWait } from "./stop.ts";
 import { changeFaults, judgedFor } from "./trust.ts";
-import { ensureUpdater, refuseWhileUpdating, removeUpdater, type UpdaterPlaces } from "./update-service.ts";
+import { ensureUpdater, programFor, refuseWhileUpdating, removeUpdater, type UpdaterPlaces } from "./update-service.ts";
 
 /** What of Windows these verbs use; `system.ts` has it, a test its own. */
 export interface Windows extends AccessLists {
@@ -91,13 +91,14 @@ export function commandOf(program: readonly string[], insecureFiles = false): st
  * @throws ConfigError, WindowsError
  */
 export async function installService(installation: Installation, options: AccountOptions = {}): Promise<Installed> {
-  const { windows, layout, paths, program, rewrap = rewrapSecret } = installation;
+  const { windows, layout, paths, updater, rewrap = rewrapSecret } = installation;
   const { insecureFiles = false } = options;
   const before = windows.readConfiguration(SERVICE);
   const wanted = options.account ?? (before === undefined ? DEFAULT_ACCOUNT.name : undefined);
+  const program = updater === undefined ? installation.program : [programFor(windows, SERVICE, updater)];
   const command = commandOf(program, insecureFiles);
   if (!insecureFiles) refuseInsecure(installation, wanted ?? before?.account);
-  if (installation.updater !== undefined) refuseWhileUpdating(windows);
+  if (updater !== undefined) refuseWhileUpdating(windows);
   const logon = wanted === undefined ? undefined : logonOf(windows, parseAccount(wanted), options.password);
   if (wanted === undefined && options.password !== undefined)
     throw new ConfigError("--password-file goes with --account");
@@ -114,7 +115,7 @@ export async function installService(installation: Installation, options: Accoun
     ...{ restartAfterMs: RESTART_AFTER_MS, privileges: PRIVILEGES, preshutdownMs: STOP_WITHIN_MS },
     startsWithMachine: true,
   });
-  if (installation.updater !== undefined) ensureUpdater(windows, installation.updater, RESTART_AFTER_MS, PRIVILEGES);
+  if (updater !== undefined) ensureUpdater(windows, updater, RESTART_AFTER_MS, PRIVILEGES);
   const account = windows.readConfiguration(SERVICE)?.account ?? "?";
   const enrolled = isEnrolled(paths);
   if (enrolled) windows.startService(SERVICE);

@@ -9,6 +9,7 @@ import { dueSddl, SERVICE_SID } from "./rights.ts";
 import { parseSddl, RIGHTS } from "./sddl.ts";
 import {
   ensureUpdater,
+  programFor,
   refuseWhileUpdating,
   removeUpdater,
   type UpdaterPlaces,
@@ -49,7 +50,7 @@ describe("the updater's service", () => {
         return false;
       },
       writeSddl: (...given: readonly string[]) => made.push(given),
-      deleteService: () => assert.fail("nothing goes"),
+      readConfiguration: () => undefined,
     };
     ensureUpdater(windows, places, [5_000], ["SeChangeNotifyPrivilege"]);
     const list = dueSddl(RIGHTS.read);
@@ -67,6 +68,21 @@ describe("the updater's service", () => {
       },
       ["SallyportUpdate", updaterSddl()],
     ]);
+  });
+
+  it("and the agent's stay of a newer version that an update brought, as long as that is there", () => {
+    const of = (version: string): string => join(places.versions, version, "sallyport.exe");
+    const keeps = (version: string): string => {
+      const command = `"${of(version)}" service host`;
+      const windows = { readConfiguration: () => ({ command, account: "", startsWithMachine: true }) };
+      return programFor(windows, "Sallyport", { ...places, program: of("1.2.0") });
+    };
+    for (const version of ["1.1.0", "1.10.0"]) {
+      mkdirSync(join(places.versions, version));
+      writeFileSync(of(version), "");
+    }
+    assert.equal(keeps("1.10.0"), of("1.10.0"));
+    for (const version of ["1.1.0", "1.2.0", "1.11.0"]) assert.equal(keeps(version), of("1.2.0"), version);
   });
 
   it("is not changed while an update is under way", () => {

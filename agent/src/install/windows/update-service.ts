@@ -1,7 +1,9 @@
 /** The updater's service: made and removed with the agent's. Whoever may start it decides nothing but when it looks. */
-import { readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { compareVersions } from "@sallyport/shared/release/version.ts";
 import { ConfigError } from "../../config-error.ts";
+import { PROGRAM, versionIn } from "../../update/windows/command.ts";
 import { UPDATE_DESCRIPTION, UPDATE_DISPLAY_NAME, UPDATE_HOST_ARGUMENTS, UPDATE_SERVICE } from "./layout.ts";
 import { dueSddl, SERVICE_SID } from "./rights.ts";
 import { RIGHTS } from "./sddl.ts";
@@ -50,20 +52,38 @@ export function refuseWhileUpdating({ readState }: Pick<Windows, "readState">): 
   );
 }
 
-type Services = Pick<Windows, "ensureService" | "setServiceAccess" | "deleteService" | "makeFolder" | "writeSddl">;
+/**
+ * The program that a service is made of: ours, or a newer version's that an update brought. The search path keeps the installer's, and
+ * whoever mends rights by that one does not mean to go back.
+ */
+export function programFor(
+  windows: Pick<Windows, "readConfiguration">,
+  service: string,
+  { program, versions }: Pick<UpdaterPlaces, "program" | "versions">,
+): string {
+  const command = windows.readConfiguration(service)?.command;
+  const runs = command === undefined ? undefined : versionIn(command, versions);
+  const ours = basename(dirname(program));
+  if (runs === undefined || compareVersions(runs, ours) <= 0) return program;
+  const newer = join(versions, runs, PROGRAM);
+  return existsSync(newer) ? newer : program;
+}
+
+type Services = Pick<Windows, "readConfiguration" | "ensureService" | "setServiceAccess" | "makeFolder" | "writeSddl">;
 
 /** Makes or mends it. @throws WindowsError */
 export function ensureUpdater(
   windows: Services,
-  { program, own }: UpdaterPlaces,
+  places: UpdaterPlaces,
   restartAfterMs: readonly number[],
   privileges: readonly string[],
 ): void {
+  const { own } = places;
   const list = dueSddl(RIGHTS.read);
   if (!windows.makeFolder(own, list)) windows.writeSddl(own, list);
   windows.ensureService({
     ...{ name: UPDATE_SERVICE, displayName: UPDATE_DISPLAY_NAME, description: UPDATE_DESCRIPTION },
-    command: [`"${program}"`, ...UPDATE_HOST_ARGUMENTS].join(" "),
+    command: [`"${programFor(windows, UPDATE_SERVICE, places)}"`, ...UPDATE_HOST_ARGUMENTS].join(" "),
     logon: { account: "LocalSystem", password: null },
     // Killed in the middle, it goes on by itself.
     ...{ restartAfterMs, privileges, preshutdownMs: undefined, startsWithMachine: false },
