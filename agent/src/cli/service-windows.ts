@@ -1,7 +1,7 @@
 /** `sallyport service` on Windows: the same verbs, with accounts as Windows has them, and two that nobody types. */
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
-import { refuseEnvironment, windowsFolders } from "../config.ts";
+import { windowsFolders } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import { INSECURE_FILES } from "../install/windows/layout.ts";
 import type { Installation } from "../install/windows/service.ts";
@@ -185,7 +185,6 @@ async function host({ insecureFiles = false }: Pick<InstallOptions, "insecureFil
 }
 
 async function updateHost(): Promise<void> {
-  refuseEnvironment();
   const { installedPlaces } = await import("../update/installed.ts");
   const found = installedPlaces(windowsFolders().state);
   if (found === undefined)

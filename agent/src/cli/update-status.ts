@@ -15,7 +15,7 @@ export function status(options: UpdateOptions): void {
     .filter((name) => versionText.safeParse(name).success)
     .sort(compareVersions);
   print(options, { installed, previous, pinned, kept, under, last, failed }, [
-    `Installed     ${installed ?? "no version: what names it is broken"}`,
+    `Installed     ${installed ?? `no version: ${POINTER} is broken`}`,
     `Before        ${previous ?? "-"}`,
     `Pinned        ${pinned ?? "no"}`,
     `On the disk   ${kept.join(", ")}`,
@@ -26,5 +26,7 @@ export function status(options: UpdateOptions): void {
     ...(failed.length === 0 ? [] : [`Failed here   ${failed.join(", ")}`]),
   ]);
 }
+
+const POINTER = process.platform === "win32" ? "the command of the service Sallyport" : "the link `current`";
 
 const SAYS = { applied: "applied", rolledBack: "did not work and was taken back", refused: "refused" } as const;

@@ -291,7 +291,7 @@ describe("the verbs of the service on Windows", () => {
   });
 
   it("make and remove the updater's service where the program can be updated, and touch nothing while an update is under way", async () => {
-    const { installation, done, wanted } = machine();
+    const { installation, done, wanted, lists } = machine();
     const versions = join(folder, "versions");
     mkdirSync(versions);
     const updater = { program: "C:\\p\\sallyport.exe", own: join(folder, "update"), versions, remove: () => {} };
@@ -300,6 +300,11 @@ describe("the verbs of the service on Windows", () => {
     assert.match(wanted()?.command ?? "", / service update-host$/);
     assert.equal(wanted()?.startsWithMachine, false);
     assert.deepEqual(done.slice(-3), ["ensure", "ensure", "access"]);
+    assert.deepEqual(serviceStatus(of).faults, []);
+    lists.set(updater.own, dueSddl(RIGHTS.change));
+    assert.match(serviceStatus(of).faults.join(), /update: the service may do more than it should/);
+    lists.set(updater.own, INHERITED);
+    assert.match(serviceStatus(of).faults.join(), /update takes over who may write/);
     of.windows.startService("SallyportUpdate");
     done.length = 0;
     await assert.rejects(installService(of, { account: "Network Service" }), /an update is under way/);

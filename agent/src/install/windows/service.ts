@@ -12,7 +12,14 @@ import { DESCRIPTION, DISPLAY_NAME, HOST_ARGUMENTS, INSECURE_FILES, SERVICE, typ
 import { type AccessLists, duesOf, rightsFaults, settleRights } from "./rights.ts";
 import { stopAndWait } from "./stop.ts";
 import { changeFaults, judgedFor } from "./trust.ts";
-import { ensureUpdater, programFor, refuseWhileUpdating, removeUpdater, type UpdaterPlaces } from "./update-service.ts";
+import {
+  ensureUpdater,
+  programFor,
+  refuseWhileUpdating,
+  removeUpdater,
+  type UpdaterPlaces,
+  updaterFaults,
+} from "./update-service.ts";
 
 /** What of Windows these verbs use; `system.ts` has it, a test its own. */
 export interface Windows extends AccessLists {
@@ -193,14 +200,18 @@ export interface ServiceStatus {
 const NEVER_STARTED = 1077;
 
 /** @throws ConfigError where there is no service */
-export function serviceStatus({ windows, paths, layout, programFiles }: Installation): ServiceStatus {
+export function serviceStatus({ windows, paths, layout, programFiles, updater }: Installation): ServiceStatus {
   const account = accountOf({ windows });
   const { state, pid, exitCode } = windows.readState(SERVICE) ?? { state: "?", pid: null, exitCode: 0 };
   const hasEnded = state === "stopped" && exitCode !== NEVER_STARTED;
   return {
     ...{ state, pid, account, restarts: null, exitCode: hasEnded ? exitCode : null },
     enabled: windows.readConfiguration(SERVICE)?.startsWithMachine === true,
-    faults: [...changeFaults(judgedFor(programFiles), windows), ...rightsFaults(duesOf(paths, layout.data), windows)],
+    faults: [
+      ...changeFaults(judgedFor(programFiles), windows),
+      ...rightsFaults(duesOf(paths, layout.data), windows),
+      ...(updater === undefined ? [] : updaterFaults(updater, windows)),
+    ],
   };
 }
 

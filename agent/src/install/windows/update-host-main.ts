@@ -7,13 +7,13 @@ import type { UpdatePlaces } from "../../update/places.ts";
 import { RELEASE_KEYS } from "../../update/release-keys.ts";
 import { runUpdater } from "../../update/updater.ts";
 import { isOwnersBy, windowsPlatform, windowsService } from "../../update/windows/platform.ts";
-import { dataFault } from "./data-folder.ts";
 import { reportEvent } from "./event-log.ts";
 import { eventOf, type HostNote } from "./events.ts";
 import { UPDATE_SERVICE } from "./layout.ts";
 import { serve } from "./service-control.ts";
 import { windows } from "./system.ts";
 import { createUpdateHost } from "./update-host.ts";
+import { updaterFaults } from "./update-service.ts";
 
 /** Serves until the update has ended. @throws WindowsError where it was not the control manager that started it */
 export async function runUpdateHost(places: UpdatePlaces): Promise<void> {
@@ -30,8 +30,8 @@ export async function runUpdateHost(places: UpdatePlaces): Promise<void> {
 
 async function update(places: UpdatePlaces, signal: AbortSignal): ReturnType<typeof runUpdater> {
   // Commands and record are believed because of where they lie.
-  const fault = dataFault(places.own, windows);
-  if (fault !== undefined) throw new Error(`${places.own} ${fault}: \`sallyport service install\` mends it`);
+  const faults = updaterFaults(places, windows);
+  if (faults.length > 0) throw new Error(`${faults.join("; ")}: \`sallyport service install\` mends it`);
   return await runUpdater(
     {
       ...{ places, releaseKeys: RELEASE_KEYS, clock: systemClock, reached: () => {} },

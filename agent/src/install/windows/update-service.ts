@@ -4,8 +4,9 @@ import { basename, dirname, join } from "node:path";
 import { compareVersions } from "@sallyport/shared/release/version.ts";
 import { ConfigError } from "../../config-error.ts";
 import { PROGRAM, versionIn } from "../../update/windows/command.ts";
+import { dataFault } from "./data-folder.ts";
 import { UPDATE_DESCRIPTION, UPDATE_DISPLAY_NAME, UPDATE_HOST_ARGUMENTS, UPDATE_SERVICE } from "./layout.ts";
-import { dueSddl, SERVICE_SID } from "./rights.ts";
+import { dueSddl, rightsFaults, SERVICE_SID } from "./rights.ts";
 import { RIGHTS } from "./sddl.ts";
 import type { Windows } from "./service.ts";
 import { ADMINISTRATORS_SID, SYSTEM_SID } from "./sid.ts";
@@ -50,6 +51,18 @@ export function refuseWhileUpdating({ readState }: Pick<Windows, "readState">): 
   throw new ConfigError(
     "an update is under way: `sallyport update status` says how far, repeat this when it has ended",
   );
+}
+
+/** Why its folder is not to be believed, one sentence each; that there is none yet is a fault, too. */
+export function updaterFaults(
+  { own }: Pick<UpdaterPlaces, "own">,
+  lists: Pick<Windows, "readSddl">,
+): readonly string[] {
+  if (!existsSync(own)) return [`there is no ${own}`];
+  const fault = dataFault(own, lists);
+  return fault === undefined
+    ? rightsFaults([{ path: own, mask: RIGHTS.read }], lists)
+    : [`${own} ${fault}, and should be closed`];
 }
 
 /**
