@@ -118,8 +118,36 @@ export function writeFileDurably(path: string, content: string, mode = 0o600): v
   } finally {
     closeSync(file);
   }
-  renameSync(beside, path);
+  move(beside, path, HELD_FOR_MS);
   syncFolder(dirname(path));
+}
+
+/** What Windows answers for a moment, while a reader or a virus scanner has the file open, or one in the folder. */
+const HELD = ["EPERM", "EACCES", "EBUSY"];
+const HELD_FOR_MS = 1_000;
+const AGAIN_AFTER_MS = 25;
+
+/** Renames; on Windows again and again where somebody has it open, up to `withinMs`, and nothing else happens meanwhile. */
+export function move(
+  from: string,
+  to: string,
+  withinMs: number,
+  system = { isWindows: process.platform === "win32", rename: renameSync, wait },
+): void {
+  for (let waitedMs = 0; ; waitedMs += AGAIN_AFTER_MS) {
+    try {
+      system.rename(from, to);
+      return;
+    } catch (error) {
+      const isHeld = HELD.includes((error as NodeJS.ErrnoException).code ?? "");
+      if (!system.isWindows || !isHeld || waitedMs >= withinMs) throw error;
+    }
+    system.wait(AGAIN_AFTER_MS);
+  }
+}
+
+function wait(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /** A write may be a short one, and says so by its count alone: the next then names the full disk. */

@@ -51,6 +51,8 @@ export function buildAgent(folder: string = AGENT_DIST, options: AgentOptions = 
       chunkNames: "[name]-[hash]",
       outExtension: { ".js": ".mjs" },
       banner: { js: REQUIRE },
+      // It is of this platform, as its native code is: what only another one runs is left out.
+      define: { "process.platform": JSON.stringify(process.platform) },
       ...common,
       also: [
         {

@@ -6,16 +6,19 @@
 .PARAMETER Disruptive
   Also stops, starts and kills the service, and repeats `sallyport service install`: for a machine that may be disturbed.
 .PARAMETER Uninstalled
-  After `msiexec /x`: looks at what is left only.
+  After `msiexec /x`: looks at what is left only. Where updates were applied, `sallyport service uninstall` comes before that.
+.PARAMETER Updated
+  After `sallyport update apply`, and after the machine was started anew, if you want to see that too: looks at what the update left.
 .EXAMPLE
   powershell -ExecutionPolicy Bypass -File verify.ps1 -Disruptive
 #>
 [CmdletBinding()]
-param([switch]$Disruptive, [switch]$Uninstalled)
+param([switch]$Disruptive, [switch]$Uninstalled, [switch]$Updated)
 
 Set-StrictMode -Version 2.0
 $ErrorActionPreference = 'Stop'
 $Service = 'Sallyport'
+$Updater = 'SallyportUpdate'
 $Data = Join-Path $env:ProgramData 'Sallyport'
 $Program = Join-Path $env:ProgramFiles 'Sallyport'
 $Key = "HKLM:\SYSTEM\CurrentControlSet\Services\$Service"
@@ -33,6 +36,7 @@ function Test-Claim([string]$Id, [string]$Says, [scriptblock]$Look) {
 }
 
 function Get-Configuration { Get-CimInstance Win32_Service -Filter "Name='$Service'" }
+function Get-UpdaterConfiguration { Get-CimInstance Win32_Service -Filter "Name='$Updater'" }
 function Get-Agents { @(Get-CimInstance Win32_Process | Where-Object { $_.ExecutablePath -like "$Program\*" }) }
 function Wait-Until([scriptblock]$Holds, [int]$Seconds = 120) {
   $end = (Get-Date).AddSeconds($Seconds)
@@ -65,6 +69,7 @@ function Get-Strangers([string]$Path, [switch]$ReadOnly) {
 if ($Uninstalled) {
   Test-Claim 'W30' 'no service, no process and no program is left' {
     if (Get-Configuration) { 'the service' }
+    if (Get-UpdaterConfiguration) { 'the updater' }
     if (Get-Agents) { 'a process' }
     if (Test-Path $Program) { $Program }
   }
@@ -176,7 +181,50 @@ Test-Claim 'W27' 'the folder above all takes over nothing, and is no link' {
   if ((Get-Item -LiteralPath $Data).Attributes -band [IO.FileAttributes]::ReparsePoint) { 'it is a link' }
 }
 
+Test-Claim 'W33' 'the updater is there, is Local System, starts on demand only, and is the program of one version' {
+  $found = Get-UpdaterConfiguration
+  if (-not $found) { 'no service'; return }
+  if ($found.StartName -ne 'LocalSystem') { $found.StartName }
+  if ($found.StartMode -ne 'Manual') { "it starts: $($found.StartMode)" }
+  if ($found.PathName -notmatch '^"[^"]+\\Sallyport\\versions\\[0-9.]+\\sallyport\.exe" service update-host$') { $found.PathName }
+}
+Test-Claim 'W34' 'the agent may start the updater and do nothing else with it; administrators and the system may, nobody besides' {
+  $text = ((& sc.exe sdshow $Updater) -join '').Trim()
+  $agent = (New-Object Security.Principal.NTAccount("NT SERVICE\$Service")).Translate([Security.Principal.SecurityIdentifier]).Value
+  $list = (New-Object Security.AccessControl.RawSecurityDescriptor($text)).DiscretionaryAcl
+  $mayStart = $false
+  foreach ($rule in $list) {
+    $who = $rule.SecurityIdentifier.Value
+    if ($who -in 'S-1-5-18', 'S-1-5-32-544') { continue }
+    # Stop, change, delete, its list, its owner.
+    if ($rule.AccessMask -band 0xD0022) { "$who may change it" }
+    if ($rule.AccessMask -band 0x10) { if ($who -eq $agent) { $mayStart = $true } else { "$who may start it" } }
+  }
+  if (-not $mayStart) { 'the agent may not start it' }
+}
+Test-Claim 'W35' 'the folder of the updater is closed: administrators change it, the service reads it' {
+  foreach ($path in @("$Program\update") + @(Get-ChildItem "$Program\update" -Recurse | ForEach-Object FullName)) { Get-Strangers $path -ReadOnly }
+  if (-not (Get-Acl -LiteralPath "$Program\update").AreAccessRulesProtected) { 'it takes over rights of the folder above' }
+}
+if ($Updated) {
+  Test-Claim 'W37' 'the version that was applied last is what both services start, and what runs' {
+    $told = (& sallyport update status --json) | ConvertFrom-Json
+    if (-not $told.last -or $told.last.outcome -ne 'applied') { "the last update: $($told.last.outcome) $($told.last.why)"; return }
+    $folder = [regex]::Escape("\versions\$($told.last.version)\sallyport.exe")
+    foreach ($path in (Get-Configuration).PathName, (Get-UpdaterConfiguration).PathName) { if ($path -notmatch $folder) { $path } }
+    foreach ($process in Get-Agents) { if ($process.ExecutablePath -notmatch $folder) { $process.ExecutablePath } }
+    if ($told.under) { "still under way: $($told.under.step)" }
+  }
+}
+
 if ($Disruptive) {
+  Test-Claim 'W36' 'asked for with nothing to do, the updater ends by itself, and leaves the agent alone' {
+    $before = (Get-Configuration).ProcessId
+    Start-Service $Updater
+    if (-not (Wait-Until { (Get-UpdaterConfiguration).State -eq 'Stopped' } 60)) { 'it goes on' }
+    if ((Get-UpdaterConfiguration).ExitCode -ne 0) { "it ended with $((Get-UpdaterConfiguration).ExitCode)" }
+    if ((Get-Configuration).ProcessId -ne $before) { 'the agent was stopped' }
+  }
   Test-Claim 'W20' 'stopped, the service ends with all its processes, and starts again' {
     Stop-Service $Service
     if (Get-Agents) { 'processes are left' }

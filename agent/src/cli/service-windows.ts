@@ -2,8 +2,10 @@
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import { windowsFolders } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
 import { INSECURE_FILES } from "../install/windows/layout.ts";
 import type { Installation } from "../install/windows/service.ts";
+import type { UpdaterPlaces } from "../install/windows/update-service.ts";
 import { commandLine, nodeArguments, programFiles } from "../program.ts";
 import { statePaths } from "../state.ts";
 import { readPasswordFile } from "./ask.ts";
@@ -72,12 +74,13 @@ export function addWindowsService(program: Command): void {
     .command("host", { hidden: true })
     .option(...INSECURE_OPTION)
     .action((options: Pick<InstallOptions, "insecureFiles">) => guarded({}, () => host(options)));
+  service.command("update-host", { hidden: true }).action(() => guarded({}, updateHost));
   service.command("native", { hidden: true }).action(() => guarded({}, answer));
 }
 
 const INSTALL_HELP = `
 It gives each file its rights, encrypts keys that are not, registers the event log's source, and makes the service start with
-the machine. Repeat it whenever rights are not what they should be. It needs an administrator's rights.
+the machine, and its updater on demand. Repeat it whenever rights are not what they should be. It needs an administrator's rights.
 
 It refuses a program that others than administrators can change, a folder in ProgramData that it did not make, and an account that
 could change its own policy: "Local System", an administrator.
@@ -92,7 +95,17 @@ Example:
 async function installation(): Promise<Installation> {
   const { windows } = await import("../install/windows/system.ts");
   const files = await filesOfProgram();
-  return { windows, ...places(), program: [process.execPath, ...commandLine()], programFiles: files };
+  const program = [process.execPath, ...commandLine()];
+  return { windows, ...places(), program, programFiles: files, updater: await updaterPlaces() };
+}
+
+async function updaterPlaces(): Promise<UpdaterPlaces | undefined> {
+  const { installedPlaces } = await import("../update/installed.ts");
+  const found = installedPlaces(windowsFolders().state);
+  if (found === undefined) return undefined;
+  const { removeBrought } = await import("../update/windows/platform.ts");
+  const { own, versions } = found;
+  return { program: process.execPath, own, versions, remove: removeBrought };
 }
 
 /** With what lies beside the executable: Windows looks for libraries there first. */
@@ -168,6 +181,16 @@ async function host({ insecureFiles = false }: Pick<InstallOptions, "insecureFil
   const files = insecureFiles ? undefined : await filesOfProgram();
   await runHost({ ...places(), agent: [process.execPath, ...agent, ...more], programFiles: files });
   // Libraries may linger; the service has stopped.
+  process.exit();
+}
+
+async function updateHost(): Promise<void> {
+  const { installedPlaces } = await import("../update/installed.ts");
+  const found = installedPlaces(windowsFolders().state);
+  if (found === undefined)
+    throw new ConfigError("this program does not lie in a folder of versions: nothing updates it");
+  const { runUpdateHost } = await import("../install/windows/update-host-main.ts");
+  await runUpdateHost(found);
   process.exit();
 }
 

@@ -3,14 +3,13 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { ConfigError } from "../config-error.ts";
 import { asOwnerDuring } from "../regular-file.ts";
 import { decide, newestOf, REASONS } from "../update/decide.ts";
-import { versionOf } from "../update/files.ts";
 import type { UpdatePlaces } from "../update/places.ts";
 import { readRecord, type StoredWish, writeWish } from "../update/record.ts";
 import { startUpdater } from "../update/service.ts";
 import { stage } from "../update/stage.ts";
 import { EXIT } from "./exit.ts";
 import { print } from "./print.ts";
-import { askFor, readInstallation, requirePlaces, requireWritable } from "./update-check.ts";
+import { askFor, platformOf, readInstallation, requirePlaces, requireWritable } from "./update-check.ts";
 import type { ApplyOptions, UpdateOptions } from "./update-options.ts";
 
 export async function apply(options: ApplyOptions): Promise<void> {
@@ -49,7 +48,7 @@ export async function rollback(options: UpdateOptions): Promise<void> {
   const places = requirePlaces(options.state);
   requireWritable(places);
   const { previous } = readRecord(places);
-  if (previous === null || previous === versionOf(places.current))
+  if (previous === null || previous === platformOf(places).versionOf(places.current))
     throw new SallyportError("update.refused", "There is no version before this one here: none was ever updated.");
   await carryOut(options, places, { v: 1, do: "rollback", version: previous, at: new Date().toISOString() });
 }

@@ -1,6 +1,6 @@
 /** `sallyport update check`, and what every verb of `update` begins with: where this installation lies, and what its owner says. */
-import { accessSync, constants } from "node:fs";
-import { resolve } from "node:path";
+import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { systemClock } from "../clock.ts";
 import { type AgentConfig, loadConfig } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
@@ -14,7 +14,9 @@ import { type Facts, newestOf, REASONS, type Reason, whyNotOffered } from "../up
 import { installedPlaces } from "../update/installed.ts";
 import { factsOf } from "../update/owner.ts";
 import type { UpdatePlaces } from "../update/places.ts";
+import { linksPlatform, type Platform } from "../update/platform.ts";
 import { RELEASE_KEYS } from "../update/release-keys.ts";
+import { platformByAsking } from "../update/windows/start.ts";
 import { print, table } from "./print.ts";
 import type { UpdateOptions } from "./update-options.ts";
 
@@ -24,16 +26,31 @@ export function requirePlaces(state: string): UpdatePlaces {
   if (places !== undefined) return places;
   throw new ConfigError(
     process.platform === "win32"
-      ? "on Windows nothing is updated from here: install the newer .msi, then run `sallyport service install`"
+      ? "this program does not lie in a folder of versions, as the installer makes it, so it is not updated from here"
       : "this program does not lie in /opt/sallyport/versions, so it is not updated from here: replace the container, the file or the sources",
   );
 }
 
+/** Which version runs, and which one's updater: asked for, never changed. */
+export const platformOf = (places: UpdatePlaces): Pick<Platform, "name" | "versionOf"> =>
+  process.platform === "win32" ? platformByAsking(places) : linksPlatform;
+
 /** Looked at before anything is downloaded. @throws ConfigError */
 export function requireWritable({ versions }: UpdatePlaces): void {
   const { geteuid } = process;
-  if (geteuid === undefined || geteuid() === 0 || isWritable(versions)) return;
-  throw new ConfigError(`only administrators change ${versions}: run it as root`);
+  if (geteuid?.() === 0 || (geteuid === undefined ? takesFiles(versions) : isWritable(versions))) return;
+  const how = geteuid === undefined ? "an administrator's terminal" : "root";
+  throw new ConfigError(`only administrators change ${versions}: run it ${geteuid === undefined ? "in" : "as"} ${how}`);
+}
+
+/** Windows' lists are known only by trying. A name that the updater would remove. */
+function takesFiles(folder: string): boolean {
+  try {
+    rmSync(mkdtempSync(join(folder, ".new-")), { recursive: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isWritable(folder: string): boolean {
@@ -57,7 +74,7 @@ export function readInstallation(options: UpdateOptions): Installation {
   const config = loadConfig(places.config);
   const now = new Date();
   const mode = parsePolicy(readTextIfAny(places.policy) ?? "", now).updates;
-  return { places, config, facts: factsOf(places, config, mode, now) };
+  return { places, config, facts: factsOf(places, platformOf(places), config, mode, now) };
 }
 
 /** @throws ConfigError where nobody is enrolled; network.* and what the orchestrator refuses with */

@@ -1,17 +1,16 @@
 /** `sallyport update pin`: the version that the owner holds, in a folder that only administrators write. */
 import { version as versionText } from "@sallyport/shared/release/version.ts";
-import { versionOf } from "../update/files.ts";
 import { writePin } from "../update/record.ts";
 import { UsageError } from "./exit.ts";
 import { print } from "./print.ts";
-import { requirePlaces, requireWritable } from "./update-check.ts";
+import { platformOf, requirePlaces, requireWritable } from "./update-check.ts";
 import type { PinOptions } from "./update-options.ts";
 
 export function pin(version: string | undefined, options: PinOptions): void {
   if (options.off === true && version !== undefined) throw new UsageError("give a version or --off, not both");
   const places = requirePlaces(options.state);
   requireWritable(places);
-  const installed = versionOf(places.current);
+  const installed = platformOf(places).versionOf(places.current);
   const wanted = options.off === true ? undefined : (version ?? installed);
   if (wanted !== undefined && !versionText.safeParse(wanted).success)
     throw new UsageError(`${wanted} is no version: write it as 1.2.3`);

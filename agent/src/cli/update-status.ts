@@ -1,22 +1,21 @@
 /** `sallyport update status`: this installation's own files, and nobody asked. */
 import { readdirSync } from "node:fs";
 import { compareVersions, version as versionText } from "@sallyport/shared/release/version.ts";
-import { versionOf } from "../update/files.ts";
 import { readPin, readRecord } from "../update/record.ts";
 import { print } from "./print.ts";
-import { requirePlaces } from "./update-check.ts";
+import { platformOf, requirePlaces } from "./update-check.ts";
 import type { UpdateOptions } from "./update-options.ts";
 
 export function status(options: UpdateOptions): void {
   const places = requirePlaces(options.state);
   const { under, last, previous, failed } = readRecord(places);
-  const installed = versionOf(places.current) ?? null;
+  const installed = platformOf(places).versionOf(places.current) ?? null;
   const pinned = readPin(places) ?? null;
   const kept = readdirSync(places.versions)
     .filter((name) => versionText.safeParse(name).success)
     .sort(compareVersions);
   print(options, { installed, previous, pinned, kept, under, last, failed }, [
-    `Installed     ${installed ?? "no version: the link `current` is broken"}`,
+    `Installed     ${installed ?? `no version: ${POINTER} is broken`}`,
     `Before        ${previous ?? "-"}`,
     `Pinned        ${pinned ?? "no"}`,
     `On the disk   ${kept.join(", ")}`,
@@ -27,5 +26,7 @@ export function status(options: UpdateOptions): void {
     ...(failed.length === 0 ? [] : [`Failed here   ${failed.join(", ")}`]),
   ]);
 }
+
+const POINTER = process.platform === "win32" ? "the command of the service Sallyport" : "the link `current`";
 
 const SAYS = { applied: "applied", rolledBack: "did not work and was taken back", refused: "refused" } as const;

@@ -2,7 +2,7 @@
 import type { UpdateWatch, WatchDeps } from "../update/watch.ts";
 
 export async function openUpdateWatch(
-  deps: Omit<WatchDeps, "places" | "releaseKeys">,
+  deps: Omit<WatchDeps, "places" | "platform" | "wake" | "releaseKeys">,
 ): Promise<UpdateWatch | undefined> {
   const { installedPlaces } = await import("../update/installed.ts");
   const places = installedPlaces(deps.config.stateDir);
@@ -13,5 +13,6 @@ export async function openUpdateWatch(
   ]);
   // One that knows no publisher would ask and believe nothing.
   if (RELEASE_KEYS.length === 0) return undefined;
-  return createUpdateWatch({ ...deps, places, releaseKeys: RELEASE_KEYS });
+  const ofWindows = process.platform === "win32" ? await import("../update/windows/agent.ts") : undefined;
+  return createUpdateWatch({ ...deps, ...ofWindows?.windowsAgent(), places, releaseKeys: RELEASE_KEYS });
 }

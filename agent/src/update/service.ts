@@ -36,4 +36,8 @@ export const systemdService: Service = {
 };
 
 /** Starts the updater, and returns when it has ended: its unit is a oneshot. @throws Error */
-export const startUpdater = (): Promise<void> => systemctl("start", UPDATE_UNIT);
+export async function startUpdater(): Promise<void> {
+  if (process.platform !== "win32") return await systemctl("start", UPDATE_UNIT);
+  const { startAndAwait } = await import("./windows/start.ts");
+  await startAndAwait(TIMEOUT_MS);
+}

@@ -1,5 +1,6 @@
 /** Puts a release where the updater looks for it. The three documents come last: without its archive a release is not there. */
-import { mkdirSync, rmSync } from "node:fs";
+import { lstatSync, mkdirSync, rmSync } from "node:fs";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { writeFileDurably } from "../state.ts";
 import type { SignedDeps } from "../supervisor/signed.ts";
 import { fileFor } from "./decide.ts";
@@ -18,6 +19,9 @@ export async function stage(
   const file = fileFor(manifest, platform);
   if (file === undefined) return;
   mkdirSync(places.staged, { recursive: true, mode: 0o700 });
+  // An administrator's command has the agent's rights here, but for Windows, where the agent may make junctions.
+  if (process.platform === "win32" && lstatSync(places.staged).isSymbolicLink())
+    throw new SallyportError("update.refused", `${places.staged} is a link: remove it.`);
   // The documents of another release must not stand beside this one's archive.
   rmSync(places.stagedManifest, { force: true });
   await downloadArchive(deps, manifest.version, file, signal);

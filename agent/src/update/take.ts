@@ -12,7 +12,6 @@ import {
   openSync,
   readdirSync,
   readSync,
-  renameSync,
   rmSync,
   statfsSync,
 } from "node:fs";
@@ -21,10 +20,11 @@ import { parseJson } from "@sallyport/shared/json.ts";
 import { MAX_MANIFEST_BYTES, MAX_SIGNATURE_BYTES, type ReleaseFile } from "@sallyport/shared/release/manifest.ts";
 import { z } from "zod";
 import { openRegular, readBounded } from "../regular-file.ts";
-import { type Pinned, syncFolder, writeAll, writeFileDurably } from "../state.ts";
+import { move, type Pinned, syncFolder, writeAll, writeFileDurably } from "../state.ts";
 import { unpack } from "./archive.ts";
 import { isFull, makeOwn } from "./files.ts";
 import { stagedArchive, type UpdatePlaces, unpacking } from "./places.ts";
+import { programOf } from "./platform.ts";
 import { type Verification, type VerifiedRelease, verifyRelease } from "./verify.ts";
 
 const MIB = 2 ** 20;
@@ -32,6 +32,8 @@ const MAX_STATEMENT_BYTES = 4096;
 /** Beside what is copied and unpacked: the agent takes no session with less than 50 MB. */
 const FREE_BYTES = 64 * MIB;
 const COPY_BYTES = MIB;
+/** A virus scanner may look at a new program for a while. */
+const HELD_FOR_MS = 30_000;
 
 /** A refusal that is the update's end, with nothing changed. */
 export class TakeError extends Error {
@@ -98,7 +100,7 @@ export async function takeArchive(
   }
   // One that was given up, or that the update before the last left here.
   rmSync(join(places.versions, version), { recursive: true, force: true });
-  renameSync(folder, join(places.versions, version));
+  move(folder, join(places.versions, version), HELD_FOR_MS);
   syncFolder(places.versions);
   rmSync(places.incoming, { recursive: true, force: true });
 }
@@ -154,7 +156,7 @@ function requireProgram(folder: string, version: string, platform: string): void
   const said = releaseNote.safeParse(parseJson(readBounded(join(folder, "release.json"), 4096) ?? ""));
   if (said.data?.version !== version || said.data.platform !== platform)
     throw new TakeError(`the archive does not hold version ${version} for ${platform}`);
-  for (const name of ["node", "app/sallyport.mjs", "app/updater.mjs"])
+  for (const name of programOf(platform))
     if (!existsSync(join(folder, name))) throw new TakeError(`the archive has no ${name}`);
 }
 

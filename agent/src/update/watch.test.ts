@@ -88,10 +88,15 @@ function steppingClock(): { clock: Clock; looked: () => Promise<void> } {
 }
 
 /** One look of a watch in this mode. */
-async function look(mode: "manual" | "notify" | "window", updates: object = {}): Promise<UpdateWatch> {
+async function look(
+  mode: "manual" | "notify" | "window",
+  updates: object = {},
+  more: Pick<WatchDeps, "platform" | "wake"> = {},
+): Promise<UpdateWatch> {
   const { clock, looked } = steppingClock();
   const config = agentConfig.parse({ v: 1, origin, agent: "0".repeat(32), tenant: "contoso", site: "oslo", updates });
   const deps: WatchDeps = {
+    ...more,
     ...{
       origin,
       agent: config.agent,
@@ -161,6 +166,23 @@ describe("a running agent", () => {
     });
     // The archive was there already.
     assert.equal(asked.filter((path) => path.includes("/files/")).length, 1);
+  });
+
+  it("where no unit waits for the file, asks for the updater's start itself: to hand over, and where an update was broken off", async () => {
+    const name = `${process.platform}-${process.arch}`;
+    let woken = 0;
+    const wake = (): void => {
+      woken += 1;
+    };
+    const platform = { name, versionOf: () => "1.0.0" };
+    await look("notify", {}, { platform, wake });
+    assert.equal(woken, 0);
+    await look("window", {}, { platform, wake });
+    assert.deepEqual([woken, existsSync(places.ready)], [1, true]);
+    const under = { step: "gating", from: "1.0.0", to: "1.1.0", wish: null, gates: 1, why: null } as const;
+    writeRecord(places, { v: 1, under, last: null, previous: null, failed: [] });
+    await look("manual", {}, { platform, wake });
+    assert.equal(woken, 2);
   });
 
   it("window: what failed here is not downloaded again; how an update ended is news until it was told", async () => {

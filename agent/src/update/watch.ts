@@ -12,6 +12,7 @@ import { askReleases } from "./ask.ts";
 import { decide, type Facts, newestOf } from "./decide.ts";
 import { factsOf } from "./owner.ts";
 import type { UpdatePlaces } from "./places.ts";
+import { linksPlatform, type Platform } from "./platform.ts";
 import { readPin, readRecord } from "./record.ts";
 import { stage } from "./stage.ts";
 import type { VerifiedRelease } from "./verify.ts";
@@ -34,6 +35,10 @@ export interface UpdateWatch {
 
 export interface WatchDeps extends SignedDeps {
   readonly places: UpdatePlaces;
+  /** Where it is not one with links. */
+  readonly platform?: Pick<Platform, "name" | "versionOf">;
+  /** Has the updater look at once, where no unit of the system waits for `places.ready`. @throws Error */
+  readonly wake?: () => void;
   readonly config: AgentConfig;
   readonly mode: () => Facts["mode"];
   readonly releaseKeys: readonly string[];
@@ -43,7 +48,7 @@ export interface WatchDeps extends SignedDeps {
 }
 
 export function createUpdateWatch(deps: WatchDeps): UpdateWatch {
-  const { places, config, clock, log } = deps;
+  const { places, platform = linksPlatform, config, clock, log } = deps;
   let askAtMs = clock.monotonicMs() + deps.random() * LOOK_EVERY_MS;
   let found: VerifiedRelease | undefined;
   let staged: VerifiedRelease | undefined;
@@ -52,7 +57,7 @@ export function createUpdateWatch(deps: WatchDeps): UpdateWatch {
   const written = (): number => statSync(places.record, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   let saidMs = written();
 
-  const facts = (): Facts => factsOf(places, config, deps.mode(), new Date(clock.wallMs()));
+  const facts = (): Facts => factsOf(places, platform, config, deps.mode(), new Date(clock.wallMs()));
 
   const ask = async (signal: AbortSignal): Promise<void> => {
     // A try that fails is made again sooner than the next question is due.
@@ -76,6 +81,16 @@ export function createUpdateWatch(deps: WatchDeps): UpdateWatch {
     offered = staged;
     log.info({ version: staged.manifest.version }, "an update is handed to the updater");
     writeFileDurably(places.ready, `${staged.manifest.version}\n`);
+    deps.wake?.();
+  };
+
+  /** Power that went in the middle may have taken the updater's own start with it. */
+  const goOn = (): void => {
+    try {
+      if (deps.wake !== undefined && readRecord(places).under !== null) deps.wake();
+    } catch (error) {
+      log.warn({ why: (error as Error).message }, "the updater was not started");
+    }
   };
 
   return {
@@ -96,6 +111,7 @@ export function createUpdateWatch(deps: WatchDeps): UpdateWatch {
       return { mode: deps.mode(), available: found?.manifest.version ?? null };
     },
     async run(signal) {
+      goOn();
       while (!signal.aborted) {
         await look(signal).catch((error: Error) => {
           if (!signal.aborted) log.warn({ why: error.message }, "looking for updates failed");

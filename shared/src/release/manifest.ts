@@ -17,8 +17,8 @@ export type Ring = z.infer<typeof ring>;
 /** Whether something that was let go as far as `upTo` has reached this ring. */
 export const reaches = (upTo: Ring, agents: Ring): boolean => RINGS.indexOf(agents) <= RINGS.indexOf(upTo);
 
-/** As `process.platform` and `process.arch` say it. */
-export const platform = z.enum(["linux-x64", "linux-arm64"]);
+/** As `process.platform` and `process.arch` say it, but for Windows' name. */
+export const platform = z.enum(["linux-x64", "linux-arm64", "windows-x64"]);
 
 const MIB = 2 ** 20;
 export const MAX_ARCHIVE_BYTES: number = 256 * MIB;

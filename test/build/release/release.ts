@@ -72,10 +72,11 @@ export async function makeRelease(
     await agreeOnCodeCache(agent.folder);
     const product = productOf(agent, VERSION, epochSeconds);
     const update = writeAgent(product, architecture, epochSeconds, write);
-    await writeExecutables(product, { work, agent, version: VERSION, epochSeconds, releaseKeys }, forWindows, write);
+    const of = { work, agent, version: VERSION, epochSeconds, releaseKeys };
+    const updateOfWindows = await writeExecutables(product, of, forWindows, write);
     if (publisher !== undefined) {
       const { key, ...of } = publisher;
-      writeManifest(folder, { version: VERSION, ...of }, [update], key);
+      writeManifest(folder, { version: VERSION, ...of }, [update, ...updateOfWindows], key);
     }
     await writeCloud(join(work, "cloud"), epochSeconds, write);
   } finally {
@@ -119,26 +120,31 @@ function writeAgent(product: Product, architecture: string, epochSeconds: number
   return releaseFile.parse({ platform, name: `${named}.tar.gz`, ...measure(update, files) });
 }
 
-/** Linux as a tar, whose modes count; Windows as a zip, which it opens by itself. */
+/** Linux as a tar, whose modes count; Windows as a zip, which it opens by itself. Answers the manifest's part about Windows' update. */
 async function writeExecutables(
   product: Product,
   of: Parameters<typeof executableHere>[1],
   forWindows: ForWindows | undefined,
   write: Write,
-): Promise<void> {
+): Promise<ReleaseFile[]> {
   const { version, epochSeconds } = of;
   const here = await executableHere(product, of);
   const named = `sallyport-${version}-linux-${process.arch}-executable`;
   write(`${named}.tar.gz`, gzipped(tar(here.entries, { epochSeconds })));
   write(`${named}.cdx.json`, here.sbom);
-  if (forWindows === undefined) return;
+  if (forWindows === undefined) return [];
   const windows = await executableForWindows(product, of);
-  const namedThere = `sallyport-${version}-windows-x64`;
+  const platform = "windows-x64";
+  const namedThere = `sallyport-${version}-${platform}`;
   const work = join(of.work, "windows-artefacts");
   const { entries, msi } = await windowsArtefacts(windows, { ...forWindows, version, epochSeconds, work });
   write(`${namedThere}.zip`, zip(entries, epochSeconds));
   write(`${namedThere}.msi`, msi);
   write(`${namedThere}.cdx.json`, windows.sbom);
+  const files = [...entries, releaseNote(version, platform)];
+  const update = gzipped(tar(files, { epochSeconds }));
+  write(`${namedThere}.tar.gz`, update);
+  return [releaseFile.parse({ platform, name: `${namedThere}.tar.gz`, ...measure(update, files) })];
 }
 
 function debOf(product: Product, architecture: string, epochSeconds: number): Buffer {

@@ -6,20 +6,8 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { readRecord } from "@sallyport/agent/src/update/record.ts";
-import type { Step } from "@sallyport/agent/src/update/updater.ts";
 import { type Behaviour, type Machine, settled, startMachine } from "./machine.ts";
-
-const STEPS: readonly Step[] = [
-  "begun",
-  "verified",
-  "unpacked",
-  "switching",
-  "stopped",
-  "repointed",
-  "started",
-  "healthy",
-  "ended",
-];
+import { STEPS } from "./steps.ts";
 
 let machine: Machine;
 let number = 0;

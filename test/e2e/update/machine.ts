@@ -6,10 +6,11 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symli
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Layout, layoutIn } from "@sallyport/agent/src/install/layout.ts";
-import { versionOf } from "@sallyport/agent/src/update/files.ts";
 import { stagedArchive, type UpdatePlaces, updatePlaces } from "@sallyport/agent/src/update/places.ts";
+import { linksPlatform, type Platform } from "@sallyport/agent/src/update/platform.ts";
 import { type Last, readRecord, writeWish } from "@sallyport/agent/src/update/record.ts";
 import type { Step } from "@sallyport/agent/src/update/updater.ts";
+import { PROGRAM } from "@sallyport/agent/src/update/windows/command.ts";
 import { sha256, toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { generateKeyPair, signerOf } from "@sallyport/shared/crypto/identity.ts";
 import { type Signer, signJws } from "@sallyport/shared/crypto/jws.ts";
@@ -25,15 +26,20 @@ import {
 import { filesOf } from "../../build/release/entries.ts";
 import { stopChild } from "../../system/processes.ts";
 import { buildPrograms } from "./programs.ts";
+import { placesOfServices, platformOfServices, register } from "./registered.ts";
 import type { Orders } from "./updater-process.ts";
 
 export const ORIGIN = "https://sallyport.example";
 export const PLATFORM: string = `${process.platform}-${process.arch}`;
+/** How an installation says which version runs: by links, or by the commands of Windows' services. */
+export type Form = "links" | "services";
 export type Behaviour = "works" | "ends" | "deaf" | "offline";
 
 const AGENT = "0".repeat(32);
 
 export interface Machine {
+  /** Above everything that it is. */
+  readonly root: string;
   readonly layout: Layout;
   readonly places: UpdatePlaces;
   readonly publisher: { readonly privateKey: KeyObject; readonly publicLine: string };
@@ -72,17 +78,20 @@ export interface Stated {
 }
 
 /** @param healthyWithinMs how long the updater waits; only what never works takes as long */
-export async function startMachine(healthyWithinMs = 20_000): Promise<Machine> {
+export async function startMachine(healthyWithinMs = 20_000, form: Form = "links"): Promise<Machine> {
   const root = mkdtempSync(join(tmpdir(), "sallyport-update-"));
   const layout = layoutIn(root);
-  const places = updatePlaces(layout);
+  const isWindows = form === "services";
+  const places = isWindows ? placesOfServices(layout) : updatePlaces(layout);
+  const platform: Platform = isWindows ? platformOfServices(root, places) : linksPlatform;
   const programs = await buildPrograms();
   const publisher = drawPublisherKey();
   const signing = await generateKeyPair("ES256");
   const signer = signerOf("ES256", signing);
   for (const folder of [layout.versions, layout.configuration, places.staged]) mkdirSync(folder, { recursive: true });
   install("1.0.0", "works");
-  for (const link of [places.current, places.updater]) symlinkSync("versions/1.0.0", link);
+  if (isWindows) register(root, places.versions, "1.0.0");
+  else for (const link of [places.current, places.updater]) symlinkSync("versions/1.0.0", link);
   writeFileSync(places.state.pinned, JSON.stringify(pinnedOf(signing.publicJwk)));
   const setOwnersFiles = (updates: string, policy = "notify"): void => {
     const agent = { v: 1, origin: ORIGIN, agent: AGENT, tenant: "contoso", site: "oslo" };
@@ -93,7 +102,11 @@ export async function startMachine(healthyWithinMs = 20_000): Promise<Machine> {
 
   function programFolder(version: string, behaviour: Behaviour, into: string): string {
     mkdirSync(join(into, "app"), { recursive: true });
-    writeFileSync(join(into, "node"), `#!/bin/sh\nexec ${process.execPath} "$@"\n`, { mode: 0o755 });
+    const node = `#!/bin/sh\nexec ${process.execPath}`;
+    if (isWindows) {
+      writeFileSync(join(into, PROGRAM), `${node} "\${0%/*}/app/sallyport.mjs" "$@"\n`, { mode: 0o755 });
+      writeFileSync(join(into, "koffi.node"), "native\n");
+    } else writeFileSync(join(into, "node"), `${node} "$@"\n`, { mode: 0o755 });
     cpSync(programs.agent, join(into, "app/sallyport.mjs"));
     writeFileSync(join(into, "app/updater.mjs"), "// The test's own is started in its place.\n");
     writeFileSync(join(into, "app/behaviour.json"), JSON.stringify({ behaviour, version }));
@@ -101,15 +114,18 @@ export async function startMachine(healthyWithinMs = 20_000): Promise<Machine> {
   }
   function install(version: string, behaviour: Behaviour): void {
     const into = programFolder(version, behaviour, join(layout.versions, version));
-    writeFileSync(join(into, "release.json"), JSON.stringify({ version, platform: PLATFORM }));
+    writeFileSync(join(into, "release.json"), JSON.stringify({ version, platform: platform.name }));
   }
 
   let agent: ChildProcess | undefined;
   const asked: string[] = [];
   const startAgent = async (): Promise<void> => {
     if (agent?.exitCode === null && agent.signalCode === null) return;
-    const program = join(places.current, "app/sallyport.mjs");
-    const started = spawn(join(places.current, "node"), [program, layout.state], {
+    const folder = join(layout.versions, platform.versionOf(places.current) ?? "");
+    const [program, ...args] = isWindows
+      ? [join(folder, PROGRAM)]
+      : [join(places.current, "node"), join(places.current, "app/sallyport.mjs")];
+    const started = spawn(program, [...args, layout.state], {
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     agent = started;
@@ -143,7 +159,7 @@ export async function startMachine(healthyWithinMs = 20_000): Promise<Machine> {
   }
 
   return {
-    ...{ layout, places, publisher, signer, setOwnersFiles, update },
+    ...{ root, layout, places, publisher, signer, setOwnersFiles, update },
     async stage(version, behaviour = "works", change = {}, statement = {}, filler) {
       const folder = mkdtempSync(join(root, "release-"));
       const program = programFolder(version, behaviour, join(folder, "program"));
@@ -153,7 +169,7 @@ export async function startMachine(healthyWithinMs = 20_000): Promise<Machine> {
         ...change,
       };
       const entries = filesOf(program, "v").map((entry) => ({ ...entry, path: entry.path.slice("v/".length) }));
-      const file = writeArchive(folder, entries, { version, platform: PLATFORM, epochSeconds: 0 });
+      const file = writeArchive(folder, entries, { version, platform: platform.name, epochSeconds: 0 });
       writeManifest(folder, release, [file], publisher.privateKey);
       const manifest = readFileSync(join(folder, MANIFEST));
       cpSync(join(folder, MANIFEST), places.stagedManifest);
@@ -178,7 +194,7 @@ export async function startMachine(healthyWithinMs = 20_000): Promise<Machine> {
       await stopAgent("SIGKILL");
       await startAgent();
     },
-    installed: () => versionOf(places.current),
+    installed: () => platform.versionOf(places.current),
     running() {
       if (agent === undefined || agent.exitCode !== null || agent.signalCode !== null) return undefined;
       const status = JSON.parse(readFileSync(places.state.status, "utf8")) as { pid: number; version: string };

@@ -6,7 +6,10 @@ import { once } from "node:events";
 import { systemClock } from "@sallyport/agent/src/clock.ts";
 import { layoutIn } from "@sallyport/agent/src/install/layout.ts";
 import { updatePlaces } from "@sallyport/agent/src/update/places.ts";
+import { linksPlatform } from "@sallyport/agent/src/update/platform.ts";
 import { runUpdater, type Step } from "@sallyport/agent/src/update/updater.ts";
+
+import { hasServices, placesOfServices, platformOfServices } from "./registered.ts";
 
 export interface Orders {
   readonly root: string;
@@ -22,9 +25,14 @@ async function ask(what: "stop" | "start"): Promise<void> {
   await once(process, "message");
 }
 
+const layout = layoutIn(orders.root);
+const isWindows = hasServices(orders.root);
+const places = isWindows ? placesOfServices(layout) : updatePlaces(layout);
+
 const last = await runUpdater(
   {
-    places: updatePlaces(layoutIn(orders.root)),
+    places,
+    platform: isWindows ? platformOfServices(orders.root, places) : linksPlatform,
     service: { stop: () => ask("stop"), start: () => ask("start") },
     releaseKeys: orders.releaseKeys,
     healthyWithinMs: orders.healthyWithinMs,

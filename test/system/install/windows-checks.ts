@@ -4,8 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { manifest } from "@sallyport/shared/release/manifest.ts";
 import { FUSE, RESOURCE } from "../../build/executable.ts";
 import { windowsInputs } from "../../build/release/inputs.ts";
 import { rawResource, readPe } from "../../build/release/pe.ts";
@@ -62,6 +63,19 @@ export async function checkWindows(check: Check, release: Release, work: string)
     assert.ok(blob.includes(readFileSync(join(folder, script))));
     assert.ok(!blob.includes("serve.cache"));
     assert.ok(blob.includes("--disable-sigusr1") && blob.includes("--no-experimental-sqlite"));
+  });
+  await check("what updates bring to Windows is the same files with a note, and the manifest has them", async () => {
+    const folder = join(work, "update");
+    mkdirSync(folder);
+    const archive = release.path("-windows-x64.tar.gz");
+    await runScript(`tar -xzf '${archive}' -C '${folder}'`);
+    assert.deepEqual(readdirSync(folder).sort(), [...NAMES, "release.json"].sort());
+    for (const name of NAMES) assert.ok(readFileSync(join(folder, name)).equals(read(name)), name);
+    const note = JSON.parse(readFileSync(join(folder, "release.json"), "utf8")) as { platform: string };
+    assert.equal(note.platform, "windows-x64");
+    const { files: listed } = manifest.parse(JSON.parse(readFileSync(join(release.folder, "manifest.json"), "utf8")));
+    const found = listed.find(({ platform }) => platform === "windows-x64");
+    assert.deepEqual([found?.name, found?.sha256], [basename(archive), sha256(readFileSync(archive))]);
   });
 }
 

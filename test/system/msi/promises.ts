@@ -23,14 +23,14 @@ const SERVICE_SID = "S-1-5-80-3043066180-1104749053-2676198074-880087027-2369459
 export const PROMISES: readonly Promised[] = [
   {
     name: "the service runs as its own account, without a password",
-    check: (read) => fits(only(read, "ServiceInstall"), { StartName: "NT SERVICE\\Sallyport", Password: "" }),
+    check: (read) => fits(service(read, "Sallyport"), { StartName: "NT SERVICE\\Sallyport", Password: "" }),
     broken: "UPDATE `ServiceInstall` SET `StartName` = 'LocalSystem'",
   },
   {
     name: "it starts the installed program as the service's host, in a process of its own",
     check(read) {
-      fits(only(read, "ServiceInstall"), { Name: "Sallyport", Arguments: "service host", ServiceType: "16" });
-      const { KeyPath } = row(read, "Component", "Component", only(read, "ServiceInstall").Component_!);
+      fits(service(read, "Sallyport"), { Name: "Sallyport", Arguments: "service host", ServiceType: "16" });
+      const { KeyPath } = row(read, "Component", "Component", service(read, "Sallyport").Component_!);
       assert.equal(KeyPath, "sallyport.exe");
     },
     broken: "UPDATE `ServiceInstall` SET `Arguments` = 'service host --verbose'",
@@ -38,7 +38,7 @@ export const PROMISES: readonly Promised[] = [
   {
     name: "it starts with Windows, after the others",
     check(read) {
-      fits(only(read, "ServiceInstall"), { StartType: "2", ErrorControl: "1" });
+      fits(service(read, "Sallyport"), { StartType: "2", ErrorControl: "1" });
       assert.equal(configured(read, "3"), "1");
     },
     broken: "UPDATE `MsiServiceConfig` SET `Argument` = '0' WHERE `ConfigType` = 3",
@@ -72,10 +72,29 @@ export const PROMISES: readonly Promised[] = [
     name: "the service is stopped before files change, and removed with them; the installation does not start it",
     check(read) {
       // 2 and 32: stop at both; 128: delete at removal; no 1: start.
-      fits(only(read, "ServiceControl"), { Name: "Sallyport", Event: `${2 | 32 | 128}`, Wait: "1" });
+      for (const name of SERVICES)
+        fits(row(read, "ServiceControl", "Name", name), { Event: `${2 | 32 | 128}`, Wait: "1" });
+      assert.equal(read.table("ServiceControl").length, SERVICES.length);
       inOrder(read, "StopServices", "DeleteServices", "RemoveFiles", "InstallFiles", "InstallServices");
     },
     broken: "UPDATE `ServiceControl` SET `Event` = 163",
+  },
+  {
+    name: "the updater is the same program as Local System, which nothing starts by itself",
+    check(read) {
+      fits(service(read, "SallyportUpdate"), {
+        ...{ StartName: "LocalSystem", Password: "", Arguments: "service update-host", ServiceType: "16" },
+        ...{ StartType: "3", ErrorControl: "1", Component_: service(read, "Sallyport").Component_! },
+      });
+      assert.deepEqual(
+        read
+          .table("ServiceInstall")
+          .map(({ Name }) => Name)
+          .sort(),
+        SERVICES,
+      );
+    },
+    broken: "UPDATE `ServiceInstall` SET `StartType` = 2 WHERE `Name` = 'SallyportUpdate'",
   },
   {
     name: "the folders of the owner and of the agent are closed to all others, whatever their parents say",
@@ -206,6 +225,9 @@ export const PROMISES: readonly Promised[] = [
     broken: "DELETE FROM `CreateFolder` WHERE `Directory_` = 'Program_2'",
   },
 ];
+
+const SERVICES = ["Sallyport", "SallyportUpdate"];
+const service = (read: Read, name: string): Row => row(read, "ServiceInstall", "Name", name);
 
 function only(read: Read, table: string): Row {
   const rows = read.table(table);

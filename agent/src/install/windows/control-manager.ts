@@ -6,7 +6,11 @@ const MANAGER_ALL = 0xf003f;
 const SERVICE_ALL = 0xf01ff;
 /** QUERY_CONFIG, QUERY_STATUS, INTERROGATE, READ_CONTROL: what everybody may. */
 const LOOK = { manager: 0x1, service: 0x1 | 0x4 | 0x80 | 0x20000 } as const;
-const [OWN_PROCESS, AUTOMATIC, NORMAL_ERROR] = [0x10, 2, 1];
+const [OWN_PROCESS, NORMAL_ERROR] = [0x10, 1];
+const [AUTOMATIC, ON_DEMAND] = [2, 3];
+const startOf = (withMachine: boolean): number => (withMachine ? AUTOMATIC : ON_DEMAND);
+/** SERVICE_START alone: all that the agent has of its updater. */
+const TO_START = 0x10;
 const NO_CHANGE = 0xffffffff;
 const [CONTROL_STOP, DELETE_LATER] = [1, ERROR.deletePending];
 const INFO = { description: 1, failureActions: 2, delayed: 3, failureFlag: 4, sid: 5, privileges: 6, preshutdown: 7 };
@@ -62,8 +66,10 @@ export interface Wanted {
   readonly restartAfterMs: readonly number[];
   /** What the account keeps of its rights on the machine. */
   readonly privileges: readonly string[];
-  /** How long the machine's end waits for it. */
-  readonly preshutdownMs: number;
+  /** How long the machine's end waits for it; undefined as for any other. */
+  readonly preshutdownMs: number | undefined;
+  /** After the others; or only when somebody asks. */
+  readonly startsWithMachine: boolean;
 }
 
 const calls = once(() => {
@@ -117,7 +123,7 @@ function withManager<T>(access: number, act: (manager: Handle) => T): T {
 }
 
 /** Undefined where there is no such service. */
-function withService<T>(name: string, access: number, act: (service: Handle) => T): T | undefined {
+export function withService<T>(name: string, access: number, act: (service: Handle) => T): T | undefined {
   return withManager(LOOK.manager, (manager) => {
     const service = calls().open(manager, name, access);
     if (service === null) {
@@ -141,20 +147,20 @@ export function ensureService(wanted: Wanted): readonly string[] {
   return withService(wanted.name, SERVICE_ALL, (service) => describe(service, wanted)) ?? [];
 }
 
-function create({ name, displayName, command, logon }: Wanted): void {
+function create({ name, displayName, command, logon, startsWithMachine }: Wanted): void {
   // Without one Windows would make it Local System's.
   if (logon === undefined) throw new Error("a new service needs an account");
   const { account, password } = logon;
   withManager(MANAGER_ALL, (manager) => {
-    const kind = [SERVICE_ALL, OWN_PROCESS, AUTOMATIC, NORMAL_ERROR] as const;
+    const kind = [SERVICE_ALL, OWN_PROCESS, startOf(startsWithMachine), NORMAL_ERROR] as const;
     const made = calls().create(manager, name, displayName, ...kind, command, null, null, null, account, password);
     if (made === null) throw new WindowsError("CreateService", lastError());
     calls().close(made);
   });
 }
 
-function change(service: Handle, { displayName, command, logon }: Wanted): true {
-  const kind = [OWN_PROCESS, AUTOMATIC, NO_CHANGE] as const;
+function change(service: Handle, { displayName, command, logon, startsWithMachine }: Wanted): true {
+  const kind = [OWN_PROCESS, startOf(startsWithMachine), NO_CHANGE] as const;
   const { account, password } = logon ?? { account: null, password: null };
   const rest = [command, null, null, null, account, password, displayName] as const;
   succeed("ChangeServiceConfig", calls().change(service, ...kind, ...rest));
@@ -170,25 +176,46 @@ const UNRESTRICTED_SID = 1;
 /** After a day without an end the next one counts as the first. */
 const RESET_SECONDS = 86_400;
 
-function describe(service: Handle, { description, restartAfterMs, privileges, preshutdownMs }: Wanted): string[] {
+function describe(service: Handle, wanted: Wanted): string[] {
+  const { description, restartAfterMs, privileges, preshutdownMs, startsWithMachine } = wanted;
   const { text, failures, bytes } = calls();
   const actions = restartAfterMs.map((delay) => ({ type: RESTART, delay }));
   const restarts = { resetSeconds: RESET_SECONDS, message: null, command: null, count: actions.length, actions };
   const settings: Readonly<Record<string, () => number>> = {
     description: () => text(service, INFO.description, { text: description }),
     "service SID": () => bytes(service, INFO.sid, number(UNRESTRICTED_SID)),
-    "delayed start": () => bytes(service, INFO.delayed, number(1)),
+    ...(startsWithMachine ? { "delayed start": () => bytes(service, INFO.delayed, number(1)) } : {}),
     "failure actions": () => failures(service, INFO.failureActions, restarts),
     // Only when the host itself dies: where it stops by itself, the agent would end the same way again.
     "failure flag": () => bytes(service, INFO.failureFlag, number(0)),
     privileges: () => text(service, INFO.privileges, { text: `${privileges.join("\0")}\0` }),
-    preshutdown: () => bytes(service, INFO.preshutdown, number(preshutdownMs)),
+    ...(preshutdownMs === undefined
+      ? {}
+      : { preshutdown: () => bytes(service, INFO.preshutdown, number(preshutdownMs)) }),
   };
   return Object.entries(settings).flatMap(([name, set]) => {
     if (set() !== 0) return [];
     if (lastError() === ERROR.invalidLevel) return [name];
     throw new WindowsError(`ChangeServiceConfig2 (${name})`, lastError());
   });
+}
+
+/** Of a service that is there; what is left out stays. */
+export interface Change {
+  readonly command?: string;
+  readonly startsWithMachine?: boolean;
+}
+
+/** The next start goes by it, also where it runs now. @throws WindowsError */
+export function changeService(name: string, { command, startsWithMachine }: Change): void {
+  const start = startsWithMachine === undefined ? NO_CHANGE : startOf(startsWithMachine);
+  const kind = [NO_CHANGE, start, NO_CHANGE] as const;
+  const done = withService(name, SERVICE_ALL, (service) => {
+    const rest = [command ?? null, null, null, null, null, null, null] as const;
+    succeed("ChangeServiceConfig", calls().change(service, ...kind, ...rest));
+    return true;
+  });
+  if (done === undefined) throw new WindowsError(`OpenService ${name}`, ERROR.noSuchService);
 }
 
 /** Undefined where there is none. @throws WindowsError */
@@ -212,7 +239,7 @@ export const readState = (name: string): State | undefined =>
 
 /** Has it started; one that runs is left alone. @throws WindowsError */
 export function startService(name: string): void {
-  withService(name, SERVICE_ALL, (service) => {
+  withService(name, TO_START, (service) => {
     if (calls().start(service, 0, null) !== 0 || lastError() === ERROR.serviceRunning) return;
     throw new WindowsError("StartService", lastError());
   });

@@ -10,6 +10,10 @@ const NOTES: readonly HostNote[] = [
   { id: "gaveUp", code: 78 },
   { id: "killed", afterSeconds: 90 },
   { id: "rights", faults: ["a", "b"] },
+  { id: "updated", version: "1.1.0", from: "1.0.0" },
+  { id: "takenBack", version: "1.1.0", from: "1.0.0", why: "no canary" },
+  { id: "refused", version: "1.1.0", why: "a signature" },
+  { id: "updaterFailed", why: "EIO" },
 ];
 
 test("each note is an event with a number of its own, which EventCreate.exe has a text for", () => {

@@ -10,7 +10,11 @@ export type HostNote =
   | { readonly id: "notStarted"; readonly why: string }
   | { readonly id: "gaveUp"; readonly code: number }
   | { readonly id: "killed"; readonly afterSeconds: number }
-  | { readonly id: "rights"; readonly faults: readonly string[] };
+  | { readonly id: "rights"; readonly faults: readonly string[] }
+  | { readonly id: "updated"; readonly version: string; readonly from: string }
+  | { readonly id: "takenBack"; readonly version: string; readonly from: string; readonly why: string }
+  | { readonly id: "refused"; readonly version: string; readonly why: string }
+  | { readonly id: "updaterFailed"; readonly why: string };
 
 /** As ReportEventW counts them (winnt.h). */
 const TYPES = { error: 1, warning: 2, information: 4 } as const;
@@ -31,6 +35,10 @@ export const EVENTS = {
   gaveUp: { number: 202, type: "error" },
   killed: { number: 203, type: "warning" },
   rights: { number: 204, type: "error" },
+  updated: { number: 300, type: "information" },
+  takenBack: { number: 301, type: "warning" },
+  refused: { number: 302, type: "warning" },
+  updaterFailed: { number: 303, type: "error" },
 } as const satisfies Record<HostNote["id"], { number: number; type: keyof typeof TYPES }>;
 
 /** Longer than this the event log refuses a text (31,839 characters). */
@@ -57,6 +65,14 @@ function textOf(note: HostNote): string {
       return `The agent did not stop within ${note.afterSeconds} seconds and was ended.`;
     case "rights":
       return `The agent is not started: rights are not what they should be; \`sallyport service install\` mends them, or says what it does not.\n${note.faults.join("\n")}`;
+    case "updated":
+      return `Version ${note.version} was installed in the place of ${note.from}, and has answered the orchestrator.`;
+    case "takenBack":
+      return `Version ${note.version} did not work and was taken back to ${note.from}: ${note.why}.`;
+    case "refused":
+      return `Version ${note.version} was not installed: ${note.why}. Nothing was changed.`;
+    case "updaterFailed":
+      return `The updater failed: ${note.why}. It goes on from its record when it is started again, also with the machine.`;
     default:
       return note satisfies never;
   }

@@ -11,6 +11,12 @@ export const DESCRIPTION = "Answers pulls that this machine's policy allows. It 
 export const EVENT_SOURCE = "Sallyport";
 /** What the service's command line is beside the program. */
 export const HOST_ARGUMENTS: readonly string[] = ["service", "host"];
+/** The updater: it runs as Local System, on demand, and the agent may do nothing with it but start it. */
+export const UPDATE_SERVICE = "SallyportUpdate";
+export const UPDATE_DISPLAY_NAME = "Sallyport updater";
+export const UPDATE_DESCRIPTION =
+  "Verifies what the Sallyport agent has downloaded, installs it, and goes back where it does not work.";
+export const UPDATE_HOST_ARGUMENTS: readonly string[] = ["service", "update-host"];
 /** Its owner's word, there and to the agent, that an account or a program may be what is otherwise refused. */
 export const INSECURE_FILES = "--insecure-files";
 

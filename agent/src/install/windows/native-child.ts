@@ -7,6 +7,7 @@ import { z } from "zod";
 import { childEnvironment } from "../../config.ts";
 import { ConfigError } from "../../config-error.ts";
 import { commandLine } from "../../program.ts";
+import { SERVICE, UPDATE_SERVICE } from "./layout.ts";
 
 const base64 = z.base64();
 
@@ -17,6 +18,8 @@ export const question = z.discriminatedUnion("ask", [
   z.strictObject({ ask: z.literal("makeFolder"), path: z.string(), sddl: z.string() }),
   z.strictObject({ ask: z.literal("token") }),
   z.strictObject({ ask: z.literal("dumps") }),
+  z.strictObject({ ask: z.literal("service"), name: z.enum([SERVICE, UPDATE_SERVICE]) }),
+  z.strictObject({ ask: z.literal("startUpdater") }),
 ]);
 export type Question = z.infer<typeof question>;
 
@@ -26,6 +29,8 @@ const answer = z.union([
   z.strictObject({ isNew: z.boolean() }),
   z.strictObject({ isAdministrators: z.boolean() }),
   z.strictObject({ keepsDumps: z.boolean() }),
+  z.strictObject({ service: z.strictObject({ command: z.string(), state: z.string() }).nullable() }),
+  z.strictObject({ isStarted: z.literal(true) }),
   z.strictObject({ failed: z.string() }),
 ]);
 export type Answer = z.infer<typeof answer>;
@@ -89,6 +94,17 @@ export async function answerNative(text: string): Promise<Answer> {
       case "dumps": {
         const { keepsDumps } = await import("./dumps.ts");
         return { keepsDumps: keepsDumps() };
+      }
+      case "service": {
+        const { readConfiguration, readState } = await import("./control-manager.ts");
+        const [configuration, now] = [readConfiguration(asked.name), readState(asked.name)];
+        if (configuration === undefined || now === undefined) return { service: null };
+        return { service: { command: configuration.command, state: now.state } };
+      }
+      case "startUpdater": {
+        const { startService } = await import("./control-manager.ts");
+        startService(UPDATE_SERVICE);
+        return { isStarted: true };
       }
       default:
         return asked satisfies never;

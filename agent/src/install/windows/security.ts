@@ -89,7 +89,7 @@ export function writeSddl(path: string, sddl: string): void {
   });
 }
 
-function withDescriptor<T>(sddl: string, act: (descriptor: unknown) => T): T {
+export function withDescriptor<T>(sddl: string, act: (descriptor: unknown) => T): T {
   const { fromText, free } = calls();
   const descriptor: unknown[] = [null];
   succeed("ConvertStringSecurityDescriptor", fromText(sddl, REVISION, descriptor, null));

@@ -72,6 +72,8 @@ function machine() {
       done.push("delete");
       service = undefined;
     },
+    changeService: () => done.push("change"),
+    setServiceAccess: () => done.push("access"),
     registerSource: () => done.push("source"),
     unregisterSource: () => done.push("no source"),
     lookUpSid: (name) => (name.startsWith("CORP\\") ? Buffer.from(name) : undefined),
@@ -286,6 +288,32 @@ describe("the verbs of the service on Windows", () => {
     await uninstallService(installation, true);
     assert.deepEqual(leftovers(installation), []);
     assert.deepEqual(readdirSync(folder), []);
+  });
+
+  it("make and remove the updater's service where the program can be updated, and touch nothing while an update is under way", async () => {
+    const { installation, done, wanted, lists } = machine();
+    const versions = join(folder, "versions");
+    mkdirSync(versions);
+    const updater = { program: "C:\\p\\sallyport.exe", own: join(folder, "update"), versions, remove: () => {} };
+    const of = { ...installation, updater };
+    await installService(of);
+    assert.match(wanted()?.command ?? "", / service update-host$/);
+    assert.equal(wanted()?.startsWithMachine, false);
+    assert.deepEqual(done.slice(-3), ["ensure", "ensure", "access"]);
+    assert.deepEqual(serviceStatus(of).faults, []);
+    lists.set(updater.own, dueSddl(RIGHTS.change));
+    assert.match(serviceStatus(of).faults.join(), /update: the service may do more than it should/);
+    lists.set(updater.own, INHERITED);
+    assert.match(serviceStatus(of).faults.join(), /update takes over who may write/);
+    of.windows.startService("SallyportUpdate");
+    done.length = 0;
+    await assert.rejects(installService(of, { account: "Network Service" }), /an update is under way/);
+    await assert.rejects(uninstallService(of, true), /an update is under way/);
+    assert.deepEqual(done, []);
+    const over = { ...of, windows: { ...of.windows, readState: () => undefined } };
+    await uninstallService(over, false);
+    assert.deepEqual(done, ["delete", "delete", "no source"]);
+    assert.ok(!existsSync(updater.own));
   });
 
   it("write a command that no folder's name ends early", () => {

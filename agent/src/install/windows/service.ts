@@ -1,16 +1,25 @@
 /** `sallyport service` on Windows: the service, whose files are whose, the event log's source; and how all of it goes again. */
 import { existsSync, mkdirSync, rmSync } from "node:fs";
-import { type Clock, systemClock } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import { ConfigError } from "../../config-error.ts";
 import { rewrapSecret } from "../../secret-file.ts";
 import { makeFolders, readPinned, type StatePaths } from "../../state.ts";
 import { DEFAULT_ACCOUNT, needsLogonRight, parseAccount, passwordFor, type ServiceAccount } from "./account.ts";
-import type { Configuration, State, Wanted } from "./control-manager.ts";
+import type { Change, Configuration, State, Wanted } from "./control-manager.ts";
 import { requireDataFolder } from "./data-folder.ts";
 import { STOP_WITHIN_MS } from "./host.ts";
 import { DESCRIPTION, DISPLAY_NAME, HOST_ARGUMENTS, INSECURE_FILES, SERVICE, type WindowsLayout } from "./layout.ts";
 import { type AccessLists, duesOf, rightsFaults, settleRights } from "./rights.ts";
+import { stopAndWait } from "./stop.ts";
 import { changeFaults, judgedFor } from "./trust.ts";
+import {
+  ensureUpdater,
+  programFor,
+  refuseWhileUpdating,
+  removeUpdater,
+  type UpdaterPlaces,
+  updaterFaults,
+} from "./update-service.ts";
 
 /** What of Windows these verbs use; `system.ts` has it, a test its own. */
 export interface Windows extends AccessLists {
@@ -21,6 +30,10 @@ export interface Windows extends AccessLists {
   startService(name: string): void;
   stopService(name: string): void;
   deleteService(name: string): void;
+  /** What is left out stays. */
+  changeService(name: string, change: Change): void;
+  /** Gives a service the list of who may do what with it, as SDDL. */
+  setServiceAccess(name: string, sddl: string): void;
   registerSource(): void;
   unregisterSource(): void;
   /** In binary; undefined where there is no such account. */
@@ -38,6 +51,8 @@ export interface Installation {
   readonly program: readonly string[];
   /** All that it is made of, with what lies beside it: nobody but administrators may change these. */
   readonly programFiles: readonly string[];
+  /** Undefined where the program does not lie in a folder of versions, as installers make it: it is not updated then. */
+  readonly updater?: UpdaterPlaces | undefined;
   readonly rewrap?: (path: string) => boolean;
   readonly clock?: Clock;
 }
@@ -67,9 +82,6 @@ export interface AccountOptions {
 export const RESTART_AFTER_MS: readonly number[] = [5_000, 60_000, 300_000];
 /** What every account keeps of its privileges: to pass through folders. Impersonation, which services have otherwise, is gone. */
 export const PRIVILEGES: readonly string[] = ["SeChangeNotifyPrivilege"];
-/** A little more than the host takes. */
-const STOPPED_WITHIN_MS = STOP_WITHIN_MS + 15_000;
-const LOOK_EVERY_MS = 250;
 
 /** Between quotes, as CommandLineToArgvW reads them: a backslash before a quote would be taken for one. @throws ConfigError */
 export function commandOf(program: readonly string[], insecureFiles = false): string {
@@ -86,16 +98,18 @@ export function commandOf(program: readonly string[], insecureFiles = false): st
  * @throws ConfigError, WindowsError
  */
 export async function installService(installation: Installation, options: AccountOptions = {}): Promise<Installed> {
-  const { windows, layout, paths, program, rewrap = rewrapSecret } = installation;
+  const { windows, layout, paths, updater, rewrap = rewrapSecret } = installation;
   const { insecureFiles = false } = options;
   const before = windows.readConfiguration(SERVICE);
   const wanted = options.account ?? (before === undefined ? DEFAULT_ACCOUNT.name : undefined);
+  const program = updater === undefined ? installation.program : [programFor(windows, SERVICE, updater)];
   const command = commandOf(program, insecureFiles);
   if (!insecureFiles) refuseInsecure(installation, wanted ?? before?.account);
+  if (updater !== undefined) refuseWhileUpdating(windows);
   const logon = wanted === undefined ? undefined : logonOf(windows, parseAccount(wanted), options.password);
   if (wanted === undefined && options.password !== undefined)
     throw new ConfigError("--password-file goes with --account");
-  await stop(installation);
+  await stopAndWait(windows, installation.clock);
   makeFolders(paths);
   mkdirSync(layout.logs, { recursive: true });
   settleRights(duesOf(paths, layout.data), windows);
@@ -106,7 +120,9 @@ export async function installService(installation: Installation, options: Accoun
   const unknown = windows.ensureService({
     ...{ name: SERVICE, displayName: DISPLAY_NAME, description: DESCRIPTION, command, logon },
     ...{ restartAfterMs: RESTART_AFTER_MS, privileges: PRIVILEGES, preshutdownMs: STOP_WITHIN_MS },
+    startsWithMachine: true,
   });
+  if (updater !== undefined) ensureUpdater(windows, updater, RESTART_AFTER_MS, PRIVILEGES);
   const account = windows.readConfiguration(SERVICE)?.account ?? "?";
   const enrolled = isEnrolled(paths);
   if (enrolled) windows.startService(SERVICE);
@@ -159,22 +175,6 @@ const keysOf = (paths: StatePaths): readonly string[] => [
 
 const isEnrolled = (paths: StatePaths): boolean => existsSync(paths.config) && readPinned(paths) !== undefined;
 
-/** Stops it, and waits until it has. @throws ConfigError where it does not */
-async function stop({ windows, clock = systemClock }: Installation): Promise<void> {
-  const latestMs = clock.monotonicMs() + STOPPED_WITHIN_MS;
-  for (;;) {
-    const state = windows.readState(SERVICE)?.state ?? "stopped";
-    if (state === "stopped") return;
-    if (clock.monotonicMs() > latestMs)
-      throw new ConfigError(`the service ${SERVICE} does not stop: try again, or end its process`);
-    // One that is about to start takes no such order yet.
-    if (state === "running") windows.stopService(SERVICE);
-    await clock.sleep(LOOK_EVERY_MS, NEVER);
-  }
-}
-
-const NEVER = new AbortController().signal;
-
 /** @throws ConfigError where there is no service */
 export function accountOf({ windows }: Pick<Installation, "windows">): string {
   const configuration = windows.readConfiguration(SERVICE);
@@ -200,14 +200,18 @@ export interface ServiceStatus {
 const NEVER_STARTED = 1077;
 
 /** @throws ConfigError where there is no service */
-export function serviceStatus({ windows, paths, layout, programFiles }: Installation): ServiceStatus {
+export function serviceStatus({ windows, paths, layout, programFiles, updater }: Installation): ServiceStatus {
   const account = accountOf({ windows });
   const { state, pid, exitCode } = windows.readState(SERVICE) ?? { state: "?", pid: null, exitCode: 0 };
   const hasEnded = state === "stopped" && exitCode !== NEVER_STARTED;
   return {
     ...{ state, pid, account, restarts: null, exitCode: hasEnded ? exitCode : null },
     enabled: windows.readConfiguration(SERVICE)?.startsWithMachine === true,
-    faults: [...changeFaults(judgedFor(programFiles), windows), ...rightsFaults(duesOf(paths, layout.data), windows)],
+    faults: [
+      ...changeFaults(judgedFor(programFiles), windows),
+      ...rightsFaults(duesOf(paths, layout.data), windows),
+      ...(updater === undefined ? [] : updaterFaults(updater, windows)),
+    ],
   };
 }
 
@@ -220,8 +224,10 @@ export const leftovers = ({ layout }: Pick<Installation, "layout">): readonly st
  * @throws ConfigError, WindowsError
  */
 export async function uninstallService(installation: Installation, purge: boolean): Promise<void> {
-  const { windows, layout } = installation;
-  await stop(installation);
+  const { windows, layout, updater } = installation;
+  if (updater !== undefined) refuseWhileUpdating(windows);
+  await stopAndWait(windows, installation.clock);
+  if (updater !== undefined) removeUpdater(windows, updater);
   windows.deleteService(SERVICE);
   windows.unregisterSource();
   if (purge) rmSync(layout.data, { recursive: true, force: true });

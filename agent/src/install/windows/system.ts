@@ -2,6 +2,7 @@
 
 import { isAdministrator } from "./account-groups.ts";
 import {
+  changeService,
   deleteService,
   ensureService,
   readConfiguration,
@@ -13,9 +14,10 @@ import { registerSource, unregisterSource } from "./event-log.ts";
 import { allowServiceLogon } from "./logon-right.ts";
 import { lookUpSid, makeFolder, readSddl, writeSddl } from "./security.ts";
 import type { Windows } from "./service.ts";
+import { setServiceAccess } from "./service-access.ts";
 
 export const windows: Windows = {
   ...{ deleteService, ensureService, readConfiguration, readState, startService, stopService },
   ...{ registerSource, unregisterSource, allowServiceLogon, lookUpSid, readSddl, writeSddl },
-  ...{ makeFolder, isAdministrator },
+  ...{ makeFolder, isAdministrator, changeService, setServiceAccess },
 };

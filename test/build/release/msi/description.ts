@@ -30,6 +30,9 @@ export interface Service {
   readonly privileges: readonly string[];
 }
 
+/** Another service of the same program, which runs only when somebody asks for it. */
+export interface OnDemand extends Pick<Service, "name" | "displayName" | "description" | "account" | "arguments"> {}
+
 export interface Installer {
   readonly name: string;
   readonly manufacturer: string;
@@ -41,6 +44,7 @@ export interface Installer {
   readonly files: readonly [InstalledFile, ...InstalledFile[]];
   readonly dataFolders: readonly DataFolder[];
   readonly service: Service;
+  readonly onDemand: OnDemand;
   /** Of the log Application; the file, with variables, has the texts that its events are shown with. */
   readonly eventSource: { readonly name: string; readonly messageFile: string };
   /** Properties that an administrator may give by mistake, and that no log may show. None has a meaning to the package. */

@@ -9,6 +9,10 @@ import {
   EVENT_SOURCE,
   HOST_ARGUMENTS,
   SERVICE,
+  UPDATE_DESCRIPTION,
+  UPDATE_DISPLAY_NAME,
+  UPDATE_HOST_ARGUMENTS,
+  UPDATE_SERVICE,
   windowsLayout,
 } from "@sallyport/agent/src/install/windows/layout.ts";
 import { dueSddl } from "@sallyport/agent/src/install/windows/rights.ts";
@@ -44,6 +48,11 @@ export function sallyportInstaller(version: string, files: readonly [InstalledFi
       failuresForgottenAfterSeconds: 86_400,
       stopWithinMs: STOP_WITHIN_MS,
       privileges: PRIVILEGES,
+    },
+    // Whom it obeys is no table's: `sallyport service install` says it (update-service.ts).
+    onDemand: {
+      ...{ name: UPDATE_SERVICE, displayName: UPDATE_DISPLAY_NAME, description: UPDATE_DESCRIPTION },
+      ...{ account: "LocalSystem", arguments: UPDATE_HOST_ARGUMENTS.join(" ") },
     },
     eventSource: { name: EVENT_SOURCE, messageFile: MESSAGE_FILE },
     hiddenProperties: [

@@ -27,6 +27,19 @@ describe("the installer's description becomes tables", () => {
     assert.throws(() => statementsOf(twice, {}), /one short name/);
   });
 
+  it("the updater is a service of the same program that somebody has to ask for, and goes with it", () => {
+    const text = wxsOf(installer(), {});
+    assert.match(
+      text,
+      /<ServiceInstall Id="SallyportUpdate" Name="SallyportUpdate" [^>]*Start="demand" [^>]*Account="LocalSystem" Arguments="service update-host"\/>/,
+    );
+    assert.match(
+      text,
+      /<ServiceControl Id="SallyportUpdate" Name="SallyportUpdate" Stop="both" Remove="uninstall" Wait="yes"\/>/,
+    );
+    assert.match(text, /<ServiceInstall Id="Sallyport" [^>]*Start="auto" /);
+  });
+
   it("another version is another product and other components, of the same family", () => {
     const ids = (text: string, attribute: string) =>
       [...text.matchAll(new RegExp(` ${attribute}="([0-9A-F-]{36})"`, "g"))].map(([, id]) => id!);

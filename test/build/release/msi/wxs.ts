@@ -2,7 +2,7 @@
  * The installer as a WiX source for wixl 0.101: only what that reads (it passes over unknown attributes with a warning, which
  * build.ts takes for an error); statements.ts adds the rest to the finished tables. Pure.
  */
-import type { Installer } from "./description.ts";
+import type { Installer, OnDemand } from "./description.ts";
 import { productVersion, uuidOf } from "./names.ts";
 
 interface Element {
@@ -76,19 +76,14 @@ function programFolders(installer: Installer, sources: Readonly<Record<string, s
   );
 }
 
-function ofTheProgram({ service, eventSource }: Installer): Element[] {
-  const { name, displayName, description, account } = service;
+function ofTheProgram({ service, onDemand, eventSource }: Installer): Element[] {
   const source = {
     Root: "HKLM",
     Key: `SYSTEM\\CurrentControlSet\\Services\\EventLog\\Application\\${eventSource.name}`,
   };
   return [
-    element("ServiceInstall", {
-      ...{ Id: name, Name: name, DisplayName: displayName, Description: description },
-      ...{ Type: "ownProcess", Start: "auto", ErrorControl: "normal", Vital: "yes" },
-      ...{ Account: account, Arguments: service.arguments },
-    }),
-    element("ServiceControl", { Id: name, Name: name, Stop: "both", Remove: "uninstall", Wait: "yes" }),
+    ...serviceElements(service, "auto"),
+    ...serviceElements(onDemand, "demand"),
     // statements.ts writes the message file's value: wixl drops that it is expandable.
     element("RegistryValue", {
       Id: EVENT_MESSAGE_FILE,
@@ -98,6 +93,18 @@ function ofTheProgram({ service, eventSource }: Installer): Element[] {
       Value: "-",
     }),
     element("RegistryValue", { Id: "TypesSupported", ...source, Name: "TypesSupported", Type: "integer", Value: "7" }),
+  ];
+}
+
+function serviceElements(service: OnDemand, start: "auto" | "demand"): Element[] {
+  const { name, displayName, description, account } = service;
+  return [
+    element("ServiceInstall", {
+      ...{ Id: name, Name: name, DisplayName: displayName, Description: description },
+      ...{ Type: "ownProcess", Start: start, ErrorControl: "normal", Vital: "yes" },
+      ...{ Account: account, Arguments: service.arguments },
+    }),
+    element("ServiceControl", { Id: name, Name: name, Stop: "both", Remove: "uninstall", Wait: "yes" }),
   ];
 }
 
