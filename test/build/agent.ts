@@ -31,6 +31,8 @@ export interface AgentOptions {
   readonly releaseKeys?: readonly string[];
   /** Instead of package.json's. */
   readonly version?: string;
+  /** Leaves in what only other platforms run. */
+  readonly forAnyPlatform?: boolean;
 }
 
 /** Makes the agent's bundle in `folder`, which it empties first. */
@@ -52,7 +54,7 @@ export function buildAgent(folder: string = AGENT_DIST, options: AgentOptions = 
       outExtension: { ".js": ".mjs" },
       banner: { js: REQUIRE },
       // It is of this platform, as its native code is: what only another one runs is left out.
-      define: { "process.platform": JSON.stringify(process.platform) },
+      define: options.forAnyPlatform === true ? {} : { "process.platform": JSON.stringify(process.platform) },
       ...common,
       also: [
         {

@@ -44,7 +44,7 @@ export interface Machine {
 export async function startMachine(folder: string): Promise<Machine> {
   const program = join(folder, "program");
   const [node, koffi] = [await fetchInput(VEHICLE, folder), await fetchInput(readInputs().windows.koffi, folder)];
-  await buildAgent(program);
+  await buildAgent(program, { forAnyPlatform: true });
   await buildVehicle(join(folder, "vehicle"));
   const drive = driveOf(folder);
   for (const each of [program, join(folder, "vehicle")]) copyFileSync(koffi, join(each, "koffi.node"));
