@@ -2,6 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../../clock.ts";
+import { CONFIGURATION } from "../endings.ts";
 import type { HostNote } from "./events.ts";
 import {
   advance,
@@ -34,9 +35,6 @@ export interface HostProcess {
   /** Resolves when the service has stopped, after that was reported. */
   readonly stopped: Promise<void>;
 }
-
-/** The agent's own code for what is wrong with an installation. */
-const CONFIGURATION = 78;
 
 export function createHostProcess({ report, spawn, note, faults, clock }: HostParts): HostProcess {
   const stopped = Promise.withResolvers<void>();

@@ -5,10 +5,10 @@ import type { StatePaths } from "../../state.ts";
 import { type Ask, askNative } from "./native-child.ts";
 import { duesOf, rightsFaults, SERVICE_SID } from "./rights.ts";
 import { parseSddl } from "./sddl.ts";
-import { ADMINISTRATORS_SID, SYSTEM_SID } from "./sid.ts";
+import { ADMINISTRATORS_SID, OWNER_RIGHTS_SID, SYSTEM_SID } from "./sid.ts";
 
 /** CREATOR OWNER, and the owner's rights: nobody but the owner, who is known by name. */
-const OWNERS = ["S-1-3-0", "S-1-3-4"];
+const OWNERS = ["S-1-3-0", OWNER_RIGHTS_SID];
 
 /** Each path with its list. @throws ConfigError where Windows cannot be asked */
 export function listsOf(paths: readonly string[], ask: Ask): ReadonlyMap<string, string> {
