@@ -5,7 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { FRAME, jsonBody } from "@sallyport/shared/protocol/frames.ts";
 import { encodeSchema } from "@sallyport/shared/rows/arrow.ts";
-import { batchOf, COLUMNS, session, WINDOW } from "./test-session.ts";
+import { batchOf, COLUMNS, session, WINDOW, zerosOf } from "./test-session.ts";
 
 describe("a whole session", () => {
   it("hands on schema, batches and checkpoints in order, and ends with the agent's counts", async (t) => {
@@ -192,6 +192,40 @@ describe("what an agent may not", () => {
       assert.deepEqual(s.consumed, ["schema", "batch 5"]);
       t.mock.reset();
     }
+  });
+  it("a batch that would become more than is left: it is not decompressed", async (t) => {
+    const s = session(t, {}, { bytes: 2 ** 20 });
+    s.schema();
+    // Zeros: some hundred bytes that become 4 MiB.
+    const message = zerosOf(4 * 2 ** 20);
+    assert.ok(message.byteLength < 4096);
+    s.batch(message, 1);
+    const outcome = await s.receiving.outcome;
+    assert.ok(!outcome.ok && outcome.code === "limit.bytes");
+    assert.match(outcome.message, /is to become more than/);
+  });
+  it("a result for an operation that gives none, a second one, one larger than what is left", async (t) => {
+    const given: number[] = [];
+    const result = async (bytes: Uint8Array) => void given.push(bytes.byteLength);
+    for (const [code, sizes, consume, limits] of [
+      ["protocol.order", [10], {}, {}],
+      ["protocol.order", [10, 10], { result }, {}],
+      ["limit.bytes", [2001], { result }, { bytes: 2000 }],
+    ] as const) {
+      given.length = 0;
+      const s = session(t, consume, limits);
+      for (const size of sizes) s.say(FRAME.result, Buffer.alloc(size, "1"));
+      const outcome = await s.receiving.outcome;
+      assert.ok(!outcome.ok);
+      assert.equal(outcome.code, code);
+      assert.ok(given.length < sizes.length);
+      t.mock.reset();
+    }
+    const s = session(t, { result }, { bytes: 2000 });
+    s.say(FRAME.result, Buffer.alloc(2000, "1"));
+    s.end();
+    assert.equal((await s.receiving.outcome).ok, true);
+    assert.equal(given.at(-1), 2000);
   });
   it("a row larger than the request allows", async (t) => {
     const s = session(t, {}, { rowBytes: 1000 });

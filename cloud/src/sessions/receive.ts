@@ -69,7 +69,7 @@ export interface Receiving {
 export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions, signal: AbortSignal): Receiving {
   const open = createOpener(options.keys.toOrchestrator);
   const seal = createSealer(options.keys.toAgent);
-  const stream = createAgentStream(options.limits.rowBytes);
+  const stream = createAgentStream(Math.min(options.limits.rowBytes, options.limits.bytes));
   const window = createReceiveWindow(options.windowBytes);
   const gate = createFreeFrameGate();
   const rows = createRowCheck(options.limits);
@@ -193,7 +193,7 @@ export function receive(wire: Wire, consumer: Consumer, options: ReceiveOptions,
         return end(() => resolve({ ok: true, ...message.body }));
       }
       case "result":
-        if (consumer.result !== undefined) return consumer.result(message.bytes);
+        if (consumer.result !== undefined) return consumer.result(check(() => rows.result(message.bytes)));
         throw new SallyportError("protocol.order", "A result came for an operation that gives none.");
       case "progress":
         return;

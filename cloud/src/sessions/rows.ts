@@ -9,6 +9,8 @@ import { type Limits, type Plan, plan } from "@sallyport/shared/schema/operation
 export interface RowCheck {
   schema(bytes: Uint8Array): { bytes: Uint8Array; columns: readonly Column[]; plan: Plan };
   batch(bytes: Uint8Array): Omit<CheckedBatch, "bytes"> & { readonly bytes: Uint8Array };
+  /** What comes in the place of rows counts as they do. @throws limit.bytes */
+  result(bytes: Uint8Array): Uint8Array;
   /** @throws protocol.order when the agent counts other rows than arrived. */
   expectCount(rows: number): void;
 }
@@ -27,14 +29,19 @@ export function createRowCheck(limits: Limits): RowCheck {
       return { bytes: message, columns, plan: parsed.data };
     },
     batch: (message) => {
-      const checked = checkBatch(message, columns, limits);
+      // Before anything is decompressed: what a batch may still become is what is left.
+      const checked = checkBatch(message, columns, { ...limits, leftBytes: limits.bytes - bytes });
       rows += checked.rows;
       bytes += checked.decompressedBytes;
       if (rows > limits.rows)
         throw new SallyportError("limit.rows", `More than ${limits.rows} rows arrived.`, { rows: limits.rows });
+      return { ...checked, bytes: message };
+    },
+    result: (given) => {
+      bytes += given.byteLength;
       if (bytes > limits.bytes)
         throw new SallyportError("limit.bytes", `More than ${limits.bytes} bytes arrived.`, { bytes: limits.bytes });
-      return { ...checked, bytes: message };
+      return given;
     },
     expectCount: (claimed) => {
       if (claimed !== rows)

@@ -29,11 +29,17 @@ const POLICY = "p".repeat(43);
 export const WINDOW: number = 4 * 2 ** 20;
 
 /** One record batch message; random bytes do not compress, so its size is known. */
-export function batchOf(rows: number, rawBytes = 10): Uint8Array {
+export const batchOf = (rows: number, rawBytes = 10): Uint8Array => batchWith(rows, () => randomBytes(rawBytes));
+
+/** One row that compresses to almost nothing. */
+export const zerosOf = (bytes: number): Uint8Array => batchWith(1, () => Buffer.alloc(bytes));
+
+function batchWith(rows: number, raw: () => Buffer): Uint8Array {
   const batch = createBatch(COLUMNS, { ...DEFAULT_LIMITS, batchBytes: 2 ** 24 });
   for (let row = 0; row < rows; row++) {
     batch.columns[0]!.appendInt(row);
-    batch.columns[1]!.appendBytes(randomBytes(rawBytes), 0, rawBytes);
+    const bytes = raw();
+    batch.columns[1]!.appendBytes(bytes, 0, bytes.byteLength);
     batch.rowDone();
   }
   const [message] = drainBatch(batch);
@@ -73,6 +79,7 @@ export function session(
         consumed.push(`checkpoint ${at.rows} ${at.position}`);
         return (await consume.checkpoint?.(at)) ?? "continue";
       },
+      ...(consume.result === undefined ? {} : { result: consume.result }),
     },
     {
       keys,
@@ -88,7 +95,7 @@ export function session(
   );
   const totals = { rows: 0, bytes: 0, batches: 0 };
   const say = (type: FrameType, body: Uint8Array) => {
-    if (type === FRAME.schema || type === FRAME.batch)
+    if (type === FRAME.schema || type === FRAME.batch || type === FRAME.result)
       for (const { body: part, last } of pieces(body)) receiving.message(seal(type, part, last));
     else receiving.message(seal(type, body));
   };

@@ -1,6 +1,6 @@
 /**
  * The order of what an agent sends in one session, as a state machine over opened frames: schema, batches in pieces,
- * checkpoints between them, one last frame. It owns no socket and no clock.
+ * checkpoints between them, or one result in their place; one last frame. It owns no socket and no clock.
  */
 import type { z } from "zod";
 import { MAX_BATCH_BYTES } from "../schema/operations.ts";
@@ -43,6 +43,7 @@ export function createAgentStream(rowBytes: number): (frame: Frame) => AgentMess
   };
   const collector = createCollector(outOfOrder);
   let schemaSeen = false;
+  let resultSeen = false;
   let ended = false;
   let batchBytes = 0;
 
@@ -57,6 +58,7 @@ export function createAgentStream(rowBytes: number): (frame: Frame) => AgentMess
     switch (frame.type) {
       case FRAME.schema: {
         needs(!schemaSeen, "a second schema", frame);
+        needs(!resultSeen, "rows beside a result", frame);
         const bytes = collect(frame, FRAME.schema);
         if (bytes === undefined) return undefined;
         schemaSeen = true;
@@ -69,8 +71,12 @@ export function createAgentStream(rowBytes: number): (frame: Frame) => AgentMess
         return bytes && { kind: "batch", bytes };
       }
       case FRAME.result: {
+        needs(!schemaSeen, "a result beside rows", frame);
+        needs(!resultSeen, "a second result", frame);
         const bytes = collect(frame, FRAME.result);
-        return bytes && { kind: "result", bytes };
+        if (bytes === undefined) return undefined;
+        resultSeen = true;
+        return { kind: "result", bytes };
       }
       case FRAME.checkpoint: {
         needs(schemaSeen && !collector.open, "a checkpoint inside a batch", frame);

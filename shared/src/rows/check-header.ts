@@ -3,6 +3,7 @@
  * and null counts, where each buffer lies, and how long each says it will be.
  */
 
+import { SallyportError } from "../protocol/errors.ts";
 import { PREFIX_BYTES, STORED, ZSTD } from "./arrow.ts";
 import {
   badBatch,
@@ -22,6 +23,8 @@ import type { Column, ColumnType } from "./types.ts";
 export interface CheckLimits {
   readonly cellBytes: number;
   readonly rowBytes: number;
+  /** What is left of the request's `bytes`; no bound without it. */
+  readonly leftBytes?: number;
 }
 
 /** A buffer as the header declares it. */
@@ -63,7 +66,10 @@ const nodeCount = ({ kind }: ColumnType): number =>
   kind === "timestampOffset" ? NODES_OF_STRUCT : kind === "list" ? 2 : 1;
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 
-/** Throws `protocol.batch` for a header that does not describe exactly these columns within these limits. */
+/**
+ * Throws `protocol.batch` for a header that does not describe exactly these columns within these limits, and `limit.bytes`
+ * where the batch would become more than is left.
+ */
 export function checkHeader(message: Uint8Array, columns: readonly Column[], limits: CheckLimits): DeclaredBatch {
   const { header, body } = openMessage(message, HEADER.recordBatch, METADATA_BYTES_MAX);
   const rows = readCount(header, 0);
@@ -84,6 +90,9 @@ export function checkHeader(message: Uint8Array, columns: readonly Column[], lim
   const decompressedBytes = sum(buffers.map(({ bytes }) => bytes));
   const most = rows === 1 ? Math.max(BATCH_BYTES_MAX, limits.rowBytes + ROW_ALLOWANCE_BYTES) : BATCH_BYTES_MAX;
   if (decompressedBytes > most) throw badBatch(`A batch of ${rows} rows is to become more than ${most} bytes.`);
+  const { leftBytes = most } = limits;
+  if (decompressedBytes > leftBytes)
+    throw new SallyportError("limit.bytes", `A batch is to become more than the ${leftBytes} bytes that are left.`);
   return { rows, decompressedBytes, columns: declared };
 }
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { adChanges, adSchema, adSearch, adWrite } from "./directory-operations.ts";
 import { nameId, randomId } from "./ids.ts";
 import { columnName } from "./operation-words.ts";
-import { limits, sqlChanges, sqlQuery, sqlSchema, sqlTable } from "./operations.ts";
+import { askedLimits, sqlChanges, sqlQuery, sqlSchema, sqlTable } from "./operations.ts";
 import { sqlCall, sqlWrite } from "./write-operations.ts";
 
 /** Without what only a run's later sessions say. */
@@ -48,8 +48,7 @@ export const newRequest = z
     connection: nameId,
     operation: requestOperation,
     input: requestInput.optional(),
-    limits: limits
-      .partial()
+    limits: askedLimits
       .extend({
         rows: z.int().min(1).max(1_000_000).optional(),
         bytes: z

@@ -1,6 +1,6 @@
 /** Operations on a directory. */
 import { z } from "zod";
-import { distinguishedName, schemaName } from "./directory-words.ts";
+import { requestedName, schemaName } from "./directory-words.ts";
 import { directoryFilter } from "./filter.ts";
 import { position } from "./ids.ts";
 import { plan } from "./plan.ts";
@@ -19,7 +19,7 @@ const resume = {
 /** Objects of these classes at or below `base`. */
 export const adSearch = z.strictObject({
   op: z.literal("ad.search"),
-  base: distinguishedName,
+  base: requestedName,
   scope: z.enum(["base", "one", "subtree"]).default("subtree"),
   classes,
   /** `*`: every attribute that an object has, less those that are never read. */
@@ -34,7 +34,7 @@ export const directoryChangesBy = z.enum(["dirSync", "usn"]);
 /** What changed among them, deletions included where the account may see them. */
 export const adChanges = z.strictObject({
   op: z.literal("ad.changes"),
-  base: distinguishedName,
+  base: requestedName,
   classes,
   attributes,
   by: directoryChangesBy.default("dirSync"),
@@ -51,11 +51,11 @@ export const adSchema = z.strictObject({ op: z.literal("ad.schema"), class: sche
 const values = z.array(z.string().max(32_768)).max(1000);
 const changeOf = z.strictObject({ attribute: schemaName, do: z.enum(["set", "add", "remove"]), values });
 /** RFC 4514's one part: `CN=Kari Nordmann`. */
-const relativeName = distinguishedName.max(300);
+const relativeName = requestedName.max(300);
 
 const every = {
   op: z.literal("ad.write"),
-  object: distinguishedName,
+  object: requestedName,
   /** The object's GUID: refused where another object has come to have this name. */
   guid: z.guid().optional(),
   class: schemaName,
@@ -78,12 +78,12 @@ export const adWrite = z.discriminatedUnion("action", [
     .strictObject({
       ...every,
       action: z.literal("members"),
-      add: z.array(distinguishedName).max(1000).default([]),
-      remove: z.array(distinguishedName).max(1000).default([]),
+      add: z.array(requestedName).max(1000).default([]),
+      remove: z.array(requestedName).max(1000).default([]),
     })
     .refine(({ add, remove }) => add.length + remove.length > 0, "name members to add or to remove"),
   z.strictObject({ ...every, action: z.literal("rename"), name: relativeName }),
-  z.strictObject({ ...every, action: z.literal("move"), destination: distinguishedName }),
+  z.strictObject({ ...every, action: z.literal("move"), destination: requestedName }),
   z.strictObject({ ...every, action: z.literal("delete") }),
   z.strictObject({ ...every, action: z.literal("setPassword"), password }),
 ]);

@@ -8,6 +8,18 @@ export const distinguishedName = z
   .max(MAX_DN_CHARS)
   .refine((text) => parseDn(text) !== undefined, "use a distinguished name, for example OU=Staff,DC=corp,DC=example");
 
+/**
+ * What nobody sees, and a directory looks past: such a name reads as another than it is. Save the two joiners between letters of
+ * scripts that are written with them.
+ */
+const UNSEEN = /(?![\u200C\u200D])\p{Cf}|(?:^|[\p{ASCII}\p{Script=Latin}])[\u200C\u200D]/u;
+
+/** The same in a request, from whoever it comes. */
+export const requestedName = distinguishedName.refine(
+  (text) => !UNSEEN.test(text),
+  "use a name without letters that nobody sees, such as soft hyphens",
+);
+
 /** The name of an attribute or class in the directory's schema, or its OID; without options such as `;range=0-99`. */
 export const schemaName = z
   .string()

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { newRunBody } from "./api.ts";
+import { newRequest } from "./api-requests.ts";
 import { pullDefinition } from "./pull.ts";
 
 const table = { connection: "erp", operation: { op: "sql.table", table: "dbo.Orders", columns: "*" } };
@@ -15,6 +16,16 @@ describe("a pull's definition", () => {
     assert.ok(!fits({ ...table, watermark: "rowversion", watermarkColumn: "ChangedAt" }));
     assert.ok(!fits({ ...table, watermark: "rowversion", lagSeconds: 60 }));
     assert.ok(!fits({ ...query, watermark: "column", watermarkColumn: "ChangedAt" }));
+  });
+
+  it("asks for values and rows of 64 MiB at most: the orchestrator holds them", () => {
+    const request = { ...table, operation: { ...table.operation, watermark: "none" } };
+    for (const limit of ["cellBytes", "rowBytes"]) {
+      assert.ok(fits({ ...table, limits: { [limit]: 64 * 2 ** 20 } }));
+      assert.ok(!fits({ ...table, limits: { [limit]: 64 * 2 ** 20 + 1 } }));
+      assert.ok(newRequest.safeParse({ ...request, limits: { [limit]: 64 * 2 ** 20 } }).success);
+      assert.ok(!newRequest.safeParse({ ...request, limits: { [limit]: 64 * 2 ** 20 + 1 } }).success);
+    }
   });
 
   it("reads a directory's changes by DirSync or update numbers, and nothing else by these", () => {

@@ -3,9 +3,9 @@ import { z } from "zod";
 import { directoryChangesBy } from "./directory-operations.ts";
 import { nameId } from "./ids.ts";
 import {
+  askedLimits,
   changesBy,
   columnWatermark,
-  limits,
   type PullOperation,
   pullOperation,
   tableWatermark,
@@ -45,7 +45,7 @@ export const pullDefinition = z
     ...columnWatermark,
     schedule: schedule.optional(),
     sink: sink.default({ type: "blob", format: "parquet" }),
-    limits: limits.partial().default({}),
+    limits: askedLimits.default({}),
     /** Seconds from a run's start to its last try. */
     maxSeconds: z
       .int()
