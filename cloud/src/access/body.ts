@@ -9,12 +9,19 @@ export const MAX_BODY_BYTES: number = 256 * 1024;
 /** @throws api.too_large */
 export async function readBytes(request: HttpRequest): Promise<Buffer> {
   const declared = Number(request.headers.get("content-length") ?? 0);
-  const bytes = declared > MAX_BODY_BYTES ? undefined : Buffer.from(await request.arrayBuffer());
-  if (bytes === undefined || bytes.byteLength > MAX_BODY_BYTES) {
-    throw new SallyportError("api.too_large", "The body is too large.", { maxBytes: MAX_BODY_BYTES });
+  if (declared > MAX_BODY_BYTES) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  // A length may be missing, or wrong: reading ends where it is too much.
+  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_BODY_BYTES) throw tooLarge();
+    chunks.push(chunk);
   }
-  return bytes;
+  return Buffer.concat(chunks, bytes);
 }
+
+const tooLarge = () => new SallyportError("api.too_large", "The body is too large.", { maxBytes: MAX_BODY_BYTES });
 
 /** @throws api.too_large, api.invalid */
 export const readBody = async <T extends z.ZodType>(request: HttpRequest, schema: T): Promise<z.infer<T>> =>
