@@ -7,10 +7,17 @@ interface EveryGrant {
   readonly classes: "*" | readonly string[];
 }
 
-/** What of the owner's denials a request without these names came past: another name in the schema may mean the same. */
-interface Denying {
+/** What of the owner's denials a request came past by its names: another name may mean the same, in the schema or in the tree. */
+export interface Denying {
   /** Attributes, by name or OID. Compare by the schema's OIDs whatever is asked for, or written, with each of them. */
   readonly denied: readonly string[];
+  /** The owner's denials, for the places where the directory turns out to have what the request names. */
+  readonly denials: readonly {
+    readonly id: string;
+    readonly bases: readonly string[];
+    /** Undefined: everything there. */
+    readonly attributes?: readonly string[] | undefined;
+  }[];
 }
 
 export type DirectoryGrant =
@@ -34,13 +41,6 @@ export type DirectoryGrant =
         readonly kind: "directoryWrite";
         readonly attributes: readonly string[];
         readonly destinations: readonly string[];
-        /** The owner's denials, for the places where the directory turns out to have what the request names. */
-        readonly denials: readonly {
-          readonly id: string;
-          readonly bases: readonly string[];
-          /** Undefined: everything there. */
-          readonly attributes?: readonly string[] | undefined;
-        }[];
         readonly neverWritten: readonly string[];
         readonly passwordSetsPerDay: number;
         readonly deletesPerRun: number;

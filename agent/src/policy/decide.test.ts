@@ -113,6 +113,8 @@ test("a grant of a directory says what its connector must keep out, whatever a `
   assert.ok("allow" in decision && decision.allow.grant.kind === "directoryRead");
   assert.ok(decision.allow.grant.neverRead.oids.includes("1.2.840.113556.1.4.90"));
   assert.deepEqual(decision.allow.grant.denied, ["homePhone"]);
+  // Wherever they are: the directory may have the base somewhere else than its name says.
+  assert.ok(decision.allow.grant.denials.length > 1);
   assert.deepEqual(decision.allow.target, {
     ...{ host: "dc1.corp.example", port: 636, tls: { mode: "required" }, refuseOverPrivileged: true },
   });

@@ -16,7 +16,7 @@ const UNSEEN = /(?![\u200C\u200D])\p{Cf}|(?:^|[\p{ASCII}\p{Script=Latin}])[\u200
 
 /** The same in a request, from whoever it comes. */
 export const requestedName = distinguishedName.refine(
-  (text) => !UNSEEN.test(text),
+  (text) => !(parseDn(text) ?? []).flat().some(({ value }) => UNSEEN.test(value)),
   "use a name without letters that nobody sees, such as soft hyphens",
 );
 

@@ -55,6 +55,20 @@ const plainValue = (rdn: string): string =>
       hex === undefined ? letter : Buffer.from(hex, "hex").toString("latin1"),
     );
 
+const LETTERS: Readonly<Record<string, string>> = { ø: "o", ł: "l", đ: "d", æ: "ae", œ: "oe", ß: "ss", þ: "th" };
+
+/**
+ * Names with one weight are one name: Windows compares them without regard to case, accents, width and kind of kana
+ * (LCMapString with NORM_IGNORENONSPACE, IGNOREWIDTH, IGNOREKANATYPE), and letters that are not seen have none [MS-ADTS 6.5].
+ */
+const weight = (dn: string): string =>
+  dn
+    .normalize("NFKD")
+    .toLowerCase()
+    .replace(/[øłđæœßþ]/g, (letter) => LETTERS[letter] ?? letter)
+    .replace(/[ぁ-ゖ]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0x60))
+    .replace(/[\p{M}\p{Cf}]/gu, "");
+
 const PRINCIPALS = new Set(["user", "group", "computer"]);
 
 /** Of the controller itself. */
@@ -69,7 +83,7 @@ export function createStore(domain: string, nowMs: () => number): Store {
   const domainSid = `S-1-5-21-${[1, 2, 3].map(() => randomBytes(4).readUInt32LE() % 0x7fff_ffff).join("-")}`;
   let usn = 1000;
   let nextRid = 1100;
-  const key = (dn: string): string => dn.toLowerCase().replace(/\s*([,=])\s*/g, "$1");
+  const key = (dn: string): string => weight(dn).replace(/\s*([,=])\s*/g, "$1");
   const stamp = (): string => `${new Date(nowMs()).toISOString().replace(/[-:T]/g, "").slice(0, 14)}.0Z`;
 
   const put = (object: Stored, name: string, values: Buffer[]): void => {

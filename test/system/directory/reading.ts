@@ -14,7 +14,7 @@ import { escapeValue, GROUP_COUNT, GROUPS, LARGE_GROUPS, SPECIAL, SPECIAL_NAMES,
 import { targetOf } from "./sign-ins.ts";
 
 const GRANT: DirectoryGrant = {
-  ...{ kind: "directoryRead", rule: "all", bases: [DC], classes: "*", attributes: "*", denied: [] },
+  ...{ kind: "directoryRead", rule: "all", bases: [DC], classes: "*", attributes: "*", denied: [], denials: [] },
   neverRead: { oids: NEVER_READ_OIDS, arcs: NEVER_READ_ARCS },
 };
 

@@ -237,3 +237,30 @@ test("the schema is shown as far as rules show it, with what becomes of each att
     code: "directory.not_found",
   });
 });
+
+const SECRET = `OU=Geheim,${STAFF}`;
+const ALL_DENIED = { denials: [{ id: "none", bases: [SECRET] }] };
+const NO_DEPARTMENTS = { denials: [{ id: "departments", bases: [SECRET], attributes: ["department"] }] };
+/** Names that Windows, and so the emulator, takes for `OU=Geheim`, and that no policy need know of. */
+const RESPELT = ["OU=Geheím", "OU=Ｇeheim"];
+
+test("what the owner denies stays there however the request spells its place, and above it", async (t) => {
+  const { target, ldap } = await startDirectory(t);
+  ldap.store.add(SECRET, "organizationalUnit");
+  ldap.store.add(`CN=kari,${SECRET}`, "user", { sAMAccountName: "kari", department: "Salg" });
+  for (const base of [SECRET, ...RESPELT.map((first) => `${first},${STAFF}`), `CN=kari,${RESPELT[0]},${STAFF}`]) {
+    assert.equal((await run(target(), { base })).recorder.rows.length, 1, base);
+    await assert.rejects(run(target(), { base }, ALL_DENIED), { code: "policy.denied" }, base);
+    for (const attributes of ["*", ["department"], ["1.2.840.113556.1.2.141"]] as const) {
+      await assert.rejects(run(target(), { base, attributes }, NO_DEPARTMENTS), { code: "policy.denied" }, base);
+    }
+    assert.equal((await run(target(), { base }, NO_DEPARTMENTS)).recorder.rows.length, 1, base);
+  }
+  const above = STAFF.replace("Staff", "Stáff");
+  await assert.rejects(run(target(), { base: above }, ALL_DENIED), { code: "policy.denied" });
+  const filter = { attribute: "department", is: "present" };
+  await assert.rejects(run(target(), { base: above, filter }, NO_DEPARTMENTS), { code: "policy.denied" });
+  // The base alone takes nothing along.
+  const { recorder } = await run(target(), { base: above, scope: "base", classes: ["organizationalUnit"] }, ALL_DENIED);
+  assert.equal(recorder.rows.length, 1);
+});

@@ -12,6 +12,7 @@ import {
   readClassTypes,
   readWholeSchema,
 } from "./attribute-types.ts";
+import { heldAt } from "./denials.ts";
 import { findOne } from "./query.ts";
 import type { Directory } from "./root-dse.ts";
 
@@ -19,6 +20,8 @@ type ReadGrant = Extract<DirectoryGrant, { kind: "directoryRead" }>;
 
 export interface Wish {
   readonly base: string;
+  /** Undefined: all below the base. */
+  readonly scope?: "base" | "one" | "subtree";
   readonly classes: readonly string[];
   readonly attributes: "*" | readonly string[];
   /** What its filter looks at. */
@@ -42,8 +45,9 @@ export interface Selection {
  * Holds the request against the rule once more, now by the schema's OIDs: a name may mean what another name hides.
  * @throws SallyportError `policy.denied`, `request.invalid`, `directory.not_found`
  */
-export async function select(directory: Directory, wish: Wish, grant: ReadGrant): Promise<Selection> {
-  const base = await baseOf(directory, wish.base, grant);
+export async function select(directory: Directory, wish: Wish, rule: ReadGrant): Promise<Selection> {
+  const base = await baseOf(directory, wish.base, rule);
+  const grant = whereFound(base, wish, rule);
   const all = wish.attributes === "*" ? await readWholeSchema(directory) : undefined;
   const classTypes = all?.classes ?? (await readClassTypes(directory, wish.classes));
   const classes = classesOf(wish.classes, classTypes);
@@ -73,6 +77,17 @@ async function baseOf({ connection }: Directory, base: string, { bases }: ReadGr
   if (found === undefined) throw new SallyportError("directory.not_found", "The base is not there, or hidden.");
   if (bases.some((each) => isWithin(found.dn, each))) return found.dn;
   throw denied("The directory has the base under a name that the rule does not list.");
+}
+
+/**
+ * The owner's denials, held against the base once more by the name that the directory has it under, which a respelt one leads to
+ * as well. No entry needs that again: each lies under this base, so a denial that it lies in is at the base, above it or below it.
+ */
+function whereFound(base: string, { scope, attributes }: Wish, rule: ReadGrant): ReadGrant {
+  const grant = heldAt(rule, [base], scope === "base" ? undefined : base);
+  // As by the request's own name: of a wish for all nothing is left out silently.
+  if (attributes !== "*" || grant.denied.length === rule.denied.length) return grant;
+  throw denied("The policy denies attributes of what lies there.");
 }
 
 function classesOf(wanted: readonly string[], types: ClassTypes): Set<string> {

@@ -14,7 +14,7 @@ export const never = new AbortController().signal;
 type ReadGrant = Extract<DirectoryGrant, { kind: "directoryRead" }>;
 
 export const GRANT: ReadGrant = {
-  ...{ kind: "directoryRead", rule: "staff", bases: [STAFF], classes: "*", attributes: "*", denied: [] },
+  ...{ kind: "directoryRead", rule: "staff", bases: [STAFF], classes: "*", attributes: "*", denied: [], denials: [] },
   neverRead: { oids: NEVER_READ_OIDS, arcs: NEVER_READ_ARCS },
 };
 

@@ -53,7 +53,7 @@ function fitOf(
   if (operation.op === "ad.write") {
     return isDirectoryWriteRule(rule) ? writeFit(rule, operation, denials, denied) : elsewhere;
   }
-  return isDirectoryWriteRule(rule) ? elsewhere : readFit(rule, operation, inForce, denied);
+  return isDirectoryWriteRule(rule) ? elsewhere : readFit(rule, operation, inForce, denials, denied);
 }
 
 /** What reaches into a denied place is denied whole: nothing of it is left out silently. */

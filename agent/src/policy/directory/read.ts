@@ -2,6 +2,7 @@
 import type { AdChanges, AdSchema, AdSearch } from "@sallyport/shared/schema/directory-operations.ts";
 import { attributesOf } from "@sallyport/shared/schema/filter.ts";
 import {
+  type DirectoryDenyRule,
   type DirectoryReadRule,
   type DirectoryRule,
   isDirectoryReadRule,
@@ -25,10 +26,12 @@ export function neverRead(operation: DirectoryReading): string | undefined {
   return shown.find(isNeverRead) ?? filteredBy(operation).find(isNeverFilteredBy);
 }
 
+/** @param denials every rule that denies; @param denied attributes of those near the base that the request gives */
 export function readFit(
   rule: DirectoryReadRule,
   operation: DirectoryReading,
   inForce: readonly DirectoryRule[],
+  denials: readonly DirectoryDenyRule[],
   denied: readonly string[],
 ): Fit<DirectoryGrant> {
   const word = WORDS[operation.op];
@@ -46,7 +49,7 @@ export function readFit(
   const hidden = firstNot(filterable, filteredBy(operation));
   if (hidden !== undefined) return nearly(`does not let a filter look at ${hidden}`);
   const never = { oids: NEVER_READ_OIDS, arcs: NEVER_READ_ARCS };
-  return { grant: { kind: "directoryRead", rule: id, bases, classes, attributes, denied, neverRead: never } };
+  return { grant: { kind: "directoryRead", rule: id, bases, classes, attributes, denials, denied, neverRead: never } };
 }
 
 /** `*` asks for every attribute, so only a rule for every one allows it. */

@@ -50,7 +50,7 @@ export interface Stage {
 export type Answering = (socket: Socket, request: Buffer) => void;
 
 const READ: DirectoryGrant = {
-  ...{ kind: "directoryRead", rule: "staff", bases: [STAFF], classes: "*", attributes: "*", denied: [] },
+  ...{ kind: "directoryRead", rule: "staff", bases: [STAFF], classes: "*", attributes: "*", denied: [], denials: [] },
   neverRead: { oids: NEVER_READ_OIDS, arcs: NEVER_READ_ARCS },
 };
 const WRITE: DirectoryGrant = {

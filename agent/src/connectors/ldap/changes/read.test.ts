@@ -11,7 +11,7 @@ import { DOMAIN, STAFF, startDirectory } from "../test-directory.ts";
 
 const OUTSIDE = `OU=Outside,${DOMAIN}`;
 const GRANT: DirectoryGrant = {
-  ...{ kind: "directoryRead", rule: "staff", bases: [STAFF], classes: "*", attributes: "*", denied: [] },
+  ...{ kind: "directoryRead", rule: "staff", bases: [STAFF], classes: "*", attributes: "*", denied: [], denials: [] },
   neverRead: { oids: NEVER_READ_OIDS, arcs: NEVER_READ_ARCS },
 };
 
@@ -24,13 +24,13 @@ async function start(t: TestContext, limits: Parameters<typeof startDirectory>[1
   for (let index = 0; index < 10; index += 1) {
     ldap.store.add(userDn(index), "user", { sAMAccountName: `user${index}`, department: "Salg" });
   }
-  const run = async (wish: object = {}) => {
+  const run = async (wish: object = {}, grant: object = {}) => {
     const recorder = createRecorder();
     const operation = adChanges.parse({
       ...{ op: "ad.changes", base: STAFF, classes: ["user"], attributes: ["sAMAccountName", "objectGUID"], ...wish },
     });
     const never = new AbortController().signal;
-    const outcome = await ldapConnector(target(), operation, GRANT, DEFAULT_LIMITS, recorder, never);
+    const outcome = await ldapConnector(target(), operation, { ...GRANT, ...grant }, DEFAULT_LIMITS, recorder, never);
     const told = (happened: string): JsonValue[] =>
       recorder.rows.filter(([first]) => first === happened).map(([, name, guid]) => name ?? guid ?? null);
     const { rows, plan } = recorder;
@@ -163,5 +163,21 @@ test("without objectGUID, with an end, or from another's watermark there are no 
   const { run } = await start(t);
   for (const wish of [{ attributes: ["mail"] }, { from: "usn/x", to: "x" }, { from: "ct/1/2/3" }]) {
     await assert.rejects(run(wish), { code: "request.invalid" });
+  }
+});
+
+test("changes of a place that the owner denies are none of a request's, however it spells the place", async (t) => {
+  const { run } = await start(t);
+  const deny = (attributes?: string[]) => ({ denials: [{ id: "none", bases: [STAFF], attributes }] });
+  for (const by of ["dirSync", "usn"]) {
+    for (const base of [STAFF, STAFF.replace("Staff", "Stáff"), DOMAIN.replace("corp", "córp")]) {
+      const bases = [DOMAIN];
+      await assert.rejects(run({ base, by }, { bases, ...deny() }), { code: "policy.denied" });
+      const attributes = ["objectGUID", "department"];
+      await assert.rejects(run({ base, by, attributes }, { bases, ...deny(["department"]) }), {
+        code: "policy.denied",
+      });
+      assert.ok((await run({ base, by }, { bases, ...deny(["department"]) })).rows.length > 10);
+    }
   }
 });

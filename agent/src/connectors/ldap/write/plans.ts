@@ -6,10 +6,10 @@ import { AddRequest, Attribute, Change, DeleteRequest, ModifyDNRequest, ModifyRe
 import { isWithin } from "../../../place.ts";
 import type { AttributeType } from "../attribute-types.ts";
 import type { Request } from "../connection.ts";
+import { heldAt } from "../denials.ts";
 import type { Entry } from "../message.ts";
 import { findOne } from "../query.ts";
 import type { Directory } from "../root-dse.ts";
-import { heldAt } from "./denials.ts";
 import type { Needs } from "./rights.ts";
 import { bytesOf, sameValues, type WriteGrant, withSwitches, writableTypes } from "./values.ts";
 
