@@ -10,9 +10,8 @@ param environmentName string
 @description('The Azure region, for example norwayeast.')
 param location string
 
-@minLength(64)
-@maxLength(64)
-@description('SHA-256 of the first admin key as lower-case hex. The key itself never comes here.')
+// No length is asked here: azd looks at this value before the hook that makes the key has run, and the app refuses anything else.
+@description('SHA-256 of the first admin key as 64 lower-case hex digits. The key itself never comes here.')
 param adminKeySha256 string
 
 @description('The https origin that agents pin at enrolment. Without one it is the host name of the function app, which moves with the region.')

@@ -83,6 +83,10 @@ describe("the function app's settings", () => {
     assert.deepEqual(said.map((text) => text.split(":")[0]).sort(), [...names, "SALLYPORT_CLAIM_SECONDS"].sort());
     assert.doesNotMatch(message, /4711/);
   });
+  it("without the key that azd makes, it says how it is made", () => {
+    const { message } = faultOf({ ...good, SALLYPORT_ADMIN_KEY_SHA256: "made-by-the-hook-preprovision" });
+    assert.match(message, /SALLYPORT_ADMIN_KEY_SHA256: .*`azd provision` makes the key/);
+  });
   const wrong: Readonly<Record<string, string>> = {
     SALLYPORT_ORIGIN: "http://mark-4711.test",
     SALLYPORT_ADMIN_KEY_SHA256: "sp_mark-4711",

@@ -26,7 +26,12 @@ const environment = z.object({
   SALLYPORT_ORIGIN: z.url({ protocol: /^https$/ }).optional(),
   WEBSITE_HOSTNAME: z.string().min(1),
   /** SHA-256 of the first admin key, as hex; never the key. */
-  SALLYPORT_ADMIN_KEY_SHA256: z.string().regex(/^[0-9a-f]{64}$/),
+  SALLYPORT_ADMIN_KEY_SHA256: z
+    .string()
+    .regex(
+      /^[0-9a-f]{64}$/,
+      "is no SHA-256 as 64 lower-case hex digits; in Azure `azd provision` makes the key and sets it",
+    ),
   /** Storage of state and results: a connection string, or the account's endpoint for a managed identity. */
   SALLYPORT_TABLES: z.string().min(1),
   SALLYPORT_BLOBS: z.string().min(1),

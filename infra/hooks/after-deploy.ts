@@ -31,8 +31,8 @@ export async function afterDeploy({ uri, origin, say, pauseMs, tries }: Deployed
   }
   say("The orchestrator answers, and its identity has the rights it needs.");
   say("");
-  say(`  export SALLYPORT_URL=${(origin || base).replace(/\/+$/, "")}`);
-  say("  npx sallyportctl tenants create contoso --name Contoso     (asks for the admin key)");
+  say(`  npx sallyportctl login --url ${(origin || base).replace(/\/+$/, "")}     (asks for the admin key)`);
+  say("  npx sallyportctl tenants create contoso --name Contoso");
   say("");
 }
 

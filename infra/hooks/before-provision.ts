@@ -42,7 +42,9 @@ export interface BeforeDeps {
 export async function beforeProvision(deps: BeforeDeps): Promise<void> {
   const { env, say } = deps;
   const subscription = env.AZURE_SUBSCRIPTION_ID;
-  if (!subscription) throw new Error("AZURE_SUBSCRIPTION_ID is not set: run this by azd, which sets it.");
+  // `azd up` asks for it before any hook runs; `azd provision` asks after this one.
+  if (!subscription)
+    throw new Error("AZURE_SUBSCRIPTION_ID is not set: azd env set AZURE_SUBSCRIPTION_ID ID, then run azd again.");
   const isPrivate = env.SALLYPORT_PRIVATE_NETWORK === "true";
   const wanted = [...PROVIDERS, ...(isPrivate ? NETWORK_PROVIDERS : [])];
   for (const provider of wanted) await register(deps, subscription, provider);

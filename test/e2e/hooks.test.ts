@@ -1,17 +1,31 @@
 import assert from "node:assert/strict";
+import { execSync } from "node:child_process";
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import tls from "node:tls";
+import { parseStrictYaml } from "@sallyport/agent/src/strict-yaml.ts";
 import { afterDeploy } from "../../infra/hooks/after-deploy.ts";
 import { afterProvision } from "../../infra/hooks/after-provision.ts";
 import { beforeProvision, NETWORK_PROVIDERS, PROVIDERS } from "../../infra/hooks/before-provision.ts";
+import { ROOT } from "../build/root.ts";
 import { startArm } from "../emulators/azure/arm/start.ts";
 import { makeAccessToken } from "../emulators/functions-host/identity/token.ts";
 import { makeAuthority } from "../emulators/tls/certificates.ts";
 import { bicepFiles, readInfra } from "../rules/infra.ts";
+
+interface AzureYaml {
+  readonly services: {
+    readonly api: {
+      readonly project: string;
+      readonly hooks: { readonly prepackage: Record<string, { run: string }> };
+    };
+  };
+}
 
 const PRINCIPAL = "33333333-3333-4333-8333-333333333333";
 
@@ -67,6 +81,11 @@ describe("before provisioning", () => {
     await assert.rejects(run(), /403 about Microsoft.AlertsManagement.*register\/action/);
     assert.equal(kept.size, 0);
   });
+  it("without a subscription it says how to give one, and asks nobody", async (t) => {
+    const { run, kept, registered } = await before(t, { AZURE_SUBSCRIPTION_ID: "" });
+    await assert.rejects(run(), /azd env set AZURE_SUBSCRIPTION_ID/);
+    assert.deepEqual([kept.size, registered()], [0, []]);
+  });
   it("every provider of the templates is on the list", () => {
     const used = bicepFiles(readInfra()).flatMap(({ statements }) =>
       statements
@@ -76,6 +95,22 @@ describe("before provisioning", () => {
     const always = new Set(["Microsoft.Authorization", "Microsoft.Resources"]); // registered in every subscription
     const missing = used.filter((name) => !always.has(name) && ![...PROVIDERS, ...NETWORK_PROVIDERS].includes(name));
     assert.deepEqual(missing, []);
+  });
+});
+
+describe("before packing", () => {
+  it("the service's hook reaches the build of the whole repository from the service's folder", () => {
+    const { services } = parseStrictYaml(readFileSync(join(ROOT, "azure.yaml"), "utf8")) as AzureYaml;
+    const { project, hooks } = services.api;
+    const commands = Object.values(hooks.prepackage).map(({ run }) => run);
+    assert.deepEqual(new Set(commands), new Set(["npm --prefix .. run build"]));
+    // The same words, but for what they do: npm tells what `build` is where it looks.
+    const told = execSync(commands[0]!.replace("run build", "pkg get scripts.build"), {
+      cwd: join(ROOT, project),
+      encoding: "utf8",
+    });
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    assert.equal(JSON.parse(told), scripts.build);
   });
 });
 
@@ -147,7 +182,10 @@ describe("after deploying", () => {
       "Waiting: health is 503 (secrets.unavailable)",
       "Waiting: health is 503 (storage.tables, relay.no_token)",
     ]);
-    assert.match(said.join("\n"), /SALLYPORT_URL=https:\/\/pulls\.contoso\.test\n/);
+    assert.match(
+      said.join("\n"),
+      /sallyportctl login --url https:\/\/pulls\.contoso\.test {2,}\(asks for the admin key\)\n/,
+    );
   });
   it("it gives up with the last answer", async (t) => {
     const { run } = await app(t, [[500]]);

@@ -186,6 +186,13 @@ export const MISTAKES: readonly Mistake[] = [
   ["a remote build", "azure.yaml", "remoteBuild: false", "remoteBuild: true", /remoteBuild of api is not false/],
   ["another folder", "azure.yaml", "dist: dist", "dist: src", /dist of api is not dist/],
   ["a hook that is not there", "azure.yaml", "after-deploy.ts", "after-deployed.ts", /which is not there/],
+  [
+    "a build that only the project's commands make",
+    "azure.yaml",
+    "      prepackage:",
+    "      prebuild:",
+    /api has no hook prepackage/,
+  ],
   ["a rule that may send", "relay.bicep", "'Listen'\n", "'Listen'\n      'Send'\n", /not for Listen only/],
   [
     "a rule of Service Bus",
@@ -253,6 +260,13 @@ export const MISTAKES: readonly Mistake[] = [
     "${AZURE_LOCATION}",
     "norwayeast",
     /location is not one of azd's/,
+  ],
+  [
+    "a parameter that a hook makes, without a value until then",
+    "main.parameters.json",
+    "_KEY_SHA256=made-by-the-hook-preprovision}",
+    "_KEY_SHA256=}",
+    /azd would ask for adminKeySha256/,
   ],
   [
     "an output that feeds back",

@@ -83,7 +83,8 @@ const VARIABLE = /^\$\{([A-Z][A-Z0-9_]*)(=[^}]*)?\}$/;
 export function parameterFaults(files: readonly BicepFile[], parametersJson: string): string[] {
   const main = files.find(({ path }) => path === "infra/main.bicep")!;
   const { parameters } = JSON.parse(parametersJson) as { parameters: Record<string, { value: string }> };
-  const variables = Object.entries(parameters).map(([name, { value }]) => [name, VARIABLE.exec(value)?.[1]] as const);
+  const values = Object.entries(parameters).map(([name, { value }]) => ({ name, found: VARIABLE.exec(value) }));
+  const variables = values.map(({ name, found }) => [name, found?.[1]] as const);
   const outputs = declaredBy(main, "output");
   const required = main.statements.filter(isRequired).map(({ name }) => name);
   // azd sets these two itself, and to the same values.
@@ -96,6 +97,10 @@ export function parameterFaults(files: readonly BicepFile[], parametersJson: str
       .filter(([name]) => !declaredBy(main, "param").includes(name))
       .map(([name]) => `main.bicep takes no ${name}`),
     ...required.filter((name) => !(name in parameters)).map((name) => `main.parameters.json lacks ${name}`),
+    // `azd up` asks for what is empty before any hook has run, and with --no-prompt it fails.
+    ...values
+      .filter(({ name, found }) => required.includes(name) && !stable.includes(found?.[1] ?? "") && !found?.[2]?.[1])
+      .map(({ name }) => `azd would ask for ${name} before a hook could set it`),
     ...outputs.filter((name) => name !== name.toUpperCase()).map((name) => `the output ${name} is not in upper case`),
     ...variables
       .filter(([, variable]) => variable !== undefined && outputs.includes(variable) && !stable.includes(variable))
@@ -103,12 +108,14 @@ export function parameterFaults(files: readonly BicepFile[], parametersJson: str
   ];
 }
 
-/** azd packs `cloud/dist` as it is, and runs hooks that are there. */
+interface AzureYaml {
+  readonly services: Readonly<Record<string, Readonly<Record<string, unknown> & { hooks?: Record<string, unknown> }>>>;
+  readonly hooks?: Readonly<Record<string, { readonly run?: string }>>;
+}
+
+/** azd packs `cloud/dist` as it is, and runs hooks that are there: the project's around its commands, a service's wherever it packs. */
 export function azdFaults(azureYaml: string): string[] {
-  const { services, hooks = {} } = parseStrictYaml(azureYaml) as {
-    services: Record<string, Record<string, unknown>>;
-    hooks?: Record<string, { run?: string }>;
-  };
+  const { services, hooks = {} } = parseStrictYaml(azureYaml) as AzureYaml;
   const wanted = { project: "./cloud", language: "ts", host: "function", dist: "dist", remoteBuild: false };
   const wrong = Object.entries(services).flatMap(([service, said]) =>
     Object.entries(wanted)
@@ -120,9 +127,12 @@ export function azdFaults(azureYaml: string): string[] {
       ? [`azure.yaml: ${name} runs ${run}, which is not there`]
       : [],
   );
-  const left = ["preprovision", "postprovision", "postdeploy", "prepackage"].filter((name) => !(name in hooks));
+  const left = ["preprovision", "postprovision", "postdeploy"].filter((name) => !(name in hooks));
+  const old = Object.entries(services)
+    .filter(([, { hooks: own = {} }]) => !("prepackage" in own))
+    .map(([service]) => `azure.yaml: ${service} has no hook prepackage, so azd deploy would pack an old build`);
   const ignored = existsSync(join(ROOT, "cloud/.funcignore")) ? ["cloud/.funcignore would keep files out of dist"] : [];
-  return [...wrong, ...lost, ...left.map((name) => `azure.yaml: there is no hook ${name}`), ...ignored];
+  return [...wrong, ...lost, ...old, ...left.map((name) => `azure.yaml: there is no hook ${name}`), ...ignored];
 }
 
 /** azd finds the group by one tag and each service's app by the other; whatever can carry tags carries them. */
