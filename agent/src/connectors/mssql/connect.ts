@@ -65,7 +65,7 @@ export async function openSession(target: Target, cellBytes: number, signal: Abo
   try {
     await connected(connection, signal);
     target.onLogin?.("accepted");
-    await introduce(session, target.requestId);
+    await introduce(session, target.requestId, signal);
     if (target.refuseOverPrivileged) await refuseOverPrivileged(session, signal);
     return session;
   } catch (error) {
@@ -139,12 +139,20 @@ function connected(connection: Connection, signal: AbortSignal): Promise<void> {
 }
 
 /** Settings of the session, and the request's id where the administrator looks for it (`sys.dm_exec_sessions`). */
-function introduce(session: Session, requestId: string): Promise<void> {
+function introduce(session: Session, requestId: string, signal: AbortSignal): Promise<void> {
   const id = Buffer.from(requestId, "utf8").subarray(0, CONTEXT_INFO_BYTES);
   const context = id.length === 0 ? "" : `; SET CONTEXT_INFO 0x${id.toString("hex")}`;
   const sql = `SET LOCK_TIMEOUT ${LOCK_TIMEOUT_MS}; SET DEADLOCK_PRIORITY LOW${context}`;
   return new Promise((resolve, reject) => {
-    const request = new Request(sql, (error) => (error ? reject(statementError(error, session.messages)) : resolve()));
+    signal.throwIfAborted();
+    // Nothing was begun that would have to be told to end.
+    const abort = (): void => session.connection.close();
+    signal.addEventListener("abort", abort, { once: true });
+    const request = new Request(sql, (error) => {
+      signal.removeEventListener("abort", abort);
+      if (error) reject(statementError(error, session.messages));
+      else resolve();
+    });
     session.connection.execSqlBatch(request);
   });
 }

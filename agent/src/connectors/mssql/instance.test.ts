@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import dns from "node:dns";
 import { once } from "node:events";
+import { syncBuiltinESMExports } from "node:module";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { test } from "node:test";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
@@ -9,6 +10,7 @@ import { policy, splitAddress } from "@sallyport/shared/schema/policy.ts";
 import { answerOf, startBrowser } from "../../../../test/emulators/tds/browser.ts";
 import { startTds } from "../../../../test/emulators/tds/start.ts";
 import { makeAuthority } from "../../../../test/emulators/tls/certificates.ts";
+import { connectDatagrams } from "../../datagrams.ts";
 import type { Target } from "../connector.ts";
 import { withSession } from "./connect.ts";
 import { portOfInstance, splitInstance } from "./instance.ts";
@@ -43,6 +45,24 @@ test("the Browser is asked for the one instance, whose name has no case", async 
   t.after(browser.close);
   assert.equal(await portOfInstance(LOCAL, "erp", browser.port, never), 57_137);
   assert.deepEqual(browser.asked, [Buffer.from("\x04erp\0", "latin1")]);
+});
+
+test("an address that there is no way to is passed over, and closed; with no other one nobody is there", async (t) => {
+  const browser = await startBrowser({ address: LOCAL, port: 0, instances: { ERP: 57_137 } });
+  t.after(browser.close);
+  // The kernel takes no IPv4 address for a socket of IPv6, at once and on every machine, as with no route to an address.
+  const noWay = { address: "127.0.0.1", family: 6 };
+  let found = [noWay, { address: LOCAL, family: 4 }];
+  const { mock } = t.mock.method(dns.promises, "lookup", async () => found);
+  syncBuiltinESMExports();
+  t.after(() => {
+    mock.restore();
+    syncBuiltinESMExports();
+  });
+  assert.equal(await portOfInstance("sql01", "ERP", browser.port, never), 57_137);
+  found = [noWay];
+  await assert.rejects(portOfInstance("sql01", "ERP", browser.port, never), isUnreachable);
+  await assert.rejects(connectDatagrams(noWay, browser.port), { code: "EINVAL" });
 });
 
 test("answers that say nothing of the instance are no answers", async (t) => {

@@ -38,9 +38,12 @@ export async function portOfInstance(
   const addresses = await lookup(server, { all: true }).catch((error: Error) => {
     throw unreachable("The server's name is not known.", error);
   });
-  const sockets = (
-    await Promise.allSettled(addresses.map((address) => connectDatagrams(address, browserPort)))
-  ).flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  const connected = await Promise.allSettled(addresses.map((address) => connectDatagrams(address, browserPort)));
+  const sockets = connected.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  if (sockets.length === 0) {
+    const [first] = connected.flatMap((each) => (each.status === "rejected" ? [each.reason] : []));
+    throw unreachable("This machine has no way to the server.", first);
+  }
   const found = Promise.withResolvers<number>();
   for (const socket of sockets) {
     socket.on("message", (answer) => {

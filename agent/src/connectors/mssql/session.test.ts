@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
@@ -98,6 +98,33 @@ test("a login is told of before it goes out, so one that is cancelled then was s
   await assert.rejects(reading, isCode("request.cancelled"));
   assert.deepEqual(told, ["sent"]);
   off();
+});
+
+test("a request cancelled after the login, before its first statement is answered, ends there", async (t) => {
+  const reason = new SallyportError("request.cancelled", "enough");
+  const relay = createServer().listen(0, "127.0.0.1");
+  await once(relay, "listening");
+  t.after(() => void relay.close());
+  let mute = (): void => {};
+  relay.on("connection", (socket) => {
+    const behind = connect(server.target.port, "127.0.0.1");
+    for (const each of [socket, behind]) each.on("error", () => {});
+    socket.pipe(behind).pipe(socket);
+    socket.on("close", () => behind.destroy());
+    mute = () => void behind.unpipe(socket);
+  });
+  for (const isAsked of [true, false]) {
+    const controller = new AbortController();
+    const onLogin = (step: string): void => {
+      if (step !== "accepted") return;
+      mute();
+      if (isAsked) setTimeout(() => controller.abort(reason));
+      else controller.abort(reason);
+    };
+    const target = { port: (relay.address() as AddressInfo).port, onLogin };
+    const reading = readTable(server, "dbo.Heap", createRecorder(), { target, signal: controller.signal });
+    await assert.rejects(reading, isCode("request.cancelled"));
+  }
 });
 
 test("TDS 8: TLS before anything else", async () => {
