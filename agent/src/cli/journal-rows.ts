@@ -1,16 +1,16 @@
 /** The journal as people read it: a row for each session and for each of the agent's own acts. Pure. */
-import type { JournalLine } from "../journal/line.ts";
+import type { ReadLine } from "../journal/read-line.ts";
 
 export const HEADS = ["TIME", "OP", "CONN", "OBJECT", "RULE", "RESULT", "ROWS", "BYTES", "MS", "CALLER"] as const;
 
 /** A request together with its end, once there is one; any other line by itself. */
 export interface Entry {
-  readonly line: JournalLine;
-  readonly end?: JournalLine;
+  readonly line: ReadLine;
+  readonly end?: ReadLine;
 }
 
 /** Requests with their ends; an end whose request is not among the lines stands alone. */
-export function entriesOf(lines: readonly JournalLine[]): Entry[] {
+export function entriesOf(lines: readonly ReadLine[]): Entry[] {
   const requests = new Set(lines.filter(({ event }) => event === "request").map(({ request }) => request));
   const ends = new Map(lines.filter(({ event }) => event === "end").map((line) => [line.request, line]));
   return lines
@@ -39,11 +39,11 @@ export function rowOf({ line, end }: Entry, withDay: boolean): string[] {
   ];
 }
 
-const opOf = ({ op, action, event }: JournalLine): string =>
+const opOf = ({ op, action, event }: ReadLine): string =>
   action === undefined ? (op ?? event) : `${op ?? event} ${action}`;
 
 /** What a line without an object is about. */
-function detailOf({ event, login, key, version, firstKept }: JournalLine): string | undefined {
+function detailOf({ event, login, key, version, firstKept }: ReadLine): string | undefined {
   if (event === "login") return login;
   if (event === "retention") return `before line ${number(firstKept)}`;
   if (event === "start") return version;

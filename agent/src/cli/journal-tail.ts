@@ -3,7 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { plain, plainJson } from "@sallyport/shared/terminal.ts";
 import { endOf, linesAfter, START } from "../journal/follow.ts";
 import { recentLines } from "../journal/journal.ts";
-import { decodeLine, inFieldOrder, type JournalLine } from "../journal/line.ts";
+import { inFieldOrder } from "../journal/line.ts";
+import { decodeLine, type ReadLine } from "../journal/read-line.ts";
 import { type Entry, entriesOf, HEADS, resultOf, rowOf } from "./journal-rows.ts";
 import { coloured, type OutputOptions } from "./print.ts";
 
@@ -35,8 +36,8 @@ export async function tail(folder: string, options: TailOptions, signal: AbortSi
   }
 }
 
-function lastLines(folder: string, { lines, sinceMs = 0, json }: TailOptions): JournalLine[] {
-  const last: JournalLine[] = [];
+function lastLines(folder: string, { lines, sinceMs = 0, json }: TailOptions): ReadLine[] {
+  const last: ReadLine[] = [];
   // Requests are shown with their ends, so twice as many lines may be needed.
   const most = lines === undefined ? Number.POSITIVE_INFINITY : json === true ? lines : 2 * lines;
   for (const line of recentLines(folder, sinceMs, most)) {
@@ -47,13 +48,13 @@ function lastLines(folder: string, { lines, sinceMs = 0, json }: TailOptions): J
   return last;
 }
 
-const showLines = (lines: readonly JournalLine[]): void => {
+const showLines = (lines: readonly ReadLine[]): void => {
   process.stdout.write(lines.map((line) => `${plainJson(inFieldOrder(line))}\n`).join(""));
 };
 
 /** Rows below one head; later ones keep its widths. A session that runs by then is shown again with its end. */
-function createTable(soon: readonly JournalLine[]) {
-  const open = new Map<string, JournalLine>();
+function createTable(soon: readonly ReadLine[]) {
+  const open = new Map<string, ReadLine>();
   const withDay = new Set(soon.map(({ at }) => at.slice(0, 10))).size > 1;
   let widths: number[] = [];
   const write = (cells: readonly string[], entry?: Entry): void => {
@@ -65,18 +66,18 @@ function createTable(soon: readonly JournalLine[]) {
     );
     process.stdout.write(`${coloured(text, entry && colourOf(entry))}\n`);
   };
-  const begin = (line: JournalLine): void => {
+  const begin = (line: ReadLine): void => {
     if (line.request !== undefined) open.set(line.request, line);
   };
   /** Of a session nothing before its end; then both of its lines. */
-  const pair = (line: JournalLine): Entry | undefined => {
+  const pair = (line: ReadLine): Entry | undefined => {
     if (line.event === "request") return void begin(line);
     const begun = line.event === "end" ? open.get(line.request ?? "") : undefined;
     if (begun === undefined) return { line };
     open.delete(line.request ?? "");
     return { line: begun, end: line };
   };
-  return (lines: readonly JournalLine[], most?: number): void => {
+  return (lines: readonly ReadLine[], most?: number): void => {
     const isFirst = widths.length === 0;
     const paired = isFirst ? entriesOf(lines) : lines.flatMap((line) => pair(line) ?? []);
     if (isFirst) for (const { line, end } of paired) if (end === undefined && line.event === "request") begin(line);

@@ -5,7 +5,8 @@
 import { closeSync, constants, fstatSync, ftruncateSync, readdirSync, readSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { openRegular } from "../regular-file.ts";
-import { decodeLine, type JournalLine, MAX_LINE_BYTES } from "./line.ts";
+import { MAX_LINE_BYTES } from "./line.ts";
+import { decodeLine, type ReadLine } from "./read-line.ts";
 
 const CURRENT = "journal.jsonl";
 
@@ -36,31 +37,44 @@ export function listFiles(folder: string): JournalFile[] {
     .sort((a, b) => a.firstSeq - b.firstSeq);
 }
 
-function firstLine(path: string): JournalLine | undefined {
-  for (const bytes of readLines(path)) return decodeLine(bytes);
+/** A file that cannot be read is listed all the same: it must cost neither a line nor the files after it. */
+function firstLine(path: string): ReadLine | undefined {
+  try {
+    for (const bytes of readLines(path)) return decodeLine(bytes);
+  } catch {}
   return undefined;
+}
+
+/** How many lines stand in the file. */
+export function countLines(path: string): number {
+  let lines = 0;
+  for (const _ of readLines(path)) lines += 1;
+  return lines;
 }
 
 /** When the file's last line was written; NaN where it cannot be read. Reads no more than that line can be long. */
 export function lastAtMs(path: string): number {
-  const file = openRegular(path);
   try {
-    const end = Buffer.alloc(MAX_LINE_BYTES);
-    const start = Math.max(0, fstatSync(file).size - end.byteLength);
-    const bytes = end.subarray(0, readSync(file, end, 0, end.byteLength, start));
+    const { bytes } = readTail(path);
     return Date.parse(decodeLine(bytes.subarray(bytes.lastIndexOf(LF, -2) + 1))?.at ?? "");
-  } finally {
-    closeSync(file);
+  } catch {
+    return Number.NaN;
   }
 }
 
 /** How many bytes its whole lines are: a last line that is being written, or torn, is not counted. */
 export function lastLineEnd(path: string): number {
+  const { start, bytes } = readTail(path);
+  return start + bytes.lastIndexOf(LF) + 1;
+}
+
+/** As much of its end as one line can be long. */
+function readTail(path: string): { readonly start: number; readonly bytes: Buffer } {
   const file = openRegular(path);
   try {
     const end = Buffer.alloc(MAX_LINE_BYTES);
     const start = Math.max(0, fstatSync(file).size - end.byteLength);
-    return start + end.subarray(0, readSync(file, end, 0, end.byteLength, start)).lastIndexOf(LF) + 1;
+    return { start, bytes: end.subarray(0, readSync(file, end, 0, end.byteLength, start)) };
   } finally {
     closeSync(file);
   }

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -83,6 +92,47 @@ test("what must not stand in a journal is refused, and leaves no trace", () => {
   journal.append({ event: "stop" });
   journal.close();
   assert.equal(readFileSync(firstFile(), "utf8").split("\n").length, 2);
+});
+
+test("a journal whose first line cannot be read any more stays one chain, also when that file is full", () => {
+  write(3);
+  write(5, { fileBytes: 400 });
+  const current = readFileSync(firstFile(), "utf8").split("\n");
+  const head = JSON.parse(current.at(-2)!) as { seq: number };
+  writeFileSync(firstFile(), current.with(0, "?".repeat(current[0]!.length)).join("\n"));
+  write(1);
+  assert.ok(!files().some((name) => !/^(journal|[0-9]{10})\.jsonl$/.test(name)), files().join());
+  write(20, { fileBytes: 400 });
+  const seqs = [...recentLines(folder, 0)].map(({ seq }) => seq);
+  assert.equal(seqs.at(-1), head.seq + 21);
+  const numbers = files().flatMap((name) => /^[0-9]+/.exec(name) ?? []);
+  assert.deepEqual(numbers, [...new Set(numbers)]);
+  const verdict = verifyJournal(folder);
+  assert.match(!verdict.ok ? verdict.why : "", /is not a line of a journal/);
+});
+
+test("a closed file that cannot be read costs no line", () => {
+  write(10, { fileBytes: 400 });
+  const [oldest] = files();
+  rmSync(join(folder, oldest!));
+  mkdirSync(join(folder, oldest!));
+  const before = files().length;
+  write(10, { fileBytes: 400 });
+  assert.ok(files().length > before);
+});
+
+test("a journal that could not be written is not writable until it can be, without a line", () => {
+  const journal = openJournal(folder, limits);
+  mkdirSync(firstFile());
+  assert.equal(journal.writable(), true);
+  assert.throws(() => journal.append({ event: "token" }), { code: "agent.journal_unwritable" });
+  assert.equal(journal.writable(), false);
+  rmdirSync(firstFile());
+  assert.equal(journal.writable(), true);
+  assert.equal(readFileSync(firstFile(), "utf8"), "");
+  assert.equal(journal.append({ event: "token" }).seq, 1);
+  journal.close();
+  assert.equal(verifyJournal(folder).ok, true);
 });
 
 test("a folder that has gone is agent.journal_unwritable, and the journal says so before a session", () => {

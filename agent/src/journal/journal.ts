@@ -6,23 +6,32 @@ import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, rmSync, 
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { openRegular } from "../regular-file.ts";
 import { syncFolder } from "../state.ts";
-import { currentPath, cutTornLine, lastAtMs, listFiles, readLines, setAside } from "./files.ts";
-import { decodeLine, encodeLine, hashLine, type JournalFacts, type JournalHead, type JournalLine } from "./line.ts";
+import { countLines, currentPath, cutTornLine, lastAtMs, listFiles, readLines, setAside } from "./files.ts";
+import { encodeLine, hashLine, type JournalFacts, type JournalHead, type JournalLine } from "./line.ts";
+import { decodeLine, type ReadLine } from "./read-line.ts";
 
-const MIN_FREE_BYTES = 50 * 1024 * 1024;
+/** What a disk keeps for the lines of what is running, and for whoever mends it: no session begins below it. */
+export const MIN_FREE_BYTES = 50 * 1024 * 1024;
 const DAY_MS = 86_400_000;
+const PROBE = Buffer.from(" ");
 
 export interface Journal {
-  /** Writes one line and syncs it. @throws agent.journal_unwritable; then nothing of the line is in the chain. */
+  /**
+   * Writes one line and syncs it. The disk's last 50 MB are for every line but a `request`.
+   * @throws agent.journal_unwritable; then nothing of the line is in the chain.
+   */
   append(facts: JournalFacts): JournalLine;
-  /** Whether a session may begin: the disk has its 50 MB and no failed line is in the way. */
+  /** Whether a session may begin: the disk has its 50 MB, and takes what is written. */
   writable(): boolean;
   head(): JournalHead | null;
   close(): void;
 }
 
 export interface JournalOptions {
-  /** Total bytes and age in days that are kept; what is older goes by whole files, and a `retention` line says so. */
+  /**
+   * Total bytes and age in days that are kept; what is older goes by whole files, and a `retention` line says so. By age one
+   * file a day goes at most: to a clock that jumps ahead everything is old.
+   */
   readonly maxBytes: number;
   readonly maxDays: number;
   /** Bytes after which a new file begins. */
@@ -40,34 +49,37 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
   // A file goes as a whole, so one that never fills up would keep its oldest line for ever.
   const fileMs = Math.min(30, Math.ceil(options.maxDays / 8)) * DAY_MS;
   const nowMs = options.nowMs ?? Date.now;
-  let head = unwritableUnless("The journal cannot be opened", () => readHead(folder));
+  let { head, retainedAtMs } = unwritableUnless("The journal cannot be opened", () => readEnd(folder));
   let file: number | undefined;
   let written = 0;
   let firstSeq = 1;
   let firstAtMs = 0;
-  let retainedDay = 0;
+  let lookedDay = 0;
   let broken = false;
+  let failed = false;
 
   const open = (): number => {
     const path = currentPath(folder);
-    const opened = openRegular(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
-    written = fstatSync(opened).size;
+    file = openRegular(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
+    written = fstatSync(file).size;
     const first = written === 0 ? undefined : listFiles(folder).at(-1);
-    firstSeq = first?.firstSeq ?? (head?.seq ?? 0) + 1;
-    firstAtMs = first?.firstAtMs ?? nowMs();
+    // A first line that cannot be read tells neither number nor time; the head knows how many come after it.
+    const isUnread = first === undefined || Number.isNaN(first.firstAtMs);
+    firstSeq = isUnread ? (head?.seq ?? 0) + 1 - (written === 0 ? 0 : countLines(path)) : first.firstSeq;
+    firstAtMs = isUnread ? nowMs() : first.firstAtMs;
     syncFolder(folder);
-    return opened;
+    return file;
   };
 
   /** Opens the file that the next line goes to; a full or an old one is set aside. True where it was not open before. */
   const openCurrent = (): boolean => {
     const wasOpen = file !== undefined;
-    file ??= open();
+    const current = file ?? open();
     if (written < fileBytes && (written === 0 || nowMs() - firstAtMs < fileMs)) return !wasOpen;
-    closeSync(file);
+    closeSync(current);
     file = undefined;
     setAside(folder, firstSeq);
-    file = open();
+    open();
     return true;
   };
 
@@ -79,9 +91,9 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
       ...facts,
     };
     const bytes = encodeLine(line);
-    file ??= open();
-    writeAll(file, bytes);
-    fdatasyncSync(file);
+    const current = file ?? open();
+    writeAll(current, bytes);
+    fdatasyncSync(current);
     written += bytes.byteLength;
     head = { seq: line.seq, hash: hashLine(bytes) };
     options.written?.(line, bytes);
@@ -92,16 +104,19 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
     const files = listFiles(folder).slice(0, -1);
     let total = files.reduce((sum, each) => sum + each.bytes, written);
     let surplus = 0;
+    let oneByAge = dayOf(nowMs()) !== dayOf(retainedAtMs);
     for (const { path, bytes } of files) {
-      const isOld = nowMs() - lastAtMs(path) > options.maxDays * DAY_MS;
-      if (!isOld && total <= options.maxBytes) break;
+      const isOver = total > options.maxBytes;
+      const isOld = oneByAge && nowMs() - lastAtMs(path) > options.maxDays * DAY_MS;
+      if (!isOver && !isOld) break;
+      oneByAge &&= isOver;
       total -= bytes;
       surplus += 1;
     }
-    retainedDay = dayOf(nowMs());
+    lookedDay = dayOf(nowMs());
     if (surplus === 0) return;
     // Said before it is done: whatever is missing later without such a line was not removed by us.
-    write({ event: "retention", firstKept: files[surplus]?.firstSeq ?? firstSeq });
+    retainedAtMs = Date.parse(write({ event: "retention", firstKept: files[surplus]?.firstSeq ?? firstSeq }).at);
     // One that cannot be removed is tried again another day: it must not cost a line.
     for (const { path } of files.slice(0, surplus)) removeIfPossible(path);
   };
@@ -126,13 +141,30 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
     }
   };
 
+  /** Nothing but a write tells. A byte that could not be taken back is a torn line, which the next start cuts. */
+  const takesBytes = (): boolean => {
+    try {
+      const current = file ?? open();
+      writeAll(current, PROBE);
+      fdatasyncSync(current);
+      ftruncateSync(current, written);
+      return true;
+    } catch {
+      takeBack();
+      return false;
+    }
+  };
+
   const append = (facts: JournalFacts): JournalLine => {
     try {
       if (broken) throw new Error("a failed line could not be taken back; a restart reads the journal anew");
-      if (!hasSpace()) throw new Error("less than 50 MB free");
-      if (openCurrent() || dayOf(nowMs()) !== retainedDay) retain();
-      return write(facts);
+      if (facts.event === "request" && !hasSpace()) throw new Error("less than 50 MB free");
+      if (openCurrent() || dayOf(nowMs()) !== lookedDay) retain();
+      const line = write(facts);
+      failed = false;
+      return line;
     } catch (error) {
+      failed = true;
       takeBack();
       throw new SallyportError("agent.journal_unwritable", "The journal line could not be written.", {}, error);
     }
@@ -140,7 +172,11 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
 
   return {
     append,
-    writable: () => !broken && hasSpace(),
+    writable() {
+      if (broken || !hasSpace()) return false;
+      failed &&= !takesBytes();
+      return !failed;
+    },
     head: () => head,
     close() {
       if (file !== undefined) closeSync(file);
@@ -153,7 +189,7 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
  * The lines of files written to since `sinceMs`, oldest first: what open sessions and daily budgets are found from.
  * @param last of the last so many lines none is left out; files that hold none of them are not read
  */
-export function* recentLines(folder: string, sinceMs: number, last = Number.POSITIVE_INFINITY): Generator<JournalLine> {
+export function* recentLines(folder: string, sinceMs: number, last = Number.POSITIVE_INFINITY): Generator<ReadLine> {
   const files = listFiles(folder);
   const newest = files.findLast(({ firstSeq }) => firstSeq < Number.MAX_SAFE_INTEGER)?.firstSeq ?? 0;
   for (const [index, file] of files.entries()) {
@@ -167,20 +203,31 @@ export function* recentLines(folder: string, sinceMs: number, last = Number.POSI
   }
 }
 
-function readHead(folder: string): JournalHead | null {
+interface End {
+  readonly head: JournalHead | null;
+  /** When the last `retention` line of the newest file was written; NaN where that has none. */
+  readonly retainedAtMs: number;
+}
+
+function readEnd(folder: string): End {
   const last = listFiles(folder).at(-1);
-  if (last === undefined) return null;
+  if (last === undefined) return { head: null, retainedAtMs: Number.NaN };
   cutTornLine(last.path);
   let bytes: Buffer | undefined;
-  for (const line of readLines(last.path)) bytes = Buffer.from(line);
+  let retention: Buffer | undefined;
+  for (const line of readLines(last.path)) {
+    bytes = Buffer.from(line);
+    if (line.includes('"event":"retention"')) retention = bytes;
+  }
   // A file that a crash left empty: its number says where the chain stands, the file before it has the hash.
   if (bytes === undefined) {
     rmSync(last.path);
-    return readHead(folder);
+    return readEnd(folder);
   }
   const line = decodeLine(bytes);
   if (line === undefined) throw new Error(`the last line of ${last.path} is not a journal line`);
-  return { seq: line.seq, hash: hashLine(bytes) };
+  const retainedAtMs = Date.parse((retention && decodeLine(retention)?.at) ?? "");
+  return { head: { seq: line.seq, hash: hashLine(bytes) }, retainedAtMs };
 }
 
 function writeAll(file: number, bytes: Buffer): void {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { type JournalOptions, openJournal, recentLines } from "./journal.ts";
-import type { JournalLine } from "./line.ts";
+import type { ReadLine } from "./read-line.ts";
 import { verifyJournal } from "./verify.ts";
 
 const DAY_MS = 86_400_000;
@@ -19,7 +19,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const open = (options: Partial<JournalOptions> = {}) =>
   openJournal(folder, { maxBytes: 2 ** 30, maxDays: 400, nowMs: () => nowMs, ...options });
-const lines = (): JournalLine[] => [...recentLines(folder, 0)];
+const lines = (): ReadLine[] => [...recentLines(folder, 0)];
 
 test("a line a day for three years: at most 430 days are kept, by the lines' own time, and what is left verifies", () => {
   const journal = open();
@@ -38,22 +38,26 @@ test("a line a day for three years: at most 430 days are kept, by the lines' own
   assert.deepEqual([verdict.ok, verdict.ok && verdict.firstSeq], [true, oldest?.seq]);
 });
 
-test("an agent that was off for two years forgets what is too old with its first line", () => {
+test("an agent that was off for two years forgets what is too old, a file a day, and a clock that jumps ahead no more than one", () => {
   let journal = open();
-  for (let day = 0; day < 60; day += 1) {
+  for (let day = 0; day < 90; day += 1) {
     journal.append({ event: "token" });
     nowMs += DAY_MS;
   }
   journal.close();
+  const files = readdirSync(folder).length;
   nowMs += 730 * DAY_MS;
-  journal = open();
-  journal.append({ event: "start" });
-  journal.close();
-  assert.deepEqual(
-    lines().map(({ event }) => event),
-    ["retention", "start"],
-  );
-  assert.equal(verifyJournal(folder).ok, true);
+  for (const kept of [files, files, files - 1, files - 1]) {
+    for (let starts = 0; starts < 3; starts += 1) {
+      journal = open();
+      journal.append({ event: "start" });
+      journal.append({ event: "stop" });
+      journal.close();
+    }
+    assert.equal(readdirSync(folder).length, kept, `${kept} of ${files}`);
+    assert.equal(verifyJournal(folder).ok, true);
+    nowMs += kept === files ? DAY_MS / 2 : DAY_MS / 4;
+  }
 });
 
 test("a new file begins after a month of the clock, also across restarts", () => {
@@ -67,13 +71,15 @@ test("a new file begins after a month of the clock, also across restarts", () =>
   assert.equal(verifyJournal(folder).ok, true);
 });
 
-test("less than 50 MB free: not writable, no line; with room again the chain goes on", () => {
+test("less than 50 MB free: not writable and no request, but every other line; with room again the chain goes on", () => {
   let free = 50 * 2 ** 20;
   const journal = open({ freeBytes: () => free });
   journal.append({ event: "start" });
   free -= 1;
   assert.equal(journal.writable(), false);
-  assert.throws(() => journal.append({ event: "token" }), { code: "agent.journal_unwritable" });
+  assert.throws(() => journal.append({ event: "request" }), { code: "agent.journal_unwritable" });
+  journal.append({ event: "end" });
+  assert.equal(journal.writable(), false);
   free += 1;
   assert.equal(journal.writable(), true);
   journal.append({ event: "stop" });
@@ -82,7 +88,8 @@ test("less than 50 MB free: not writable, no line; with room again the chain goe
     lines().map(({ seq, event }) => [seq, event]),
     [
       [1, "start"],
-      [2, "stop"],
+      [2, "end"],
+      [3, "stop"],
     ],
   );
 });

@@ -1,6 +1,5 @@
 /** One line of the journal: its closed list of fields, and the rule for every string in it (docs/journal.md). */
 import { sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
-import { parseJson } from "@sallyport/shared/json.ts";
 import { type ErrorCode, isErrorCode } from "@sallyport/shared/protocol/errors.ts";
 import { directoryAction } from "@sallyport/shared/schema/directory-words.ts";
 import { nameId, randomId, sha256Text } from "@sallyport/shared/schema/ids.ts";
@@ -121,13 +120,16 @@ export const journalFacts = z.strictObject({
 });
 export type JournalFacts = z.infer<typeof journalFacts>;
 
+/** What the journal itself puts in front. */
+export const chainFields = {
+  seq: z.int().min(1),
+  at: z.iso.datetime({ precision: 3 }),
+  /** SHA-256 of the previous line's bytes, its LF included; absent in the very first line. */
+  prev: sha256Text.optional(),
+};
+
 const journalLine = journalFacts
-  .extend({
-    seq: z.int().min(1),
-    at: z.iso.datetime({ precision: 3 }),
-    /** SHA-256 of the previous line's bytes, its LF included; absent in the very first line. */
-    prev: sha256Text.optional(),
-  })
+  .extend(chainFields)
   .refine(({ asked, decision }) => asked === undefined || decision === "deny", "only a denial says what was asked for")
   .refine(({ event, host }) => host === undefined || event === "start", "only a start line names the machine")
   // A DN that names a person passes for an identifier.
@@ -140,11 +142,16 @@ export interface JournalHead {
   readonly hash: string;
 }
 
-const FIELD_ORDER = ["seq", "at", "prev", ...Object.keys(journalFacts.shape)] as readonly (keyof JournalLine)[];
+const FIELD_ORDER = [...Object.keys(chainFields), ...Object.keys(journalFacts.shape)];
 
-/** As it stands in the file. */
-export const inFieldOrder = (line: JournalLine): Partial<JournalLine> =>
-  Object.fromEntries(FIELD_ORDER.flatMap((name) => (line[name] === undefined ? [] : [[name, line[name]]])));
+/** As it stands in the file; what this version does not know comes last. */
+export function inFieldOrder(line: object): Readonly<Record<string, unknown>> {
+  const fields = new Map(Object.entries(line));
+  const names = new Set([...FIELD_ORDER, ...fields.keys()]);
+  return Object.fromEntries(
+    [...names].flatMap((name) => (fields.get(name) === undefined ? [] : [[name, fields.get(name)]])),
+  );
+}
 
 /** The line's bytes with its LF, fields in their fixed order. @throws ZodError for what must not stand in a journal. */
 export function encodeLine(line: JournalLine): Buffer {
@@ -155,10 +162,3 @@ export function encodeLine(line: JournalLine): Buffer {
 
 /** What the next line's `prev` is. */
 export const hashLine = (bytes: Uint8Array): string => toBase64url(sha256(bytes));
-
-/** Parses one line's bytes (LF included); undefined for what is not a line of ours. */
-export function decodeLine(bytes: Uint8Array): JournalLine | undefined {
-  if (bytes.byteLength > MAX_LINE_BYTES || bytes.at(-1) !== 0x0a) return undefined;
-  const parsed = journalLine.safeParse(parseJson(bytes));
-  return parsed.success ? parsed.data : undefined;
-}

@@ -1,5 +1,5 @@
 /** What the agent did since midnight UTC, counted from its journal's lines. Pure. */
-import type { JournalLine } from "./line.ts";
+import type { ReadLine } from "./read-line.ts";
 
 export interface Today {
   /** By connection: sessions that a rule let in, and the bytes that they sent. */
@@ -8,7 +8,7 @@ export interface Today {
 }
 
 /** @param lines in their order; those of other days are passed over */
-export function todayOf(lines: Iterable<JournalLine>, nowMs: number): Today {
+export function todayOf(lines: Iterable<ReadLine>, nowMs: number): Today {
   const day = new Date(nowMs).toISOString().slice(0, 10);
   const connections = new Map<string, { sessions: number; bytes: number }>();
   let denied = 0;

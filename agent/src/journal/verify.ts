@@ -1,6 +1,7 @@
 /** Checks the journal's chain from its first kept line to its head. */
 import { listFiles, readLines } from "./files.ts";
-import { decodeLine, hashLine, type JournalHead, type JournalLine } from "./line.ts";
+import { hashLine, type JournalHead } from "./line.ts";
+import { decodeLine, type ReadLine } from "./read-line.ts";
 
 export type Verdict =
   | {
@@ -17,7 +18,7 @@ export type Verdict =
   | { readonly ok: false; readonly file: string; readonly seq: number; readonly why: string };
 
 /**
- * Every line must be of the closed schema, numbered one after the other, and name the hash of the line before it. Where
+ * Every line must be a line of a journal, numbered one after the other, and name the hash of the line before it. Where
  * the first line is not number 1, the last `retention` line must say that all before it could go. A chain that was cut at
  * its end, or written anew, is in order by itself.
  * @param known a line that somebody else keeps, as the orchestrator does: it must be there, as it was
@@ -40,8 +41,8 @@ interface Fault {
 
 function createWalk(known: JournalHead | undefined) {
   let head: JournalHead | null = null;
-  let first: JournalLine | undefined;
-  let last: JournalLine | undefined;
+  let first: ReadLine | undefined;
+  let last: ReadLine | undefined;
   let lines = 0;
   let firstKept = 1;
   let found = false;
@@ -81,8 +82,8 @@ function createWalk(known: JournalHead | undefined) {
   return { step, end };
 }
 
-function faultOf(line: JournalLine | undefined, seq: number, head: JournalHead | null): string | undefined {
-  if (line === undefined) return "is not a line of the journal's schema";
+function faultOf(line: ReadLine | undefined, seq: number, head: JournalHead | null): string | undefined {
+  if (line === undefined) return "is not a line of a journal";
   if (line.seq !== seq) return `has number ${line.seq}: a line was removed, repeated or moved`;
   if (head === null && (line.prev === undefined) !== (seq === 1)) return "is the first one, and its chain is missing";
   return undefined;

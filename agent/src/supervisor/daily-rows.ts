@@ -1,6 +1,6 @@
 /** Counts what each rule lets be written in a day, from midnight to midnight UTC: rows, passwords and deletions of a directory. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { JournalLine } from "../journal/line.ts";
+import type { ReadLine } from "../journal/read-line.ts";
 
 /**
  * The limit of a rule that a write counts against, by its name in the policy. No request says what run it is of in a way that
@@ -19,7 +19,7 @@ export interface Writing {
 }
 
 /** Of a write that is counted. An `add` in a directory is one where it sets a password. */
-export const dailyLimitOf = ({ op, action }: Pick<JournalLine, "op" | "action">): DailyLimit => {
+export const dailyLimitOf = ({ op, action }: Pick<ReadLine, "op" | "action">): DailyLimit => {
   if (op !== "ad.write") return "rowsPerDay";
   return action === "delete" ? "deletesPerRun" : "passwordSetsPerDay";
 };
@@ -83,7 +83,7 @@ export function createDailyRows(writtenToday: ReadonlyMap<string, number>, nowMs
 }
 
 /** What a write's lines of the journal say it took of its rule's day: what came in, or what was reserved for it. */
-export const rowsTaken = (request: JournalLine | undefined, end: JournalLine | undefined): number =>
+export const rowsTaken = (request: ReadLine | undefined, end: ReadLine | undefined): number =>
   end?.rowsIn ?? request?.rowsReserved ?? 0;
 
 const dayOf = (ms: number): number => Math.floor(ms / 86_400_000);

@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { AgentConfig } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import { type Journal, recentLines } from "../journal/journal.ts";
-import type { JournalLine } from "../journal/line.ts";
+import type { ReadLine } from "../journal/read-line.ts";
 import { type Pinned, readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
 import { dailyLimitOf, rowsKey, rowsTaken } from "./daily-rows.ts";
 import { isChangeable } from "./files.ts";
@@ -85,7 +85,7 @@ export interface PastDay {
   /** Rows written since then, by connection, rule and limit (`rowsKey`), in the same way. */
   readonly writtenToday: ReadonlyMap<string, number>;
   /** Requests whose `end` line is missing: the agent stopped during them. */
-  readonly orphans: readonly JournalLine[];
+  readonly orphans: readonly ReadLine[];
 }
 
 /** Reads the journal's recent lines once. */
@@ -93,11 +93,11 @@ export function readPastDay(folder: string, nowMs: number): PastDay {
   const midnightMs = Math.floor(nowMs / 86_400_000) * 86_400_000;
   const sentToday = new Map<string, number>();
   const writtenToday = new Map<string, number>();
-  const open = new Map<string, JournalLine>();
+  const open = new Map<string, ReadLine>();
   const charge = (connection: string | undefined, bytes = 0): void => {
     if (connection !== undefined) sentToday.set(connection, (sentToday.get(connection) ?? 0) + bytes);
   };
-  const chargeRows = (request: JournalLine | undefined, end: JournalLine | undefined): void => {
+  const chargeRows = (request: ReadLine | undefined, end: ReadLine | undefined): void => {
     if (request?.connection === undefined || request.rule === undefined || request.rowsReserved === undefined) return;
     const key = rowsKey(request.connection, request.rule, dailyLimitOf(request));
     writtenToday.set(key, (writtenToday.get(key) ?? 0) + rowsTaken(request, end));
@@ -120,7 +120,7 @@ export function readPastDay(folder: string, nowMs: number): PastDay {
 }
 
 /** Gives each orphan the `end` line that the crash took. */
-export function endOrphans(journal: Journal, orphans: readonly JournalLine[]): void {
+export function endOrphans(journal: Journal, orphans: readonly ReadLine[]): void {
   for (const { request, run, pull, connection } of orphans) {
     journal.append({
       event: "end",
