@@ -9,8 +9,8 @@ import { queueRing, topicPublish } from "./bus.ts";
 import type { DeliverDeps } from "./deliver.ts";
 import { createEmit } from "./emit.ts";
 import { type FreshnessEvent, freshnessEvent, runEvent } from "./event.ts";
+import { dnsResolve, fewAtOnce } from "./lookup.ts";
 import { allowedNetworks, networksOf } from "./networks.ts";
-import { systemResolve } from "./post.ts";
 import { readSecretsOf, type WebhookDeps } from "./webhooks.ts";
 
 export interface EventParts {
@@ -41,15 +41,17 @@ export interface Events {
 
 /** For one attempt; a receiver that needs longer does its work after it has answered. */
 const TIMEOUT_MS = 10_000;
+/** Names of new webhooks that one tenant has looked up at a time. */
+const LOOKUPS_OF_A_TENANT = 3;
 
 export function composeEvents(parts: EventParts): Events {
   const { store, secrets, origin, canarySeconds, random, now, log, alert } = parts;
   const common = { store, random, now, log, monotonic: () => performance.now(), ring: queueRing(parts.deliveries) };
   const emit = createEmit({ ...common, lanes: store.lanes, publish: topicPublish(parts.topic) });
-  const reach = { resolve: systemResolve, networks: allowedNetworks(networksOf(parts.networks)) };
+  const reach = { resolve: dnsResolve(), networks: allowedNetworks(networksOf(parts.networks)) };
   const backoff: Backoff = { ...DEFAULT_BACKOFF, firstSeconds: parts.firstSeconds ?? DEFAULT_BACKOFF.firstSeconds };
   return {
-    webhooks: { ...common, ...reach, lanes: store.lanes, secrets, origin },
+    webhooks: { ...common, ...reach, lanes: store.lanes, secrets, origin, few: fewAtOnce(LOOKUPS_OF_A_TENANT) },
     deliver: { ...common, ...reach, timeoutMs: TIMEOUT_MS, secretsOf: readSecretsOf(secrets), backoff, alert },
     watch: { store, emit, origin, canarySeconds, now, log },
     tell: (event) => emit(event.tenant, runEvent(origin, event)),

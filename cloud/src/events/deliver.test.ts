@@ -249,6 +249,23 @@ describe("deliveries", () => {
     const nameless = { ...process, resolve: async () => [] };
     await assert.rejects(addWebhook(nameless, tenant, { id: "a", url }, "k"), { code: "webhook.unreachable" });
     await assert.rejects(addWebhook(process, "nobody", { id: "a", url }, "k"), { code: "api.not_found" });
+    const stop = new AbortController();
+    const allAsked = Promise.withResolvers<void>();
+    let asked = 0;
+    const silent = {
+      ...process,
+      resolve: () => {
+        asked += 1;
+        if (asked === 3) allAsked.resolve();
+        return new Promise<never>((_, no) => stop.signal.addEventListener("abort", no));
+      },
+    };
+    const asking = ["a", "b", "c"].map((id) => addWebhook(silent, tenant, { id, url }, "k"));
+    await allAsked.promise;
+    const tooMany = { code: "api.too_many_calls" };
+    await assert.rejects(addWebhook(silent, tenant, { id: "d", url }, "k"), tooMany);
+    stop.abort();
+    for (const one of asking) await assert.rejects(one, { code: "webhook.unreachable" });
     for (let n = 0; n < 10; n++) await addWebhook(process, tenant, { id: `hook-${n}`, url }, "k");
     await assert.rejects(addWebhook(process, tenant, { id: "hook-0", url }, "k"), { code: "api.conflict" });
     await assert.rejects(addWebhook(process, tenant, { id: "one-more", url }, "k"), { code: "api.conflict" });

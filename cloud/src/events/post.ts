@@ -2,16 +2,11 @@
  * One attempt to deliver an event: https only, to an address that was looked up once and may be called, without following
  * anything, with bounded time and answer.
  */
-import { lookup } from "node:dns/promises";
 import https from "node:https";
 import { isIP, type LookupFunction } from "node:net";
 import type { ErrorCode } from "@sallyport/shared/protocol/errors.ts";
+import type { Resolve } from "./lookup.ts";
 import type { Address, Networks } from "./networks.ts";
-
-/** Every address of a name. Throws when there is none. */
-export type Resolve = (host: string) => Promise<readonly Address[]>;
-
-export const systemResolve: Resolve = (host) => lookup(host, { all: true, verbatim: true });
 
 export interface PostDeps {
   readonly resolve: Resolve;
@@ -31,22 +26,26 @@ export type Delivery =
     };
 
 export type WebhookCode = Extract<Delivery, { ok: false }>["code"];
-const failed = (code: WebhookCode, detail: string): Delivery => ({ ok: false, code, detail });
+const failed = (code: WebhookCode, detail: string): Extract<Delivery, { ok: false }> => ({ ok: false, code, detail });
 
 /** Of the answer nothing is used, so more than this of it is not even read. */
 const MAX_ANSWER_BYTES = 16_384;
 const MAX_RETRY_AFTER_MS = 3600_000;
 
-/** The addresses of a URL's host if each of them may be called: one that may not, and the name is refused as a whole. */
+/**
+ * The addresses of a URL's host if each of them may be called: one that may not, and the name is refused as a whole. Never throws;
+ * `signal` ends it as a name that was not found.
+ */
 export async function addressesOf(
   { resolve, networks }: Pick<PostDeps, "resolve" | "networks">,
   url: URL,
-): Promise<readonly Address[] | Delivery> {
+  signal: AbortSignal,
+): Promise<readonly Address[] | Extract<Delivery, { ok: false }>> {
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const family = isIP(host);
   let found: readonly Address[];
   try {
-    found = family === 0 ? await resolve(host) : [{ address: host, family }];
+    found = family === 0 ? await resolve(host, signal) : [{ address: host, family }];
   } catch (thrown) {
     return failed("webhook.unreachable", `the name was not found (${codeOf(thrown)})`);
   }
@@ -73,8 +72,7 @@ export async function postEvent(
   const expire = () => expired.resolve(late);
   deadline.addEventListener("abort", expire, { once: true });
   try {
-    // A lookup takes no signal: it is left behind.
-    const addresses = await Promise.race([addressesOf(deps, url), expired.promise]);
+    const addresses = await Promise.race([addressesOf(deps, url, deadline), expired.promise]);
     if ("ok" in addresses) return addresses;
     return await Promise.race([send(url, addresses, body, headers, deadline), expired.promise]);
   } finally {

@@ -13,6 +13,7 @@ import { requireTenant } from "../tenants/tenants.ts";
 import { type EmitDeps, ringSafely } from "./emit.ts";
 import { enter } from "./enter.ts";
 import { testEvent } from "./event.ts";
+import type { Few } from "./lookup.ts";
 import { addressesOf, type PostDeps } from "./post.ts";
 import { drawSecret, type SecretsOf, webhookSecrets } from "./sign.ts";
 
@@ -21,6 +22,8 @@ export interface WebhookDeps
     Pick<EmitDeps, "lanes" | "now" | "monotonic" | "ring" | "log"> {
   readonly store: Store;
   readonly secrets: SecretStore;
+  /** How many names a tenant may have looked up at a time. */
+  readonly few: Few;
   /** Of the orchestrator, as in enrolments. */
   readonly origin: string;
   readonly random: (bytes: number) => Buffer;
@@ -28,6 +31,8 @@ export interface WebhookDeps
 
 /** More would make every event of the tenant as many deliveries. */
 const MOST_OF_A_TENANT = 10;
+/** For the lookup of a new one's name. */
+const LOOKUP_MS = 8_000;
 
 /** Lengths as in the names of credentials: no two webhooks share one. */
 const secretName = (tenant: string, webhook: string): string =>
@@ -43,7 +48,7 @@ export const readSecretsOf =
     throw new SallyportError("secrets.unavailable", `Webhook ${webhook} has no secret.`, { webhook });
   };
 
-/** The secret stands in this answer only. @throws api.not_found, api.conflict, webhook.address_refused, webhook.unreachable */
+/** The secret stands in this answer only. @throws api.not_found, api.conflict, api.too_many_calls, webhook.address_refused, webhook.unreachable */
 export async function addWebhook(
   deps: WebhookDeps,
   tenant: string,
@@ -57,9 +62,9 @@ export async function addWebhook(
     throw new SallyportError("api.conflict", `A tenant has at most ${MOST_OF_A_TENANT} webhooks.`);
   }
   // Said now rather than by a delivery that fails for a day. What the name means later is asked at each delivery.
-  const addresses = await addressesOf(deps, new URL(url));
+  const signal = AbortSignal.timeout(LOOKUP_MS);
+  const addresses = await deps.few(tenant, () => addressesOf(deps, new URL(url), signal));
   if ("ok" in addresses) {
-    if (addresses.ok) throw new RangeError("a lookup answers addresses or a failure");
     throw new SallyportError(addresses.code, `The webhook's URL is refused: ${addresses.detail}.`, { field: "url" });
   }
   if ((await store.webhooks.get(tenant, id)) !== undefined) throw exists(id);
