@@ -12,7 +12,9 @@ import { allChecks } from "../doctor/checks.ts";
 import type { Enrolled } from "../enrol.ts";
 import { ensureAccount } from "../install/account.ts";
 import { run } from "../install/command.ts";
+import { LAYOUT } from "../install/layout.ts";
 import { ownerOf, settleRights } from "../install/rights.ts";
+import { isServiceRunning } from "../install/service.ts";
 import { ensureDataFolder } from "../install/windows/data-folder.ts";
 import { openJournal } from "../journal/journal.ts";
 import { loadNetwork } from "../origin.ts";
@@ -85,7 +87,8 @@ async function enroll(options: EnrollOptions): Promise<void> {
   // Before anything is believed, or written, that somebody else may have put there.
   ensureDataFolder(paths);
   const account = options.account === undefined ? undefined : ensureAccount(run, options.account);
-  if (readStatus(paths, Date.now())?.live) {
+  const isInstalled = process.platform === "linux" && paths.root === LAYOUT.state;
+  if ((isInstalled && isServiceRunning(run)) || readStatus(paths, Date.now())?.live) {
     throw new ConfigError(`an agent is running on ${paths.root}: stop it first, then enrol again`);
   }
   if (options.origin === undefined && !process.stdin.isTTY)

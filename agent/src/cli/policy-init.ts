@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError } from "../config-error.ts";
-import { ownerOf, settleRights } from "../install/rights.ts";
+import { ownerOf, settlePolicy } from "../install/rights.ts";
 import { ensureDataFolder } from "../install/windows/data-folder.ts";
 import { parsePolicy } from "../policy/file.ts";
 import { DENY_ALL, firstPolicy } from "../policy/first-policy.ts";
@@ -40,7 +40,7 @@ export function init(file: string | undefined, options: InitOptions): void {
   }
   // The service's account has to read what root has written.
   const owner = file === undefined ? ownerOf(paths) : undefined;
-  if (owner !== undefined) settleRights(paths, owner);
+  if (owner !== undefined) settlePolicy(paths, owner);
   const made = options.mssql === undefined ? "denies everything" : `one connection, ${options.name}`;
   print(options, { ok: true, path, connection: options.mssql === undefined ? null : options.name }, [
     `Written  ${path} (${made})`,

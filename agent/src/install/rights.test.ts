@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { chmodSync, linkSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
@@ -7,7 +17,7 @@ import { rightsOf } from "../doctor/files.ts";
 import { makeFolders, type StatePaths, statePaths } from "../state.ts";
 import { isChangeable } from "../supervisor/files.ts";
 import { LAYOUT } from "./layout.ts";
-import { ownerOf, rightsFaults, settleRights } from "./rights.ts";
+import { ownerOf, rightsFaults, settlePolicy, settleRights } from "./rights.ts";
 
 const OWNER = { uid: 4711, gid: 4712 };
 let folder: string;
@@ -54,6 +64,38 @@ describe("an installation's files", { skip: !isRoot && "only root gives files aw
     for (const path of [paths.policy, paths.config, paths.control])
       assert.equal(isChangeable(path, rights), false, path);
     assert.equal(isChangeable(paths.identity, rights), true);
+  });
+
+  it("are reached through folders that are held: one that is swapped for a link meanwhile leads nowhere else", () => {
+    const elsewhere = join(folder, "elsewhere");
+    mkdirSync(elsewhere);
+    const names = ["shadow", "status.json"];
+    for (const name of names) writeFileSync(join(elsewhere, name), "root's", { mode: 0o600 });
+    for (const swapped of [paths.run, paths.keys, paths.journal, paths.control]) {
+      for (const name of names) writeFileSync(join(swapped, name), "x", { mode: 0o644 });
+      settleRights(paths, OWNER, (held) => {
+        if (held !== swapped) return;
+        renameSync(swapped, `${swapped}.mine`);
+        symlinkSync(elsewhere, swapped);
+      });
+      rmSync(swapped);
+      renameSync(`${swapped}.mine`, swapped);
+      for (const name of names) {
+        const { uid, mode } = statSync(join(elsewhere, name));
+        assert.deepEqual([uid, mode & 0o777], [0, 0o600], `${swapped} ${name}`);
+        assert.equal(statSync(join(swapped, name)).gid, OWNER.gid);
+      }
+    }
+    assert.deepEqual(rightsFaults(paths, OWNER), []);
+  });
+
+  it("are the policy alone where only that was written: nothing else is looked at", () => {
+    rmSync(paths.run, { recursive: true });
+    symlinkSync(folder, paths.run);
+    settlePolicy(paths, OWNER);
+    const { uid, gid, mode } = statSync(paths.policy);
+    assert.deepEqual([uid, gid, mode & 0o7777], [0, OWNER.gid, 0o640]);
+    assert.equal(statSync(paths.config).gid, 0);
   });
 
   it("are known by whose keys/ is, and none are while that is root's", () => {

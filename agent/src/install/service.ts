@@ -90,6 +90,15 @@ export function uninstallService(run: Run, purge: boolean): void {
   if (account === ACCOUNT && findAccount(run, ACCOUNT) !== undefined) must(run, "userdel", [ACCOUNT]);
 }
 
+/**
+ * Whether the service runs, or is about to: systemd says so, and no file that the service itself writes.
+ * @throws ConfigError where systemd does not answer
+ */
+export function isServiceRunning(run: Run, isThere: (path: string) => boolean = existsSync): boolean {
+  if (!isThere(BOOTED) || !isThere(LAYOUT.unit)) return false;
+  return !["inactive", "failed"].includes(properties(run).get("ActiveState") ?? "");
+}
+
 export interface ServiceStatus {
   /** `active`, `failed`, `inactive`…, as systemd calls it; `unknown` where none runs. */
   readonly state: string;
