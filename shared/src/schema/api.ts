@@ -23,6 +23,7 @@ export type Problem = z.infer<typeof problem>;
 export const scope = z.enum([
   "tenants:write",
   "tenants:export",
+  "tenants:offboard",
   "sites:read",
   "sites:write",
   "agents:approve",

@@ -44,6 +44,16 @@ export function tenantsToTheirEnd(stack: () => Stack, admin: () => Ask): void {
     assert.doesNotMatch(text, new RegExp(`815|${String(key.key).slice(-43)}|sha256`, "i"));
   });
 
+  it("is not ended by whoever may export it", async () => {
+    const scopes = ["tenants:export"];
+    const { json: key } = await admin()("/keys", post({ id: "exporter", tenant: "leaving", scopes }));
+    const ask = asking(stack(), String(key.key));
+    assert.equal((await ask(`${AT}/export`)).status, 200);
+    const refused = await ask(`${AT}/offboard`, post({ confirm: "leaving" }));
+    assert.deepEqual([refused.status, refused.json.code], [403, "api.forbidden"]);
+    assert.equal((await admin()("/keys/exporter/revoke", post())).status, 200);
+  });
+
   it("is ended for good: keys, pulls and credentials, and nothing new is made for it", async () => {
     const { json: key } = await admin()("/keys", post({ id: "leaver-2", tenant: "leaving", scopes: ["pulls:read"] }));
     const ask = asking(stack(), String(key.key));

@@ -45,7 +45,7 @@ export const TENANTS = {
     answer: tenantExport,
   },
   "tenants-offboard": {
-    ...{ method: "POST", path: `${TENANT}/offboard`, scope: "tenants:export", about: "tenant", status: 200 },
+    ...{ method: "POST", path: `${TENANT}/offboard`, scope: "tenants:offboard", about: "tenant", status: 200 },
     does: "Ends a tenant: its keys and agents stop working, its pulls stop, its credentials and, if wanted, results are deleted. Call it until `done`.",
     body: offboarding,
     answer: offboarded,
