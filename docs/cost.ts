@@ -1,4 +1,4 @@
-/** A calculator of what an installation costs a month: `node docs/cost.ts --help`. Prices are options; docs/cost.md says where they come from. */
+/** A calculator of what an installation costs a month: `npx node docs/cost.ts --help`. Prices are options; docs/cost.md says where they come from. */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 

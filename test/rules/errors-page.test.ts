@@ -4,7 +4,7 @@ import { ERRORS } from "@sallyport/shared/protocol/errors.ts";
 import { errorsPage, readErrorsPage } from "./errors-page.ts";
 
 it("docs/errors.md is what the error table says", () => {
-  assert.equal(readErrorsPage(), errorsPage(ERRORS), "run `node test/rules/errors-page.ts`");
+  assert.equal(readErrorsPage(), errorsPage(ERRORS), "run `npx node test/rules/pages.ts`");
 });
 
 it("a changed table makes another page", () => {

@@ -1,7 +1,7 @@
 /**
  * docs/errors.md, made from the error table so that the two cannot differ.
  *
- *   node test/rules/errors-page.ts     write the page
+ *   npx node test/rules/errors-page.ts     write the page
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -11,12 +11,12 @@ export const ERRORS_PAGE: string = fileURLToPath(new URL("../../docs/errors.md",
 
 const HEAD = `# Errors
 
-Made from \`shared/src/protocol/errors.ts\` by \`node test/rules/errors-page.ts\`. Codes are stable; messages may change.
+Made from \`shared/src/protocol/errors.ts\` by \`npx node test/rules/pages.ts\`. Codes are stable; messages may change.
 
 \`retry\`: **never**, a repeat gives the same; **later**, a repeat may succeed and is made by itself, after a growing pause, until the
 run's budget is spent; **free**, later, and it costs no attempt. \`agent.revoked\` is for good to that agent; a run goes on with another one.
 
-A rule holds that a named test demands each code; \`node test/rules/errors-shown.ts\` lists which.
+A rule holds that a named test demands each code; \`npx node test/rules/errors-shown.ts\` lists which.
 
 | code | HTTP | retry | what to do |
 |---|---|---|---|

@@ -12,7 +12,7 @@ describe("each code of the error table is demanded by a named test", () => {
     assert.deepEqual(
       unshownCodes(shown, CODES),
       [],
-      "write a test that asserts it: `node test/rules/errors-shown.ts` lists what there is",
+      "write a test that asserts it: `npx node test/rules/errors-shown.ts` lists what there is",
     );
   });
 

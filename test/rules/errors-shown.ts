@@ -2,7 +2,7 @@
  * Which test shows each error code: found in the tests themselves, so that nothing is written down twice and nothing rots.
  * A code counts where it is what a named test demands: in an assertion, not as what the test arranges, and in no comment.
  *
- *   node test/rules/errors-shown.ts     list them
+ *   npx node test/rules/errors-shown.ts     list them
  */
 
 import { posix } from "node:path";

@@ -10,7 +10,7 @@ const page = readFileSync(new URL("../../docs/policy.md", import.meta.url), "utf
 const EXAMPLES = [...page.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = ""]) => text);
 
 test("docs/policy.schema.json is what the agent reads a policy by", () => {
-  const message = "run `node test/rules/policy-schema.ts` and `npx biome check --write docs/policy.schema.json`";
+  const message = "run `npx node test/rules/pages.ts`";
   assert.deepEqual(JSON.parse(readPolicySchema()), policySchema(), message);
 });
 

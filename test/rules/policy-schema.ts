@@ -1,11 +1,12 @@
 /** The JSON Schema of the policy file, for editors: `docs/policy.schema.json`, made from the schema that the agent reads it by. */
 import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { policy } from "@sallyport/shared/schema/policy.ts";
 import { DIRECTORY_SHAPES, directoryRule } from "@sallyport/shared/schema/policy-directory.ts";
 import { MSSQL_SHAPES, mssqlRule } from "@sallyport/shared/schema/policy-rules.ts";
 import { z } from "zod";
 
-const PAGE = new URL("../../docs/policy.schema.json", import.meta.url);
+export const POLICY_SCHEMA: string = fileURLToPath(new URL("../../docs/policy.schema.json", import.meta.url));
 
 type Json = Readonly<Record<string, unknown>>;
 /** Control characters, for who compiles patterns without the flag `u`. */
@@ -47,6 +48,6 @@ function bare(schema: z.ZodType): Json {
 }
 
 export const policySchemaText = (): string => `${JSON.stringify(policySchema(), null, 2)}\n`;
-export const readPolicySchema = (): string => readFileSync(PAGE, "utf8");
+export const readPolicySchema = (): string => readFileSync(POLICY_SCHEMA, "utf8");
 
-if (import.meta.main) writeFileSync(PAGE, policySchemaText());
+if (import.meta.main) writeFileSync(POLICY_SCHEMA, policySchemaText());

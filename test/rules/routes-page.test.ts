@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { ROUTES } from "@sallyport/cloud/src/access/routes/table.ts";
 import { PAGE, routesTable, withTable } from "./routes-page.ts";
 
-test("docs/api.md has the table of routes as it is: node test/rules/routes-page.ts", () => {
+test("docs/api.md has the table of routes as it is: npx node test/rules/pages.ts", () => {
   const page = readFileSync(PAGE, "utf8");
   assert.equal(withTable(page), page);
 });

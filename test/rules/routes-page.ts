@@ -1,4 +1,4 @@
-/** The table of routes in docs/api.md, made from the table of routes: `node test/rules/routes-page.ts` writes it. */
+/** The table of routes in docs/api.md, made from the table of routes: `npx node test/rules/pages.ts` writes it. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { About, Route } from "@sallyport/cloud/src/access/routes/route.ts";

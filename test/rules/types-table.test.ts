@@ -4,7 +4,7 @@ import { readTypesPage, typesTable, withTypes } from "./types-table.ts";
 
 test("the page's table of types is the one that values are carried by", () => {
   const page = readTypesPage();
-  assert.equal(page, withTypes(page), "run `node test/rules/types-table.ts`");
+  assert.equal(page, withTypes(page), "run `npx node test/rules/pages.ts`");
   assert.match(typesTable(), /\| `decimal\(p,s\)`, `numeric\(p,s\)` \| Decimal128\(p, s\), all 38 digits \|/);
 });
 

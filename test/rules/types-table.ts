@@ -2,7 +2,7 @@
  * The table of types in docs/connectors/mssql.md, made from the one table of `shared/src/rows/types.ts` so that the two cannot
  * differ.
  *
- *   node test/rules/types-table.ts     write the table into the page
+ *   npx node test/rules/types-table.ts     write the table into the page
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ import {
   sqlServerType,
 } from "@sallyport/shared/rows/types.ts";
 
-const PAGE = fileURLToPath(new URL("../../docs/connectors/mssql.md", import.meta.url));
+export const PAGE: string = fileURLToPath(new URL("../../docs/connectors/mssql.md", import.meta.url));
 const BEGIN = "<!-- types: made by test/rules/types-table.ts -->\n";
 const END = "<!-- end of types -->\n";
 

@@ -28,20 +28,9 @@ const VERBS: Readonly<Record<string, () => Promise<Add>>> = {
   version: async () => (await import("./version.ts")).addVersion,
 };
 
-// Whoever reads us may stop reading, as `head` does.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(EXIT.ok);
-});
-
-const program = new Command("sallyport")
-  .description("Sallyport's agent: answers data requests from the cloud, within what its owner's policy allows.")
-  // Errors of the parser are said where all others are.
-  .configureOutput({ outputError: () => undefined })
-  .addHelpText(
-    "after",
-    `
-Exit codes: 0 ok, 1 the answer is no, 2 and 3 see doctor, 64 usage, 65 policy invalid, 69 unreachable, 75 try again, 77 refused, 78 configuration
+const HELP = `
+Exit codes: 0 ok, 1 the answer is no, 2 and 3 see doctor, 64 usage, 65 policy invalid, 69 unreachable, 70 a fault of this program,
+75 try again, 77 refused, 78 configuration
 
 Start here:
   sallyport firewall --origin https://…   what to ask of whoever keeps the firewall
@@ -49,21 +38,34 @@ Start here:
   sallyport policy check                  after each change of policy.yaml
   sallyport run                           and in another terminal: sallyport status, sallyport doctor
 
-docs/first-hour.md goes the whole way.`,
-  )
-  .exitOverride();
+docs/first-hour.md goes the whole way.`;
 
-/** Does what this process was started for; its end is said in the exit code. */
-export async function runCommandLine(): Promise<void> {
-  const args = process.argv.slice(2);
-  const asked = args[0] ?? "";
-  // Help, and whatever is none of them, needs to know all.
+/** @param asked the verb that is wanted; help, and whatever is none of them, needs to know all */
+export async function createProgram(asked = ""): Promise<Command> {
+  const program = new Command("sallyport")
+    .description("Sallyport's agent: answers data requests from the cloud, within what its owner's policy allows.")
+    // Errors of the parser are said where all others are.
+    .configureOutput({ outputError: () => undefined })
+    .addHelpText("after", HELP)
+    .exitOverride();
   const verbs = Object.hasOwn(VERBS, asked) ? [VERBS[asked]!] : Object.values(VERBS);
   for (const load of verbs) await (await load())(program);
   for (const command of program.commands) {
     command.exitOverride();
     for (const inner of command.commands) inner.exitOverride();
   }
+  return program;
+}
+
+/** Does what this process was started for; its end is said in the exit code. */
+export async function runCommandLine(): Promise<void> {
+  const args = process.argv.slice(2);
+  // Whoever reads us may stop reading, as `head` does.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(EXIT.ok);
+  });
+  const program = await createProgram(args[0]);
   try {
     refuseSecrets(args);
     await program.parseAsync(args, { from: "user" });

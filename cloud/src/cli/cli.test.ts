@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
+import { EXIT } from "./exit.ts";
 import { createProgram } from "./program.ts";
 import { refuseSecrets } from "./secret.ts";
 
@@ -69,6 +70,11 @@ describe("help", () => {
   it("knows these nouns and verbs", () => {
     const found = program.commands.map((noun) => [noun.name(), noun.commands.map((verb) => verb.name())]);
     assert.deepEqual(Object.fromEntries(found), VERBS);
+  });
+
+  it("names each exit code", () => {
+    const [, named = ""] = /^Exit codes: (.*)$/m.exec(helpOf(program)) ?? [];
+    for (const code of Object.values(EXIT)) assert.match(named, new RegExp(`\\b${code}\\b`), `${code}`);
   });
 
   it("teaches with an example of each", () => {

@@ -33,7 +33,7 @@ In the environment:
   NODE_EXTRA_CA_CERTS  further authorities to trust, in PEM
   NO_COLOR             no colours
 
-Exit codes: 0 ok, 1 the answer is no, 64 usage, 69 unreachable, 75 try again, 77 refused, 78 configuration
+Exit codes: 0 ok, 1 the answer is no, 64 usage, 69 unreachable, 70 a fault of this program, 75 try again, 77 refused, 78 configuration
 
 Start here:
   sallyportctl login --url https://sallyport-contoso.azurewebsites.net --tenant contoso
