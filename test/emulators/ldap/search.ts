@@ -150,15 +150,17 @@ export function entry(
     if (spelt.toLowerCase() === "unicodepwd") return [];
     const stored = object.attributes.get(spelt.toLowerCase());
     const values = stored?.values ?? constructed(object, spelt);
-    return values.length === 0 ? [] : [ranged(stored?.name ?? spelt, values, limits.values, from, to)];
+    return values.length === 0 ? [] : ranged(stored?.name ?? spelt, values, limits.values, from, to);
   });
   return tlv(0x64, octets(object.dn), sequence(...list));
 }
 
-function ranged(name: string, values: readonly Buffer[], most: number, from: string | undefined, to = "*"): Buffer {
+/** Where nobody asked for a range and there are too many, the attribute comes twice: with nothing in it, and its first piece. */
+function ranged(name: string, values: readonly Buffer[], most: number, from: string | undefined, to = "*"): Buffer[] {
   const start = Number(from ?? 0);
   const end = Math.min(to === "*" ? values.length : Number(to) + 1, start + most, values.length);
   const isWhole = from === undefined && end === values.length;
   const shown = isWhole ? name : `${name};range=${start}-${end === values.length ? "*" : end - 1}`;
-  return sequence(octets(shown), tlv(0x31, ...values.slice(start, end).map((value) => octets(value))));
+  const piece = sequence(octets(shown), tlv(0x31, ...values.slice(start, end).map((value) => octets(value))));
+  return from === undefined && !isWhole ? [sequence(octets(name), tlv(0x31)), piece] : [piece];
 }

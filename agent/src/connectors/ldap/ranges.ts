@@ -41,8 +41,14 @@ export async function readWhole(
     return isSame ? next?.attributes.find((one) => pieceOf(one)?.name.toLowerCase() === name.toLowerCase()) : undefined;
   };
   const whole: EntryAttribute[] = [];
-  for (const attribute of first.attributes) whole.push(await wholeOf(attribute, readMore));
+  for (const attribute of withoutEmptyTwins(first.attributes)) whole.push(await wholeOf(attribute, readMore));
   return { dn: first.dn, attributes: whole };
+}
+
+/** Beside `member;range=0-1499` a controller sends a `member` with nothing in it [MS-ADTS 3.1.1.3.1.3.3], which is no attribute of its own. */
+function withoutEmptyTwins(attributes: readonly EntryAttribute[]): readonly EntryAttribute[] {
+  const inPieces = new Set(attributes.flatMap((attribute) => pieceOf(attribute)?.name.toLowerCase() ?? []));
+  return attributes.filter(({ name, values }) => values.length > 0 || !inPieces.has(name.toLowerCase()));
 }
 
 /** @param readMore gives the piece that begins there, or nothing where the object is no longer as it was */

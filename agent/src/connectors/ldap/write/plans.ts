@@ -4,7 +4,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { AdWrite } from "@sallyport/shared/schema/directory-operations.ts";
 import { AddRequest, Attribute, Change, DeleteRequest, ModifyDNRequest, ModifyRequest } from "ldapts";
 import { isWithin } from "../../../place.ts";
-import type { AttributeType } from "../attribute-types.ts";
+import { type AttributeType, textsOf } from "../attribute-types.ts";
 import type { Request } from "../connection.ts";
 import { heldAt } from "../denials.ts";
 import type { Entry } from "../message.ts";
@@ -72,8 +72,7 @@ export async function joining(
   { add, remove }: Action<"members">,
   grant: WriteGrant,
 ): Promise<Request[]> {
-  const members = group.attributes.find(({ name }) => name.toLowerCase().startsWith("member"))?.values ?? [];
-  const own = new Set(members.map((value) => value.toString("utf8").toLowerCase()));
+  const own = new Set(textsOf(group, "member").map((value) => value.toLowerCase()));
   const named = async (dns: readonly string[]): Promise<string[]> => {
     const found: string[] = [];
     for (const base of dns) {

@@ -29,8 +29,8 @@ const MODIFY = { action: "modify", changes: [{ attribute: "department", do: "set
 /** Requests that change something [RFC 4511 4.6 to 4.9]. */
 const CHANGES = [0x66, 0x68, 0x4a, 0x6c];
 
-async function start(t: TestContext) {
-  const { ldap, target } = await startDirectory(t);
+async function start(t: TestContext, options: Parameters<typeof startDirectory>[1] = {}) {
+  const { ldap, target } = await startDirectory(t, options);
   const sent: number[] = [];
   ldap.emulated.onMessage = ({ tag }) => {
     if (!CHANGES.includes(tag)) return undefined;
@@ -62,6 +62,30 @@ test("a dry run, and what is so already, send no change", async (t) => {
   ldap.store.set(KARI, { department: "Salg" });
   assert.deepEqual(await write(MODIFY), { ...dry, wouldChange: false });
   assert.deepEqual(sent, []);
+});
+
+test("members of a group that comes in pieces are found wherever they stand in it, also by one who has that many groups", async (t) => {
+  const { ldap, write, sent } = await start(t, { limits: { values: 5 } });
+  const dnOf = (index: number): string => `CN=member${index},${STAFF}`;
+  const groups = Array.from({ length: 8 }, (_, index) => `CN=above${index},${STAFF}`);
+  for (const dn of groups) ldap.store.add(dn, "group", { sAMAccountName: dn.slice(3, 9) });
+  const members = Array.from({ length: 12 }, (_, index) => dnOf(index));
+  for (const dn of [...members, dnOf(12)]) ldap.store.add(dn, "user");
+  const object = `CN=many,${STAFF}`;
+  ldap.store.add(object, "group", { memberOf: groups, member: members });
+  const asked = { action: "members", class: "group", object, dryRun: true };
+  const would = async (wish: object): Promise<unknown> =>
+    ((await write({ ...asked, ...wish })) as { wouldChange: boolean }).wouldChange;
+  for (const index of [0, 6, 11]) {
+    assert.equal(await would({ remove: [dnOf(index)] }), true, `member ${index} goes`);
+    assert.equal(await would({ add: [dnOf(index)] }), false, `member ${index} is there`);
+  }
+  assert.equal(await would({ remove: [dnOf(12)] }), false);
+  assert.equal(await would({ add: [dnOf(12)] }), true);
+  assert.deepEqual(sent, []);
+  // A group among many above it is looked at, too.
+  ldap.store.set(groups[7]!, { adminCount: "1" });
+  await assert.rejects(write({ ...asked, remove: [dnOf(0)] }), { code: "policy.denied" });
 });
 
 test("an object that rules the domain is refused before a change is sent: by RID, by mark, as a controller, by any group above it", async (t) => {

@@ -163,8 +163,10 @@ async function at({ connection }: Directory, base: string, more: readonly string
     });
     if (found === undefined || textsOf(found, "objectClass").length === 0) return undefined;
     // The members of a large group.
-    const guid = isInPieces(found) ? guidOf(found) : undefined;
-    return guid === undefined ? found : await readWhole(connection, guid, ["objectGUID", "objectClass", ...more]);
+    if (!isInPieces(found)) return found;
+    const guid = guidOf(found);
+    if (guid === undefined) throw new SallyportError("directory.permission", "The login may not see an object's GUID.");
+    return await readWhole(connection, guid, ["objectGUID", "objectClass", ...more]);
   } catch (error) {
     if (error instanceof SallyportError && error.code === "directory.not_found") return undefined;
     throw error;
