@@ -150,7 +150,7 @@ function bodyOf({ body, bodyShape = body }: Route, shapes: Shapes): Json {
 }
 
 function responsesOf(route: Route, guarded: GuardedRoute | undefined, shapes: Shapes): Json {
-  const headers = [...(guarded?.list ? ["Link"] : []), ...(guarded?.tag ? ["ETag"] : [])];
+  const headers = [...(guarded?.list ? ["Link"] : []), ...(guarded?.tag && route.method !== "DELETE" ? ["ETag"] : [])];
   const content = { "application/json": { schema: shapes.refOf(route.answer, "answer") } };
   const refs = (names: readonly string[]) =>
     names.length === 0

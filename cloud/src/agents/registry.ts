@@ -3,7 +3,7 @@ import { type AgentKey, agentKey } from "@sallyport/shared/crypto/agent-key.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { AgentView } from "@sallyport/shared/schema/api-views.ts";
 import type { Agent } from "../store/agents.ts";
-import type { Page, PageRequest } from "../store/keyed.ts";
+import { type Page, type PageRequest, touch } from "../store/keyed.ts";
 import type { Store } from "../store/open.ts";
 import type { Stored } from "../store/record.ts";
 import type { HybridConnections } from "./hybrid-connections.ts";
@@ -98,6 +98,16 @@ async function revoke(deps: RegistryDeps, at: At, more: (now: string) => Partial
   }));
   await deps.hybridConnections.remove(revoked.value.hybridConnection);
   return revoked;
+}
+
+/**
+ * After an agent was registered: a removal of its site that has not seen the agent is refused by this write. Where the
+ * removal came first, the agent is revoked again. @throws enrolment.refused, storage.failed
+ */
+export async function settle(deps: RegistryDeps, { tenant, site, agent }: At): Promise<void> {
+  if ((await touch(deps.store.sites, tenant, site)) !== undefined) return;
+  await revokeAgent(deps, tenant, site, agent);
+  throw new SallyportError("enrolment.refused", "The site was removed meanwhile.");
 }
 
 /** When it was last heard of, by whatever way. */

@@ -15,6 +15,7 @@ export interface Api {
   post<T extends z.ZodType>(path: string, body: unknown, answer: T): Promise<z.infer<T>>;
   /** `etag`: of what is replaced; the call is refused when it is another by now. */
   put<T extends z.ZodType>(path: string, body: unknown, answer: T, etag?: string): Promise<z.infer<T>>;
+  delete<T extends z.ZodType>(path: string, answer: T): Promise<z.infer<T>>;
   /** Closes what is kept open between calls. */
   close(): void;
 }
@@ -88,6 +89,7 @@ export function connectApi({ origin, key, caPem }: Settings): Api {
     },
     post: (path, body, answer) => call("POST", path, body, answer),
     put: (path, body, answer, etag) => call("PUT", path, body, answer, etag),
+    delete: (path, answer) => call("DELETE", path, undefined, answer),
     close: () => agent.destroy(),
   };
 }

@@ -1,4 +1,4 @@
-/** `sallyportctl connections list|create|credential|test`. */
+/** `sallyportctl connections list|create|credential|test|remove`. */
 import { newConnection } from "@sallyport/shared/schema/api.ts";
 import { connectionTest } from "@sallyport/shared/schema/api-requests.ts";
 import { plain } from "@sallyport/shared/terminal.ts";
@@ -7,6 +7,7 @@ import { createdConnection, listedConnection } from "./answers.ts";
 import { addStore } from "./credentials.ts";
 import { EXIT } from "./exit.ts";
 import { table } from "./print.ts";
+import { addRemove } from "./remove.ts";
 import type { CommonOptions } from "./settings.ts";
 import { asName, does, nameArgument, verb } from "./verb.ts";
 import { count, yesNo } from "./words.ts";
@@ -66,4 +67,11 @@ export function addConnections(program: Command): void {
       print(told, [...table(["CHECK", "STATE", "WHAT"], rows, paint), ...advice, ...shown]);
     },
   );
+  addRemove(connections, {
+    what: "connection",
+    about: "ends a connection that no pull reads from, and deletes its credential",
+    example: "erp",
+    follows: "would be gone, and its credential deleted from the secret store.",
+    afterwards: "So is its credential; the agent's policy still names the system until its owner takes it out.",
+  });
 }

@@ -1,4 +1,4 @@
-/** `sallyportctl pulls list|show|run|pause|resume|reset`. */
+/** `sallyportctl pulls list|show|run|pause|resume|reset|remove`. */
 
 import { type PullView, pullView, runView } from "@sallyport/shared/schema/api.ts";
 import type { PullDefinition } from "@sallyport/shared/schema/pull.ts";
@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import { listedPull } from "./answers.ts";
 import { CliError, EXIT } from "./exit.ts";
 import { facts, table } from "./print.ts";
+import { addRemove } from "./remove.ts";
 import { describeRun } from "./run-text.ts";
 import type { CommonOptions } from "./settings.ts";
 import { type Call, demandYes, does, nameArgument, verb } from "./verb.ts";
@@ -90,6 +91,13 @@ export function addPulls(program: Command): void {
       show(call, await call.api.post(`${pullPath(call, pull)}/reset`, {}, pullView));
     },
   );
+  addRemove(pulls, {
+    what: "pull",
+    about: "ends a pull that has no unfinished run; its runs and results stay",
+    example: "orders",
+    follows: "would be gone, with its schedule and how far it has got. Its runs and results stay.",
+    afterwards: "What it has brought stays: sallyportctl runs list shows it as before.",
+  });
 }
 
 const pullPath = (call: Call, pull: string): string => `${call.tenantPath()}/pulls/${pull}`;

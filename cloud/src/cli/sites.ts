@@ -1,8 +1,9 @@
-/** `sallyportctl sites list|create`. */
+/** `sallyportctl sites list|create|remove`. */
 import { plain } from "@sallyport/shared/terminal.ts";
 import type { Command } from "commander";
 import { named } from "./answers.ts";
 import { table } from "./print.ts";
+import { addRemove } from "./remove.ts";
 import type { CommonOptions } from "./settings.ts";
 import { namedRow } from "./tenants.ts";
 import { does, nameArgument, verb } from "./verb.ts";
@@ -33,4 +34,11 @@ export function addSites(program: Command): void {
       print(made, [`Site ${made.id} (${plain(made.name)}) is there.`, next]);
     },
   );
+  addRemove(sites, {
+    what: "site",
+    about: "ends a site without connections, whose agents are all revoked",
+    example: "oslo",
+    follows: "would be gone.",
+    afterwards: "",
+  });
 }

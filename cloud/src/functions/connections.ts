@@ -3,7 +3,7 @@ import { paged } from "../access/guard.ts";
 import { orchestrator } from "../compose.ts";
 import { testConnection } from "../requests/connection-test.ts";
 import { serve } from "../serve.ts";
-import { addConnection, listConnections, storeCredential } from "../tenants/connections.ts";
+import { addConnection, listConnections, removeConnection, storeCredential } from "../tenants/connections.ts";
 
 serve("connections-add", async (call) => {
   const wanted = call.body(newConnection);
@@ -18,6 +18,10 @@ serve("connections-list", async (call) => {
     page.items.filter(({ id, site }) => call.sees({ connection: id, site })),
   );
 });
+
+serve("connections-remove", async (call) =>
+  removeConnection(await orchestrator(), call.tenant, call.param("connection")),
+);
 
 serve("credentials-put", async (call) =>
   storeCredential(await orchestrator(), call.tenant, call.param("connection"), call.body(newCredential)),

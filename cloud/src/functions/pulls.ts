@@ -5,6 +5,7 @@ import { requireMatch, revisionOf, tagOf } from "../access/tags.ts";
 import { orchestrator } from "../compose.ts";
 import { putPull, resetPull, setPaused } from "../pulls/define.ts";
 import type { PullDeps } from "../pulls/deps.ts";
+import { removePull } from "../pulls/remove.ts";
 import { getPull, listPulls } from "../pulls/views.ts";
 import { serve } from "../serve.ts";
 import type { PullKey } from "../store/runs.ts";
@@ -38,6 +39,12 @@ serve("pulls-pause", async (call) => changed(call, (pulls, key, revision) => set
 serve("pulls-resume", async (call) => changed(call, (pulls, key, revision) => setPaused(pulls, key, false, revision)));
 serve("pulls-reset", async (call) => changed(call, (pulls, key) => resetPull(pulls, key)));
 
+serve("pulls-remove", async (call) => {
+  const { pulls } = await orchestrator();
+  const key = { tenant: call.tenant, pull: call.param("pull") };
+  return { id: key.pull, removedAt: await removePull(pulls, key, await named(pulls, call)) };
+});
+
 /** A key for some pulls or connections may change only what was and stays theirs. */
 async function put(call: Call, id: string, definition: PullDefinition, revision: number | undefined) {
   const { pulls, store } = await orchestrator();
@@ -61,12 +68,14 @@ async function changed(
   change: (pulls: PullDeps, key: PullKey, revision: number | undefined) => Promise<unknown>,
 ) {
   const { pulls } = await orchestrator();
-  const pull = call.param("pull");
-  let revision: number | undefined;
-  if (call.ifMatch !== null) {
-    ({ revision } = await getPull(pulls, call.tenant, pull));
-    requireMatch(call.ifMatch, tagOf(revision));
-  }
-  await change(pulls, { tenant: call.tenant, pull }, revision);
+  await change(pulls, { tenant: call.tenant, pull: call.param("pull") }, await named(pulls, call));
   return shown(pulls, call);
+}
+
+/** The revision that `If-Match` names; undefined without one. @throws api.not_found, api.changed where it is another by now */
+async function named(pulls: PullDeps, call: Call): Promise<number | undefined> {
+  if (call.ifMatch === null) return undefined;
+  const { revision } = await getPull(pulls, call.tenant, call.param("pull"));
+  requireMatch(call.ifMatch, tagOf(revision));
+  return revision;
 }

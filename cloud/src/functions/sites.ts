@@ -5,7 +5,7 @@ import { createCode } from "../agents/enrolment.ts";
 import { orchestrator } from "../compose.ts";
 import { serve } from "../serve.ts";
 import { requireOpen, requireQuota } from "../tenants/quotas.ts";
-import { addSite, listSites } from "../tenants/tenants.ts";
+import { addSite, listSites, removeSite } from "../tenants/tenants.ts";
 
 serve("sites-add", async (call) => {
   const wanted = call.body(newSite);
@@ -20,6 +20,8 @@ serve("sites-list", async (call) => {
     page.items.filter(({ id }) => call.sees({ site: id })),
   );
 });
+
+serve("sites-remove", async (call) => removeSite(await orchestrator(), call.tenant, call.param("site")));
 
 serve("codes-add", async (call) => {
   const { enrolment, store } = await orchestrator();

@@ -2,6 +2,7 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { type PullDefinition, pullDefinition } from "@sallyport/shared/schema/pull.ts";
 import { pullPartition } from "../store/ids.ts";
+import { touch } from "../store/keyed.ts";
 import type { Stored } from "../store/record.ts";
 import {
   type Cursor,
@@ -14,6 +15,7 @@ import {
 } from "../store/runs.ts";
 import { type Change, commit } from "../store/tables.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
+import { removePull } from "./remove.ts";
 import { digestOf } from "./run.ts";
 import { firstDue } from "./schedule.ts";
 import { lookAgain } from "./tries.ts";
@@ -23,13 +25,14 @@ import { type Wake, wakeBefore } from "./wake.ts";
 export interface PutAnswer {
   readonly created: boolean;
   readonly revision: number;
-  /** What it reads has changed, so its watermark means nothing any more: it starts again, replacing what was read. */
+  /** It starts again, replacing what was read: it reads something else, or was made again under a name that had results. */
   readonly reset: boolean;
 }
 
 /**
  * Creates a pull, or changes the one that has `revision`. The same definition again changes nothing.
- * Throws `api.invalid` (schedule, connection), `api.conflict` (exists, and no revision given), `api.changed`.
+ * Throws `api.invalid` (schedule, connection), `api.conflict` (exists, and no revision given), `api.changed`, also for a
+ * revision of a pull that is gone.
  */
 export async function putPull(
   deps: PullDeps,
@@ -41,26 +44,51 @@ export async function putPull(
   const definition = pullDefinition.parse(given);
   requireTime(definition, deps.settings);
   const dueMs = firstDue(key, definition, deps.clock.now());
-  if (!(await store.connections.get(key.tenant, definition.connection))) {
-    throw new SallyportError("api.invalid", `There is no connection ${definition.connection}.`, {
-      field: "connection",
-    });
-  }
+  const connection = await store.connections.get(key.tenant, definition.connection);
+  if (!connection || connection.value.removedAt) throw noConnection(definition);
   // With a limit to its age it is looked at soon: that look knows when the next one has to be.
   const wakeMs = definition.freshness === undefined ? dueMs : null;
   const wake = await wakeBefore(deps, key, wakeMs ?? deps.clock.now());
+  let first: { readonly definition: PullDefinition | undefined } | undefined;
   const answer = await lookAgain(async () => {
     const stored = await store.runs.definition(key);
+    first ??= { definition: stored?.value.definition };
     if (stored && digestOf(stored.value.definition) === digestOf(definition)) {
       return { created: false, revision: stored.value.revision, reset: false };
     }
+    // What was to be replaced is gone, and perhaps on purpose.
+    if (!stored && revision !== undefined) throw changed();
     return stored
       ? change(deps, key, stored, definition, dueMs, revision, wake)
       : create(deps, key, definition, dueMs, wake);
   });
   if (!answer) throw changed();
+  const before = first?.definition;
+  if (before?.connection !== definition.connection)
+    await keepConnection(deps, key, definition, before, answer.revision);
   return answer;
 }
+
+/**
+ * Whoever removes a connection looks for its pulls, then writes its record. So a new pull writes that record, too, after
+ * itself: either the removal is refused, or the pull finds the connection gone, and is taken back.
+ */
+async function keepConnection(
+  deps: PullDeps,
+  key: PullKey,
+  definition: PullDefinition,
+  before: PullDefinition | undefined,
+  revision: number,
+): Promise<void> {
+  const kept = await touch(deps.store.connections, key.tenant, definition.connection);
+  if (kept && !kept.value.removedAt) return;
+  if (before === undefined) await removePull(deps, key, revision);
+  else await putPull(deps, key, before, revision);
+  throw noConnection(definition);
+}
+
+const noConnection = ({ connection }: PullDefinition) =>
+  new SallyportError("api.invalid", `There is no connection ${connection}.`, { field: "connection" });
 
 const changed = () => new SallyportError("api.changed", "The pull is being changed by others.");
 
@@ -72,13 +100,24 @@ async function create(
   wake: Wake,
 ): Promise<PutAnswer | undefined> {
   const nextDue = dueMs === null ? null : isoTime(dueMs);
-  const counts = { epoch: 1, seq: 0, published: 0, oldest: 1, nextFence: 1 };
-  const nothing = { watermark: null, activeRun: null, freshAt: null, freshness: null };
-  const cursor: Cursor = { ...counts, ...nothing, replaces: false, nextDue };
-  const record = { definition, revision: 1, createdAt: isoTime(deps.clock.now()) };
-  const made = await write(deps, key, [insertDefinition(record), insertCursor(cursor)], wake);
-  return made ? { created: true, revision: 1, reset: false } : undefined;
+  const left = await deps.store.runs.cursor(key);
+  // Somebody else has just made it.
+  if (left && !left.value.removed) return undefined;
+  // Numbers of revisions go on, so that an ETag of the pull that was removed fits no other.
+  const revision = (left?.value.removed?.revision ?? 0) + 1;
+  const record = { definition, revision, createdAt: isoTime(deps.clock.now()) };
+  const cursor = left
+    ? replaceCursor({ ...left.value, nextDue, removed: null }, left.etag)
+    : insertCursor({ ...NEW_CURSOR, nextDue });
+  const made = await write(deps, key, [insertDefinition(record), cursor], wake);
+  return made ? { created: true, revision, reset: left?.value.replaces ?? false } : undefined;
 }
+
+const NEW_CURSOR: Cursor = {
+  ...{ epoch: 1, seq: 0, published: 0, oldest: 1, nextFence: 1 },
+  ...{ watermark: null, activeRun: null, freshAt: null, freshness: null, removed: null },
+  ...{ replaces: false, nextDue: null },
+};
 
 async function change(
   deps: PullDeps,
@@ -126,7 +165,7 @@ export async function resetPull(deps: PullDeps, key: PullKey): Promise<void> {
   const wake = await wakeBefore(deps, key, deps.clock.now());
   const done = await lookAgain(async () => {
     const cursor = await deps.store.runs.cursor(key);
-    if (!cursor) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+    if (!cursor || cursor.value.removed) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
     return (await write(deps, key, await resetChanges(deps, key, cursor, {}), wake)) || undefined;
   });
   if (!done) throw changed();

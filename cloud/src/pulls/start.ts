@@ -54,7 +54,7 @@ export async function insertRunByHand(deps: PullDeps, key: PullKey, wish: NewRun
   let made: { readonly id: string; readonly run: Run } | undefined;
   const inserted = await lookAgain(async () => {
     const cursor = await runs.cursor(key);
-    if (!cursor) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+    if (!cursor || cursor.value.removed) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
     // A commit whose answer was lost and that the SDK repeated comes back as 412 or 409.
     if (made && (await runs.run(key, made.id))) return made.id;
     if (made?.run.epoch !== cursor.value.epoch) made = wishedRun(deps, wish, definition.value.definition, cursor.value);

@@ -52,7 +52,7 @@ function start(setting: Setting): State {
     ...{ source: setting.rows, faults: setting.faults, actors: [] },
   };
   const counts = { epoch: 1, seq: 0, published: 0, oldest: 1, nextFence: 1 };
-  const nothing = { watermark: null, freshAt: null, freshness: null };
+  const nothing = { watermark: null, freshAt: null, freshness: null, removed: null };
   const cursor = { ...counts, ...nothing, replaces: false, nextDue: DUE };
   const times = { now: NOW, deadline: "2026-01-02T00:00:00.000Z", leaseSeconds: 60 };
   const run = newRun({ kind: "manual", epoch: 1, opId: "r1.n", ...times });

@@ -74,12 +74,16 @@ async function act(deps: PullDeps, key: PullKey, nowMs: number): Promise<number 
   const definition = await runs.definition(key);
   if (definition) await startIfDue(deps, key, definition.value, nowMs);
   await activateNext(deps, key);
-  const takenBack = await takeBack(deps, key, definition?.value.definition.retentionDays, nowMs);
+  // What a removed pull has brought is kept for as long as it said.
+  const retentionDays = definition
+    ? definition.value.definition.retentionDays
+    : (await runs.cursor(key))?.value.removed?.retentionDays;
+  const takenBack = await takeBack(deps, key, retentionDays ?? undefined, nowMs);
   const cursor = await runs.cursor(key);
   if (!cursor) return undefined;
   const { activeRun, nextDue } = cursor.value;
   const again = told ? takenBack : [...takenBack, nowMs + deps.settings.wakeLeadSeconds * 1000];
-  if (definition) again.push(...(await lookAtAge(deps, key, definition.value, cursor, nowMs)));
+  if (definition && !cursor.value.removed) again.push(...(await lookAtAge(deps, key, definition.value, cursor, nowMs)));
   if (nextDue !== null) again.push(Date.parse(nextDue));
   const run = activeRun === null ? undefined : await runs.run(key, activeRun);
   if (run && activeRun !== null) again.push(await ringIfFree(deps, key, activeRun, run, nowMs));

@@ -92,7 +92,7 @@ export async function listPulls(deps: PullDeps, tenant: string, page: PageReques
   return { items, next: all.length > page.most ? items.at(-1)?.id : undefined };
 }
 
-/** Newest first. Throws `api.not_found` without such a pull. */
+/** Newest first; of a removed pull, too. Throws `api.not_found` where there never was one. */
 export async function listRuns(
   deps: PullDeps,
   tenant: string,
@@ -100,12 +100,12 @@ export async function listRuns(
   page: PageRequest = { most: 50 },
 ): Promise<Page<RunView>> {
   const key = { tenant, pull };
-  const stored = await deps.store.runs.definition(key);
-  if (!stored) throw new SallyportError("api.not_found", `There is no pull ${pull}.`);
+  const [stored, cursor] = await Promise.all([deps.store.runs.definition(key), deps.store.runs.cursor(key)]);
+  if (!cursor) throw new SallyportError("api.not_found", `There is no pull ${pull}.`);
   const runs = await deps.store.runs.runs(key, page.most + 1, page.after);
   const shown = runs.slice(0, page.most);
   return {
-    items: shown.map(({ id, run }) => viewOf(pull, id, run.value, stored.value.definition)),
+    items: shown.map(({ id, run }) => viewOf(pull, id, run.value, stored?.value.definition)),
     next: runs.length > page.most ? shown.at(-1)?.id : undefined,
   };
 }

@@ -12,6 +12,8 @@ const connectionRecord = z.object({
   /** The secret store's version of the credential; null until one was stored. */
   credentialVersion: z.string().nullable(),
   credentialAt: z.iso.datetime().nullable(),
+  /** From here on it is as if it were gone; what still stands is deleted by whoever removes it again. */
+  removedAt: z.iso.datetime().nullish(),
 });
 export type Connection = z.infer<typeof connectionRecord>;
 

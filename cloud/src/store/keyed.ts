@@ -34,6 +34,23 @@ export interface Keyed<T> {
   scan(filter: string): Promise<Stored<T>[]>;
 }
 
+/** After so many others in a row something else is wrong. */
+const MEETINGS = 10;
+
+/**
+ * Writes a record again as it is, so that whoever would delete it by what was read before is refused: called after
+ * something was made that leans on it. Undefined when it is gone already.
+ */
+export async function touch<T>(records: Keyed<T>, partition: string, row: string): Promise<Stored<T> | undefined> {
+  for (let met = 0; met < MEETINGS; met++) {
+    const stored = await records.get(partition, row);
+    if (stored === undefined) return undefined;
+    const written = await records.update(stored, stored.value);
+    if (written !== undefined) return written;
+  }
+  throw new Error("a record is being changed by too many");
+}
+
 export function keyed<S extends z.ZodObject>(table: TableClient, schema: S): Keyed<z.infer<S>> {
   const properties = (value: z.infer<S>) => toProperties(schema.parse(value));
   return {

@@ -34,6 +34,8 @@ export const cursorRecord = z.object({
   freshAt: time.nullable(),
   /** What was found of its age last, when, and whether that was told; null until there was something to tell. */
   freshness: z.object({ state: z.enum(["fresh", "stale"]), at: time, told: z.boolean() }).nullable(),
+  /** When the pull was removed, by which call, and what of its definition still counts; null while there is a pull. */
+  removed: z.object({ at: time, opId: z.string(), revision: count, retentionDays: count.nullable() }).nullable(),
 });
 export type Cursor = z.infer<typeof cursorRecord>;
 
@@ -275,5 +277,5 @@ export const insertRest = (endedAt: string, run: string): Change => ({
   row: restRow(endedAt, run),
   properties: {},
 });
-/** Of an `out` or a `rest` entity, guarded by a replace in the same transaction. */
+/** Of an `out` or a `rest` entity, or of the definition, guarded by a replace in the same transaction. */
 export const removeRow = (row: string): Change => ({ do: "remove", row });

@@ -1,11 +1,12 @@
 /** Connections of a tenant: names of systems that a site's policy knows, and where their credentials are. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Credential, newConnection, SealedFile } from "@sallyport/shared/schema/api.ts";
+import type { removed } from "@sallyport/shared/schema/api-views.ts";
 import type { z } from "zod";
-import { putCredential } from "../secrets/credentials.ts";
+import { dropCredential, putCredential } from "../secrets/credentials.ts";
 import type { SecretStore } from "../secrets/secrets.ts";
 import type { Connection } from "../store/connections.ts";
-import type { Page, PageRequest } from "../store/keyed.ts";
+import { type Page, type PageRequest, touch } from "../store/keyed.ts";
 import type { Store } from "../store/open.ts";
 import type { Stored } from "../store/record.ts";
 import { requireOpen, requireQuota } from "./quotas.ts";
@@ -20,16 +21,15 @@ type NewConnection = z.infer<typeof newConnection>;
 
 /** @throws api.not_found, api.conflict, api.quota, api.closed */
 export async function addConnection(
-  { store, now }: ConnectionDeps,
+  deps: ConnectionDeps,
   tenant: string,
   wanted: NewConnection,
 ): Promise<NewConnection> {
-  if ((await store.sites.get(tenant, wanted.site)) === undefined) {
-    throw new SallyportError("api.not_found", `There is no site ${wanted.site} of tenant ${tenant}.`, {
-      site: wanted.site,
-    });
-  }
-  if ((await store.connections.get(tenant, wanted.id)) === undefined) {
+  const { store, now } = deps;
+  if ((await store.sites.get(tenant, wanted.site)) === undefined) throw noSite(tenant, wanted.site);
+  const there = await store.connections.get(tenant, wanted.id);
+  if (there?.value.removedAt) await finishRemoval(deps, tenant, there);
+  if (there === undefined || there.value.removedAt) {
     await requireOpen(store, tenant);
     await requireQuota(store, tenant, "connections");
   }
@@ -39,6 +39,7 @@ export async function addConnection(
     createdAt: now().toISOString(),
     credentialVersion: null,
     credentialAt: null,
+    removedAt: null,
   };
   if (!(await store.connections.insert(tenant, wanted.id, record))) {
     const { value } = await requireConnection(store, tenant, wanted.id);
@@ -46,8 +47,16 @@ export async function addConnection(
       throw new SallyportError("api.conflict", `Connection ${wanted.id} exists with another site or kind.`);
     }
   }
+  // Written after the connection: a removal of the site that has not seen it is refused by this, or has come first.
+  if ((await touch(store.sites, tenant, wanted.site)) === undefined) {
+    await removeConnection(deps, tenant, wanted.id);
+    throw noSite(tenant, wanted.site);
+  }
   return wanted;
 }
+
+const noSite = (tenant: string, site: string) =>
+  new SallyportError("api.not_found", `There is no site ${site} of tenant ${tenant}.`, { site });
 
 export interface ListedConnection extends NewConnection {
   readonly hasCredential: boolean;
@@ -70,6 +79,49 @@ export async function listConnections(
   return { items: items.map(listed), next };
 }
 
+/**
+ * Removes a connection that no pull reads, with its credential. Its record says so first, and is written by every pull that
+ * is made on it: whichever comes second is refused. What was cut short after that is finished by the same call again.
+ * @throws api.not_found, api.conflict, api.changed, secrets.unavailable
+ */
+export async function removeConnection(
+  deps: ConnectionDeps,
+  tenant: string,
+  connection: string,
+): Promise<z.infer<typeof removed>> {
+  const { store, now } = deps;
+  const stored = await store.connections.get(tenant, connection);
+  if (stored === undefined) throw noConnection(connection);
+  const removedAt = stored.value.removedAt ?? now().toISOString();
+  if (!stored.value.removedAt) await requireUnread(store, tenant, connection);
+  const gone = { ...stored.value, credentialVersion: null, credentialAt: null, removedAt };
+  const marked = await store.connections.update(stored, gone);
+  if (marked === undefined) throw changed();
+  await finishRemoval(deps, tenant, marked);
+  return { id: connection, removedAt };
+}
+
+/** The credential goes before the record: it must not wait there for another connection of this name. */
+async function finishRemoval(
+  { store, secrets }: ConnectionDeps,
+  tenant: string,
+  marked: Stored<Connection>,
+): Promise<void> {
+  await dropCredential(secrets, tenant, marked.row.row);
+  await store.connections.remove(marked);
+}
+
+const MOST_NAMED = 10;
+
+async function requireUnread(store: Store, tenant: string, connection: string): Promise<void> {
+  const pulls = (await store.runs.definitions(tenant))
+    .filter(({ definition }) => definition.value.definition.connection === connection)
+    .map(({ pull }) => pull);
+  if (pulls.length === 0) return;
+  const message = `Pulls read from connection ${connection}: remove them, or let them read from another.`;
+  throw new SallyportError("api.conflict", message, { pulls: pulls.slice(0, MOST_NAMED) });
+}
+
 /** In clear, or sealed: then for this very connection. @throws api.not_found, api.invalid, api.changed, secrets.unavailable */
 export async function storeCredential(
   { store, secrets, now }: ConnectionDeps,
@@ -87,10 +139,15 @@ export async function storeCredential(
     (await store.connections.update(stored, { ...stored.value, credentialVersion, credentialAt: storedAt })) ===
     undefined
   ) {
-    throw new SallyportError("api.changed", "The connection was changed meanwhile.");
+    // Removed meanwhile: what was stored for it must not wait there for the next connection of this name.
+    const now = await store.connections.get(tenant, connection);
+    if (now === undefined || now.value.removedAt) await dropCredential(secrets, tenant, connection);
+    throw changed();
   }
   return { connection, storedAt };
 }
+
+const changed = () => new SallyportError("api.changed", "The connection was changed meanwhile.");
 
 type PlainCredential = Extract<Credential, { form: "plain" }>;
 const DIRECTORY_WAYS: readonly string[] = ["simple", "negotiate", "ntlm"];
@@ -121,7 +178,9 @@ export async function requireConnection(
   connection: string,
 ): Promise<Stored<Connection>> {
   const stored = await store.connections.get(tenant, connection);
-  if (stored === undefined)
-    throw new SallyportError("api.not_found", `There is no connection ${connection}.`, { connection });
+  if (stored === undefined || stored.value.removedAt) throw noConnection(connection);
   return stored;
 }
+
+const noConnection = (connection: string) =>
+  new SallyportError("api.not_found", `There is no connection ${connection}.`, { connection });

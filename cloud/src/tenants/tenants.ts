@@ -1,7 +1,7 @@
 /** Tenants and their sites. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { newSite, newTenant, tenantChange } from "@sallyport/shared/schema/api.ts";
-import type { TenantView } from "@sallyport/shared/schema/api-views.ts";
+import type { removed, TenantView } from "@sallyport/shared/schema/api-views.ts";
 import type { z } from "zod";
 import type { Page, PageRequest } from "../store/keyed.ts";
 import type { Store } from "../store/open.ts";
@@ -82,6 +82,34 @@ export async function addSite(
   if ((there ?? (await store.sites.get(tenant, site.id)))?.value.name !== site.name) throw exists(`site ${site.id}`);
   return site;
 }
+
+/**
+ * Removes a site that has neither a connection nor an agent that is not revoked. Its record is written by whatever is made
+ * there, so that of a removal and what it has not seen one is refused. @throws api.not_found, api.conflict, api.changed
+ */
+export async function removeSite(
+  { store, now }: TenantDeps,
+  tenant: string,
+  site: string,
+): Promise<z.infer<typeof removed>> {
+  const stored = await store.sites.get(tenant, site);
+  if (stored === undefined) throw new SallyportError("api.not_found", `There is no site ${site}.`, { site });
+  const all = await store.connections.list(tenant, Number.POSITIVE_INFINITY);
+  const connections = all.filter(({ value }) => value.site === site);
+  const agents = (await store.agents.list(tenant, site)).filter(({ value }) => value.status !== "revoked");
+  if (connections.length + agents.length > 0) {
+    throw new SallyportError("api.conflict", `Site ${site} is in use: remove its connections, and revoke its agents.`, {
+      connections: connections.map(({ row }) => row.row).slice(0, MOST_NAMED),
+      agents: agents.map(({ row }) => row.row).slice(0, MOST_NAMED),
+    });
+  }
+  if (!(await store.sites.remove(stored))) {
+    throw new SallyportError("api.changed", "Something was made at the site meanwhile.");
+  }
+  return { id: site, removedAt: now().toISOString() };
+}
+
+const MOST_NAMED = 10;
 
 export async function listSites({ store }: TenantDeps, tenant: string, page: PageRequest): Promise<Page<Named>> {
   return namesOf(await store.sites.page(tenant, page));

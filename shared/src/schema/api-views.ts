@@ -9,6 +9,9 @@ const time = z.string();
 /** Tenants and sites alike. */
 export const named = z.object({ id: nameId, name: z.string() });
 
+/** A pull, connection or site that was removed. */
+export const removed = z.object({ id: nameId, removedAt: time });
+
 export const tenantView = z.object({
   ...named.shape,
   quotas,

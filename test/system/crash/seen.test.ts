@@ -72,7 +72,7 @@ describe("what the proxies see of the product's own requests", async () => {
 
   const cursor: Cursor = {
     ...{ epoch: 1, seq: 0, published: 0, oldest: 0, replaces: false, watermark: null },
-    ...{ activeRun: null, nextFence: 1, nextDue: null, freshAt: null, freshness: null },
+    ...{ activeRun: null, nextFence: 1, nextDue: null, freshAt: null, freshness: null, removed: null },
   };
   const fresh = newRun({
     ...{ kind: "manual", epoch: 1, opId: "a", now: "2026-01-01T00:00:00Z" },

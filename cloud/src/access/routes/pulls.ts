@@ -18,6 +18,7 @@ import {
   listedConnection,
   listedPull,
   putPullAnswer,
+  removed,
   storedCredential,
 } from "@sallyport/shared/schema/api-views.ts";
 import { z } from "zod";
@@ -53,6 +54,12 @@ export const PULLS = {
     ...{ about: "connection", status: 200 },
     does: "Lets an agent go the whole way to the system, and says at which check it ended.",
     answer: connectionTest,
+  },
+  "connections-remove": {
+    ...{ method: "DELETE", path: `${CONNECTIONS}/{connection}`, scope: "connections:write" },
+    ...{ about: "connection", status: 200 },
+    does: "Removes a connection that no pull reads from, and its credential from the secret store.",
+    answer: removed,
   },
   "pulls-add": {
     ...{ method: "POST", path: `${TENANT}/pulls`, scope: "pulls:write", about: "body", status: 200, tag: true },
@@ -90,6 +97,11 @@ export const PULLS = {
     ...{ method: "POST", path: `${PULL}/reset`, scope: "pulls:write", about: "pull", status: 200, tag: true },
     does: "Ends the active run; the next one reads everything, and its manifest replaces all before it.",
     answer: pullView,
+  },
+  "pulls-remove": {
+    ...{ method: "DELETE", path: PULL, scope: "pulls:write", about: "pull", status: 200, tag: true },
+    does: "Removes a pull without an unfinished run. Its runs and results stay, and can be read as before.",
+    answer: removed,
   },
   "runs-start": {
     ...{ method: "POST", path: `${PULL}/runs`, scope: "runs:start", about: "pull", status: 200 },

@@ -10,7 +10,7 @@ import type { z } from "zod";
 export type About = "platform" | "tenant" | "site" | "connection" | "pull" | "run" | "request" | "body" | "list";
 
 interface Called {
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Below `/api/`, its parts in braces. */
   readonly path: string;
   /** A sentence for people. */

@@ -7,6 +7,7 @@ import {
   createdCode,
   named,
   offboarded,
+  removed,
   tenantExport,
   tenantView,
 } from "@sallyport/shared/schema/api-views.ts";
@@ -70,6 +71,11 @@ export const TENANTS = {
     ...{ method: "GET", path: `${TENANT}/sites`, scope: "sites:read", about: "list", status: 200, list: true },
     does: "A tenant's sites, by id.",
     answer: z.array(named),
+  },
+  "sites-remove": {
+    ...{ method: "DELETE", path: SITE, scope: "sites:write", about: "site", status: 200 },
+    does: "Removes a site that has no connection, and no agent that is not revoked.",
+    answer: removed,
   },
   "codes-add": {
     ...{ method: "POST", path: `${SITE}/codes`, scope: "sites:write", about: "site", status: 200, secret: true },
