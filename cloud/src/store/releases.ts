@@ -1,4 +1,4 @@
-/** Table `releases`: PartitionKey the channel, RowKey the version. The archives are blobs below `releases/`. */
+/** Table `releases`: PartitionKey the channel, RowKey the version. The archives are blobs below `_releases/`. */
 import type { TableClient } from "@azure/data-tables";
 import { ring } from "@sallyport/shared/release/manifest.ts";
 import { z } from "zod";

@@ -2,7 +2,14 @@
 import type { ContainerClient } from "@azure/storage-blob";
 import { parseJson } from "@sallyport/shared/json.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { type Channel, channel, type Manifest, manifest, type Ring } from "@sallyport/shared/release/manifest.ts";
+import {
+  type Channel,
+  channel,
+  type Manifest,
+  manifest,
+  type Ring,
+  reaches,
+} from "@sallyport/shared/release/manifest.ts";
 import { compareVersions } from "@sallyport/shared/release/version.ts";
 import type { addedRelease, newRelease, ReleaseView } from "@sallyport/shared/schema/api-releases.ts";
 import type { z } from "zod";
@@ -21,7 +28,8 @@ export interface ReleaseDeps {
 
 const UPLOAD_MS = 3_600_000;
 
-export const releasePath = (version: string, name: string): string => `releases/${version}/${name}`;
+/** Below a folder that is no tenant's: their ids have no underscore. */
+export const releasePath = (version: string, name: string): string => `_releases/${version}/${name}`;
 
 /** Checked when it was stored. */
 export const manifestOf = ({ value }: Stored<ReleaseRecord>): Manifest => manifest.parse(parseJson(value.manifest));
@@ -70,7 +78,10 @@ async function missingFiles({ blobs }: Pick<ReleaseDeps, "blobs">, { version, fi
   return (await Promise.all(sizes)).flat();
 }
 
-/** Lets a release go as far as `ring`, or takes it back. @throws api.not_found, api.conflict while files are missing, api.changed */
+/**
+ * Lets a release go as far as `ring`, or takes it back.
+ * @throws api.not_found, api.conflict beyond the publisher's own ring or while files are missing, api.changed
+ */
 export async function setRing(
   deps: ReleaseDeps,
   of: Channel,
@@ -78,7 +89,15 @@ export async function setRing(
   ring: Ring | null,
 ): Promise<ReleaseView> {
   const stored = await requireRelease(deps, of, version);
-  const missing = ring === null ? [] : await missingFiles(deps, manifestOf(stored));
+  const said = manifestOf(stored);
+  // No agent of that ring would ever be offered it.
+  if (ring !== null && !reaches(said.ring, ring))
+    throw new SallyportError(
+      "api.conflict",
+      `Version ${version} is signed up to ring ${said.ring} only: publish it again with \`--ring ${ring}\`, and add that manifest.`,
+      { ring, publishedTo: said.ring },
+    );
+  const missing = ring === null ? [] : await missingFiles(deps, said);
   if (missing.length > 0)
     throw new SallyportError(
       "api.conflict",
