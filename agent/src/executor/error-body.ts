@@ -7,9 +7,11 @@ export function errorBodyOf(error: SallyportError) {
   if (code === "policy.invalid") {
     return { code, message: "The agent's policy is not valid.", retryable: isRetryable(code), detail: {} };
   }
-  const message = error.message.replace(/\p{Cc}/gu, " ").slice(0, 500);
+  const message = plain(error.message).slice(0, 500);
   return { code, message, retryable: isRetryable(code), detail: clip(error.detail) };
 }
+
+const plain = (text: string): string => text.replace(/\p{Cc}/gu, " ");
 
 /** Cuts what an error frame would not carry. */
 const clip = (detail: ErrorDetail): ErrorDetail =>
@@ -17,7 +19,10 @@ const clip = (detail: ErrorDetail): ErrorDetail =>
     Object.entries(detail)
       .slice(0, 16)
       .map(([name, value]) => {
-        if (typeof value === "string") return [name, value.slice(0, 256)];
-        return [name, Array.isArray(value) ? value.slice(0, 16).map((each) => String(each).slice(0, 256)) : value];
+        if (typeof value === "string") return [name, plain(value).slice(0, 256)];
+        return [
+          name,
+          Array.isArray(value) ? value.slice(0, 16).map((each) => plain(String(each)).slice(0, 256)) : value,
+        ];
       }),
   );

@@ -149,6 +149,11 @@ describe("bodies", () => {
       { ...good, detail: { deep: { er: 1 } } },
       { ...good, detail: { long: "x".repeat(513) } },
       { ...good, detail: { many: Array.from({ length: 65 }, () => "x") } },
+      { ...good, detail: { text: "escape \u001b[2J" } },
+      { ...good, detail: { texts: ["fine", "\u009b2J"] } },
+      { ...good, detail: { "\u001b[2J": 1 } },
+      { ...good, detail: { "two words": 1 } },
+      { ...good, detail: Object.fromEntries(Array.from({ length: 33 }, (_, index) => [`fact${index}`, index])) },
     ]) {
       assert.throws(() => readBody(frame(jsonBody(bad)), errorBody), { code: "protocol.order" });
     }

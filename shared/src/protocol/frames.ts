@@ -155,17 +155,23 @@ export const checkpointBody = z.object({ rows: count, bytes: count, position: po
 export const progressBody = z.object({ rows: count, bytes: count });
 /** Of no consequence but for whoever watches: what is none is left out, and fails nothing. */
 const told = timings.optional().catch(undefined);
+/** Text that ends on somebody's terminal: nothing in it that a terminal obeys. */
+const shown = (maxLength: number) =>
+  z
+    .string()
+    .max(maxLength)
+    .regex(/^\P{Cc}*$/u);
+const MAX_FACTS = 32;
 export const errorBody = z.object({
   code: z.string().max(64).refine(isErrorCode, "not a code of the table"),
-  message: z
-    .string()
-    .max(500)
-    .regex(/^\P{Cc}*$/u),
+  message: shown(500),
   retryable: z.boolean(),
-  detail: z.record(
-    z.string().max(64),
-    z.union([z.string().max(512), z.number(), z.boolean(), z.array(z.string().max(256)).max(64)]),
-  ),
+  detail: z
+    .record(
+      z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/),
+      z.union([shown(512), z.number(), z.boolean(), z.array(shown(256)).max(64)]),
+    )
+    .refine((detail) => Object.keys(detail).length <= MAX_FACTS, "too many facts"),
   timings: told,
 });
 export const endBody = z.object({
