@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isProtectedSid } from "@sallyport/shared/directory/protected.ts";
+import { isProtectedClass, isProtectedSid } from "@sallyport/shared/directory/protected.ts";
+import { adWrite } from "@sallyport/shared/schema/directory-operations.ts";
 import { isAccountSwitch, isNeverFilteredBy, isNeverRead, isNeverWritten } from "./never.ts";
+import { whyNeverWritten } from "./write.ts";
 
 test("what is never read is neither filtered by nor written, by name, in any case, and by OID", () => {
   for (const name of [
@@ -41,6 +43,13 @@ test("what may be read need not be written", () => {
     "msTSInitialProgram",
     "msDS-ManagedAccountPrecededByLink",
     "msDS-DelegatedMSAState",
+    "dNSHostName",
+    "1.2.840.113556.1.4.619",
+    "ms-DS-MachineAccountQuota",
+    "msPKI-Certificate-Name-Flag",
+    "1.2.840.113556.1.4.1430",
+    "msPKI-Anything",
+    "pKIExtendedKeyUsage",
   ]) {
     assert.ok(!isNeverRead(name) && isNeverWritten(name), name);
   }
@@ -55,10 +64,29 @@ test("an account is switched on and off, and nothing more", () => {
 
 test("the domain's own powers are known by the end of their SIDs", () => {
   const domain = "S-1-5-21-1004336348-1177238915-682003330";
-  for (const rid of [500, 502, 512, 516, 518, 519, 520, 521, 525, 526, 527])
+  assert.ok(isProtectedSid(domain), "the domain itself");
+  for (const rid of [498, 500, 502, 512, 516, 517, 518, 519, 520, 521, 525, 526, 527])
     assert.ok(isProtectedSid(`${domain}-${rid}`));
   for (const rid of [501, 513, 1104]) assert.ok(!isProtectedSid(`${domain}-${rid}`));
-  for (const rid of [544, 548, 549, 550, 551, 552]) assert.ok(isProtectedSid(`S-1-5-32-${rid}`));
+  for (const rid of [544, 548, 549, 550, 551, 552, 557, 578]) assert.ok(isProtectedSid(`S-1-5-32-${rid}`));
   assert.ok(!isProtectedSid("S-1-5-32-545"));
   assert.ok(!isProtectedSid(`${domain}-500-1`));
+});
+
+test("what rules a domain without being anybody is known by its class", () => {
+  for (const name of ["domainDNS", "DOMAINDNS", "pKICertificateTemplate", "1.2.840.113556.1.5.177", "trustedDomain"])
+    assert.ok(isProtectedClass(name), name);
+  for (const name of ["user", "group", "computer", "organizationalUnit", "domain"]) assert.ok(!isProtectedClass(name));
+});
+
+test("no rule adds or changes an object of such a class", () => {
+  const attributes = { flags: ["1"] };
+  const add = { op: "ad.write", action: "add", object: "CN=x,DC=corp", attributes };
+  assert.equal(whyNeverWritten(adWrite.parse({ ...add, class: "container" })), undefined);
+  assert.match(
+    whyNeverWritten(adWrite.parse({ ...add, class: "1.2.840.113556.1.5.177" })) ?? "",
+    /5\.177 is never written/,
+  );
+  const remove = { op: "ad.write", action: "delete", object: "CN=x,DC=corp" };
+  assert.match(whyNeverWritten(adWrite.parse({ ...remove, class: "groupPolicyContainer" })) ?? "", /is never written/);
 });

@@ -55,9 +55,26 @@ const POWERS: Attributes = {
   userParameters: "1.2.840.113556.1.4.138",
   msTSInitialProgram: "1.2.840.113556.1.4.1990",
   defaultSecurityDescriptor: "1.2.840.113556.1.4.224",
+  // A computer's names for its services follow it; a computer that joins sets its own.
+  dNSHostName: "1.2.840.113556.1.4.619",
+  "ms-DS-MachineAccountQuota": "1.2.840.113556.1.4.1411",
+  // What a certificate of a template is good for, and whose name it may have.
+  "msPKI-Certificate-Name-Flag": "1.2.840.113556.1.4.1432",
+  "msPKI-Enrollment-Flag": "1.2.840.113556.1.4.1430",
+  "msPKI-RA-Signature": "1.2.840.113556.1.4.1429",
+  "msPKI-Certificate-Application-Policy": "1.2.840.113556.1.4.1674",
+  pKIExtendedKeyUsage: "1.2.840.113556.1.4.1333",
+  certificateTemplates: "1.2.840.113556.1.4.823",
+  dSHeuristics: "1.2.840.113556.1.2.212",
 };
 /** The later ones: a delegated service account of Windows Server 2025 takes over the account that it names. */
-const POWER_FAMILIES = ["msds-allowedto", "msds-managedaccountpreceded", "msds-delegatedmsa", "msds-superseded"];
+const POWER_FAMILIES = [
+  "mspki-",
+  "msds-allowedto",
+  "msds-managedaccountpreceded",
+  "msds-delegatedmsa",
+  "msds-superseded",
+];
 
 /** What has a word of its own, and is not written by another: a class, members. */
 const BY_OTHER_WORDS: Attributes = {

@@ -1,5 +1,6 @@
 /** What the owner's rules leave of a change of one object of a directory. */
 import { parentText, parseDn, type RelativeName } from "@sallyport/shared/directory/distinguished-name.ts";
+import { isProtectedClass } from "@sallyport/shared/directory/protected.ts";
 import type { AdWrite } from "@sallyport/shared/schema/directory-operations.ts";
 import type { DirectoryDenyRule, DirectoryWriteRule } from "@sallyport/shared/schema/policy-directory.ts";
 import type { DirectoryGrant } from "../../connectors/directory-grant.ts";
@@ -37,6 +38,7 @@ export function placesOf(operation: AdWrite): string[] {
 
 /** Why no rule of an owner can allow this change. */
 export function whyNeverWritten(operation: AdWrite): string | undefined {
+  if (isProtectedClass(operation.class)) return `An object of the class ${operation.class} is never written.`;
   for (const { attribute, do: how, values } of written(operation)) {
     if (isNeverWritten(attribute)) return `${attribute} is never written.`;
     if (isAccountControl(attribute) && (how !== "set" || values.length !== 1 || !values.every(isAccountSwitch))) {

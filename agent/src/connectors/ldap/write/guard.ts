@@ -2,7 +2,7 @@
  * Which objects are never written, whatever a rule says: those that rule the domain, their members, nested ones too, and its
  * controllers. Found by a walk of our own before anything is sent; what cannot be seen counts as one of them.
  */
-import { isProtectedSid } from "@sallyport/shared/directory/protected.ts";
+import { isProtectedClass, isProtectedSid } from "@sallyport/shared/directory/protected.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { textsOf } from "../attribute-types.ts";
 import type { Entry } from "../message.ts";
@@ -12,7 +12,7 @@ import { sidText } from "../sid.ts";
 
 /** What `refuseProtected` looks at. */
 export const GUARDED = [
-  ...["objectSid", "sIDHistory", "adminCount", "userAccountControl", "primaryGroupID", "memberOf"],
+  ...["objectClass", "objectSid", "sIDHistory", "adminCount", "userAccountControl", "primaryGroupID", "memberOf"],
 ] as const;
 
 /** SERVER_TRUST_ACCOUNT, PARTIAL_SECRETS_ACCOUNT: a domain controller, also one that only reads [MS-ADTS 2.2.16]. */
@@ -70,6 +70,7 @@ function rules(object: Entry): boolean {
   const isCut = object.attributes.some(({ name }) => /^memberof;range=/i.test(name));
   return (
     isCut ||
+    textsOf(object, "objectClass").some(isProtectedClass) ||
     // A SID of an earlier domain is in every token of its account.
     [...sidsOf(object, "objectsid"), ...sidsOf(object, "sidhistory"), primaryOf(object) ?? ""].some(isProtectedSid) ||
     !["", "0"].includes(one("adminCount")) ||

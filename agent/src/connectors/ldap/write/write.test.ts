@@ -100,6 +100,7 @@ test("an object that rules the domain is refused before a change is sent: by RID
   const circle = group("circle", [`CN=circle,${STAFF}`]);
   const rid = (dn: string): string =>
     sidText(ldap.store.find(dn)!.attributes.get("objectsid")!.values[0]!)!.replace(/^.*-/, "");
+  const domainSid = sidBytes(ldap.store.domainSid)!;
   const cases: Readonly<Record<string, Readonly<Record<string, string | readonly string[] | readonly Buffer[]>>>> = {
     marked: { adminCount: "1" },
     "a controller": { userAccountControl: "532480" },
@@ -115,6 +116,16 @@ test("an object that rules the domain is refused before a change is sent: by RID
     const dn = `CN=${name},${STAFF}`;
     ldap.store.add(dn, "user", { sAMAccountName: name, ...values });
     await assert.rejects(write({ ...MODIFY, object: dn }), { code: "policy.denied" }, name);
+  }
+  // By what it is: its class, or the domain's own SID.
+  const template = { objectClass: ["top", "pKICertificateTemplate"] };
+  for (const [objectClass, values] of [
+    ["pKICertificateTemplate", template],
+    ["container", { objectSid: domainSid }],
+  ] as const) {
+    const dn = `CN=of ${objectClass},${STAFF}`;
+    ldap.store.add(dn, "container", values);
+    await assert.rejects(write({ ...MODIFY, object: dn, class: objectClass }), { code: "policy.denied" }, objectClass);
   }
   assert.deepEqual(sent, []);
   // Everybody's primary group may be hidden.
