@@ -1,4 +1,4 @@
-/** System calls: what the unit's filter lets through, and what an agent in its work asks for. No systemd runs here to try it. */
+/** System calls: what the unit's filter lets through, and what an agent in its work asks for. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -20,7 +20,11 @@ export function allowedCalls(unit: string): Set<string> {
 }
 
 function readSets(): Map<string, string[]> {
-  const printed = execFileSync("systemd-analyze", ["syscall-filter", "--no-pager"], { encoding: "utf8" });
+  const printed = execFileSync("systemd-analyze", ["syscall-filter", "--no-pager"], {
+    encoding: "utf8",
+    // It remarks that it cannot see which calls no set has.
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   const sets = new Map<string, string[]>();
   let members: string[] = [];
   for (const line of printed.split("\n")) {

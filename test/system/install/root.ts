@@ -8,6 +8,8 @@ export interface Root {
   readonly folder: string;
   /** Shell lines that mount what the system has, before a command is started. */
   readonly mounts: readonly string[];
+  /** Process 1 of a machine whose root this is; commands enter its name spaces then. */
+  readonly init?: number;
 }
 
 export interface RootCommand {
@@ -16,17 +18,6 @@ export interface RootCommand {
   readonly environment?: Readonly<Record<string, string>>;
   /** As whom; root otherwise. Without capabilities, and without a way to get any. */
   readonly user?: { readonly uid: string; readonly gid: string } | undefined;
-  /** What a unit leaves it; nothing is taken from it otherwise. */
-  readonly confinement?: Confinement;
-}
-
-export interface Confinement {
-  /** All that it and its children can ever have, as setpriv(1) calls them. */
-  readonly capabilities: readonly string[];
-  /** Folders; all else is read only, but for a temporary folder of its own. `/` is everything. */
-  readonly writable: readonly string[];
-  readonly umask: string;
-  readonly hasNetwork: boolean;
 }
 
 /** Every root has them, and a container's runtime brings them. */
@@ -52,37 +43,27 @@ export const runIn = (root: Root, command: RootCommand): Promise<string> =>
   runScript(scriptOf(root, command), command.environment, command.input);
 
 /** Starts what goes on; its process is the command's own. */
-export const startIn = (root: Root, command: RootCommand): ChildProcess => {
-  const own = ["--mount", ...(command.confinement?.hasNetwork === false ? ["--net"] : [])];
-  return spawn("unshare", [...own, "sh", "-c", scriptOf(root, command)], {
+export const startIn = (root: Root, command: RootCommand): ChildProcess =>
+  spawn("unshare", ["--mount", "sh", "-c", scriptOf(root, command)], {
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...command.environment },
     stdio: ["ignore", "ignore", "pipe"],
   });
-};
 
-function scriptOf(root: Root, { args, user, confinement }: RootCommand): string {
-  const who = user === undefined ? [] : [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"];
-  const kept = (confinement?.capabilities ?? []).map((each) => `,+${each}`).join("");
+function scriptOf({ folder, mounts, init }: Root, { args, user }: RootCommand): string {
   const as =
-    user === undefined && confinement === undefined
+    user === undefined
       ? []
-      : ["setpriv", ...who, "--no-new-privs", `--bounding-set=-all${kept}`];
-  const command = ["chroot", root.folder, ...as, ...args].map((each) => `'${each.replaceAll("'", "'\\''")}'`).join(" ");
-  const umask = confinement === undefined ? [] : [`umask ${confinement.umask}`];
-  return [...mountsOf(root, confinement), ...umask, `exec ${command}`].join(" && ");
-}
-
-/** As `ProtectSystem=strict` with `ReadWritePaths=` and `PrivateTmp=` has it (systemd.exec(5)). */
-function mountsOf({ folder, mounts }: Root, confinement: Confinement | undefined): readonly string[] {
-  const writable = confinement?.writable ?? ["/"];
-  if (writable.includes("/")) return mounts;
-  return [
-    `mount --bind '${folder}' '${folder}'`,
-    ...writable.map((path) => `mount --bind '${folder}${path}' '${folder}${path}'`),
-    ...mounts,
-    `mount -t tmpfs -o mode=1777 tmpfs '${folder}/tmp'`,
-    `mount -o remount,bind,ro '${folder}'`,
-  ];
+      : [
+          ...["setpriv", `--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"],
+          ...["--no-new-privs", "--bounding-set=-all"],
+        ];
+  const into =
+    init === undefined
+      ? ["chroot", folder]
+      : ["nsenter", `--target=${init}`, "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--root", "--wd"];
+  const command = [...into, ...as, ...args].map((each) => `'${each.replaceAll("'", "'\\''")}'`).join(" ");
+  // Temporary files of this process have a folder that is not in every root.
+  return [...mounts, "unset TMPDIR", `exec ${command}`].join(" && ");
 }
 
 /** Each path below the root with what it is; devices, and what `isIgnored` names, left out. */

@@ -1,4 +1,4 @@
-/** What a release is made of, installed: the package in a root of its own, the image in a namespace. */
+/** What a release is made of, installed: the package on a machine with systemd, image and executable in roots of their own. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -19,7 +19,7 @@ import { checkWindows } from "./windows-checks.ts";
 export const install: Suite = {
   name: "install",
   about:
-    "a release: twice the same, installed as a package, an image and one executable, confined, removed without a trace",
+    "a release: twice the same, installed by apt on a machine with systemd, as an image and one executable, confined, updated, removed without a trace",
   async run(check) {
     if (process.geteuid?.() !== 0) throw new Error("installing in a root of its own needs root");
     installPackages(WIXL);

@@ -13,12 +13,11 @@ import type { Check } from "../suite.ts";
 import type { World } from "../world.ts";
 import type { Enrolled } from "./agent.ts";
 import { isPowerless } from "./confinement.ts";
-import { callsOf } from "./debian.ts";
+import { type Machine, SERVICE } from "./machine.ts";
 import { publishNext } from "./next-version.ts";
 import type { Release } from "./releases.ts";
 import { requireProgramOfRoot, requireRightsOfPage } from "./rights.ts";
-import { type Root, runIn } from "./root.ts";
-import type { Systemd } from "./systemd.ts";
+import { killUpdaterAt } from "./updater-kill.ts";
 
 /** Newer than the release itself, and each than the one before. */
 const numbered = (more: number): string => VERSION.replace(/\d$/, (last) => `${Number(last) + more}`);
@@ -37,18 +36,18 @@ interface Last {
 }
 
 export interface Updated {
-  readonly root: Root;
+  readonly machine: Machine;
   readonly release: Release;
-  readonly systemd: Systemd;
   readonly enrolled: Enrolled;
 }
 
 export async function checkUpdates(
   check: Check,
   { stack, folder, pull }: World,
-  { root, release, systemd, enrolled: { site, agent } }: Updated,
+  { machine, release, enrolled: { site, agent } }: Updated,
 ): Promise<void> {
-  const sallyport = (...args: string[]): Promise<string> => runIn(root, { args: ["/usr/bin/sallyport", ...args] });
+  const inRoot = (path: string): string => join(machine.root.folder, path);
+  const sallyport = (...args: string[]): Promise<string> => machine.run(["/usr/bin/sallyport", ...args]);
   const told = async <T>(...args: string[]): Promise<T> => JSON.parse(await sallyport(...args, "--json")) as T;
   const publish = (version: string, main?: string) => publishNext(stack, release, folder, version, main);
   const viewed = async (): Promise<AgentView> => {
@@ -58,45 +57,36 @@ export async function checkUpdates(
   const runs = (version: string) =>
     until(
       `version ${version} runs`,
-      () => readlinkSync(join(root.folder, "opt/sallyport/current")) === `versions/${version}` && systemd.agent,
+      async () =>
+        readlinkSync(inRoot("opt/sallyport/current")) === `versions/${version}` && (await machine.processOf(SERVICE)),
       STARTED_WITHIN_MS,
     );
   /** The version is the one that runs, by the agent's account, and serves. */
   const requireServing = async (version: string): Promise<void> => {
-    assert.equal(readlinkSync(join(root.folder, "opt/sallyport/current")), `versions/${version}`);
+    assert.equal(readlinkSync(inRoot("opt/sallyport/current")), `versions/${version}`);
     await stack.relay.listening(`a-${agent}`);
     await pull(site);
     assert.equal((await viewed()).version, version);
-    await isPowerless(systemd.agent!);
+    await isPowerless((await machine.processOf(SERVICE))!);
   };
 
   await check(
     "a next version is offered, applied by root's command, and proven by the orchestrator's canary",
     async () => {
-      await runIn(root, { args: ["/usr/bin/systemctl", "start", "sallyport.service"] });
-      await stack.relay.listening(`a-${agent}`);
       await publish(NEXT);
       assert.equal((await told<{ newest: string }>("update", "check")).newest, NEXT);
-      callsOf(root);
-      const before = systemd.agent;
+      const before = await machine.processOf(SERVICE);
       const last = await told<Last>("update", "apply");
       assert.deepEqual([last.version, last.from, last.outcome, last.why], [NEXT, VERSION, "applied", null]);
-      assert.deepEqual(
-        callsOf(root).map((call) => call.replace("--no-ask-password ", "")),
-        [
-          ...["start sallyport-update.service", "stop sallyport.service"],
-          ...["reset-failed sallyport.service", "start --no-block sallyport.service"],
-        ],
-      );
-      assert.notEqual(systemd.agent, before);
+      assert.notEqual(await machine.processOf(SERVICE), before);
       await requireServing(NEXT);
     },
   );
   await check(
     "afterwards each file has the owner and the rights that the page says, and the program is root's",
     async () => {
-      requireRightsOfPage(root);
-      requireProgramOfRoot(root, "opt/sallyport");
+      requireRightsOfPage(machine.root);
+      requireProgramOfRoot(machine.root, "opt/sallyport");
       assert.deepEqual((await told<{ faults: string[] }>("service", "status")).faults, []);
       const said = await told<{ installed: string; previous: string; last: Last }>("update", "status");
       assert.deepEqual([said.installed, said.previous, said.last.outcome], [NEXT, VERSION, "applied"]);
@@ -122,18 +112,18 @@ export async function checkUpdates(
   );
   await check("the updater killed in the middle, and the machine started again: it ends what it began", async () => {
     await publish(AFTER);
-    systemd.killUpdaterAt("start sallyport.service");
+    await killUpdaterAt(machine, `start --no-block ${SERVICE}`);
     await assert.rejects(sallyport("update", "apply", "--version", AFTER), /the updater did not answer/);
-    assert.equal(systemd.agent, undefined);
+    assert.equal(await machine.processOf(SERVICE), undefined);
     const { under } = await told<{ under: { from: string; to: string } }>("update", "status");
     assert.deepEqual([under.from, under.to], [NEXT, AFTER]);
-    await systemd.reboot();
+    await machine.restart();
     await requireServing(AFTER);
     const { last, ...said } = await told<{ under: null; last: Last; kept: string[] }>("update", "status");
     assert.deepEqual([last.version, last.outcome, said.under, said.kept], [AFTER, "applied", null, [NEXT, AFTER]]);
-    requireRightsOfPage(root);
-    requireProgramOfRoot(root, "opt/sallyport");
-    const own = readdirSync(join(root.folder, "opt/sallyport/update"));
+    requireRightsOfPage(machine.root);
+    requireProgramOfRoot(machine.root, "opt/sallyport");
+    const own = readdirSync(inRoot("opt/sallyport/update"));
     assert.deepEqual(own, ["record.json"]);
   });
 }
