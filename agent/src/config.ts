@@ -4,11 +4,11 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import { channel, ring } from "@sallyport/shared/release/manifest.ts";
 import { nameId, randomId } from "@sallyport/shared/schema/ids.ts";
 import { clockHours } from "@sallyport/shared/schema/policy-connection.ts";
+import { readStrictYaml, type StrictYaml } from "@sallyport/shared/strict-yaml.ts";
 import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
 import { LAYOUT, type Layout } from "./install/layout.ts";
 import { type WindowsLayout, windowsLayout } from "./install/windows/layout.ts";
-import { readStrictYaml, type StrictYaml } from "./strict-yaml.ts";
 import { syslogConfig } from "./syslog/target.ts";
 
 const UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;

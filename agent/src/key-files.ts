@@ -1,16 +1,11 @@
 /** Keys are their account's only: a key that somebody else could read is not one any more. */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { isOpenToOthers } from "@sallyport/shared/secret-file.ts";
 import { ConfigError } from "./config-error.ts";
 import { askNative } from "./install/windows/native-child.ts";
 import { openToStrangers } from "./install/windows/own-lists.ts";
 import type { StatePaths } from "./state.ts";
-
-const OTHERS = 0o077;
-
-/** Whether anybody but its owner may do anything with it. On Windows rights are in access lists, which a mode does not show. */
-export const isOpenToOthers = ({ mode }: { readonly mode: number }): boolean =>
-  process.platform !== "win32" && (mode & OTHERS) !== 0;
 
 /** Refuses a `keys/` folder, and files in it, that others can read or write. @throws ConfigError that names what to do */
 export function refuseOpenKeys(

@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import tls from "node:tls";
-import { parseStrictYaml } from "@sallyport/agent/src/strict-yaml.ts";
+import { parseStrictYaml } from "@sallyport/shared/strict-yaml.ts";
 import { afterDeploy } from "../../infra/hooks/after-deploy.ts";
 import { afterProvision } from "../../infra/hooks/after-provision.ts";
 import { beforeProvision, NETWORK_PROVIDERS, PROVIDERS } from "../../infra/hooks/before-provision.ts";

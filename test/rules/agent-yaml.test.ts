@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { agentConfig } from "@sallyport/agent/src/config.ts";
-import { parseStrictYaml } from "@sallyport/agent/src/strict-yaml.ts";
+import { parseStrictYaml } from "@sallyport/shared/strict-yaml.ts";
 import { z } from "zod";
 
 const page = readFileSync(new URL("../../docs/agent-yaml.md", import.meta.url), "utf8");

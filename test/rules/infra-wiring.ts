@@ -1,7 +1,7 @@
 /** Rules over how the files of infra/ fit together: names that exist, parameters that arrive, tags that azd looks for. */
 import { existsSync } from "node:fs";
 import { join, posix } from "node:path";
-import { parseStrictYaml } from "@sallyport/agent/src/strict-yaml.ts";
+import { parseStrictYaml } from "@sallyport/shared/strict-yaml.ts";
 import { field, literal, mentions, type Statement, within } from "./bicep.ts";
 import { type BicepFile, body } from "./infra.ts";
 import { ROOT } from "./source.ts";

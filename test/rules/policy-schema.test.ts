@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parsePolicy } from "@sallyport/agent/src/policy/file.ts";
-import { parseStrictYaml } from "@sallyport/agent/src/strict-yaml.ts";
+import { parseStrictYaml } from "@sallyport/shared/strict-yaml.ts";
 import { z } from "zod";
 import { policySchema, readPolicySchema } from "./policy-schema.ts";
 

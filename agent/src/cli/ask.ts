@@ -1,8 +1,7 @@
 /** Asking a person at the terminal, with or without showing what is typed; and reading a piped or a file's secret. */
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline/promises";
+import { readClosedFile } from "@sallyport/shared/secret-file.ts";
 import { askUnseen, firstLine, type Refusals, readPiped } from "@sallyport/shared/terminal.ts";
-import { isOpenToOthers } from "../key-files.ts";
 import { UsageError } from "./exit.ts";
 
 /** One shown line. */
@@ -36,19 +35,11 @@ export async function readPasswordFile(file: string): Promise<string> {
 }
 
 /** The first line of a file that nobody but its owner may read. */
-function readClosed(file: string): string {
-  try {
-    const opened = openSync(file, "r");
-    try {
-      if (isOpenToOthers(fstatSync(opened))) {
-        throw new UsageError(`others may read ${file}: chmod 600 it, and think of who has read the secret in it`);
-      }
-      return firstLine(readFileSync(opened, "utf8"));
-    } finally {
-      closeSync(opened);
-    }
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`${file} cannot be read`);
-  }
-}
+const readClosed = (file: string): string =>
+  firstLine(
+    readClosedFile(file, {
+      unreadable: () => new UsageError(`${file} cannot be read`),
+      openToOthers: () =>
+        new UsageError(`others may read ${file}: chmod 600 it, and think of who has read the secret in it`),
+    }),
+  );

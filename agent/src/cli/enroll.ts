@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ERRORS } from "@sallyport/shared/protocol/errors.ts";
+import { parseStrictYaml } from "@sallyport/shared/strict-yaml.ts";
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import { z } from "zod";
@@ -21,7 +22,6 @@ import { loadNetwork } from "../origin.ts";
 import { DENY_ALL } from "../policy/first-policy.ts";
 import { asOwnerOf } from "../regular-file.ts";
 import { readPinned, type StatePaths, statePaths, writeFileDurably } from "../state.ts";
-import { parseStrictYaml } from "../strict-yaml.ts";
 import { readStatus } from "../supervisor/status.ts";
 import { VERSION } from "../version.ts";
 import { askLine, askSecret, readSecretFile } from "./ask.ts";

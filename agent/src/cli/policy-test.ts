@@ -1,11 +1,11 @@
 /** `sallyport policy test`: which rule decides one request, and why. Nothing is contacted. */
 import { readFileSync } from "node:fs";
 import { DEFAULT_LIMITS, limits, operation, sqlTable } from "@sallyport/shared/schema/operations.ts";
+import { parseStrictYaml } from "@sallyport/shared/strict-yaml.ts";
 import { z } from "zod";
 import { decide, type Judged } from "../policy/decide.ts";
 import { parsePolicy } from "../policy/file.ts";
 import { findConnection } from "../policy/find-connection.ts";
-import { parseStrictYaml } from "../strict-yaml.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { type PolicyOptions, readPolicyFile } from "./policy-file.ts";
 import { print } from "./print.ts";

@@ -1,9 +1,9 @@
 /** Whose files the agent's are: nobody else reads its keys, and it cannot change its own policy or program. */
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { isOpenToOthers } from "@sallyport/shared/secret-file.ts";
 import { type Ask, askNative } from "../install/windows/native-child.ts";
 import { installationFaults } from "../install/windows/own-lists.ts";
-import { isOpenToOthers } from "../key-files.ts";
 import type { StatePaths } from "../state.ts";
 
 import { isChangeable, type Rights } from "../supervisor/files.ts";

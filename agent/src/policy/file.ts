@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
-import { readStrictYaml, type StrictYaml, YamlError, type YamlProblem } from "../strict-yaml.ts";
+import { readStrictYaml, type StrictYaml, YamlError, type YamlProblem } from "@sallyport/shared/strict-yaml.ts";
 import { policyNotes } from "./notes.ts";
 import { readPolicyValue } from "./value.ts";
 

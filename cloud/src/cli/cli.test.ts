@@ -41,12 +41,12 @@ const file = (name: string, content: string, mode: number) => {
 
 const VERBS: Readonly<Record<string, readonly string[]>> = {
   runs: ["list", "show", "parts", "watch", "cancel", "retry"],
-  pulls: ["list", "show", "run", "pause", "resume", "reset"],
+  pulls: ["list", "show", "run", "pause", "resume", "reset", "remove"],
   tenants: ["list", "create", "show", "change", "export", "offboard"],
-  sites: ["list", "create"],
+  sites: ["list", "create", "remove"],
   agents: ["list", "keys", "approve", "drain", "resume", "revoke"],
   codes: ["create"],
-  connections: ["list", "create", "credential", "test"],
+  connections: ["list", "create", "credential", "test", "remove"],
   credentials: ["store"],
   requests: ["run", "show"],
   events: ["list"],
@@ -168,12 +168,12 @@ describe("settings", () => {
     says(/more than an origin/, 78, ["pulls", "list"], { ...good(), SALLYPORT_URL: "https://jane:x@localhost" });
   });
 
-  it("a key that is missing or none, or in a file that others may read, is 78", () => {
+  it("a key that is missing or none is 78, one in a file that is not there or that others may read 64", () => {
     says(/There is no API key/, 78, ["pulls", "list"], { ...good(), SALLYPORT_API_KEY: "" });
     says(/not one line/, 78, ["pulls", "list"], { ...good(), SALLYPORT_API_KEY: "Kk0_ with spaces" });
-    says(/cannot be read \(ENOENT\)/, 78, ["pulls", "list", "--key-file", join(folder, "none")], good());
+    says(/cannot be read \(ENOENT\)/, 64, ["pulls", "list", "--key-file", join(folder, "none")], good());
     for (const mode of [0o644, 0o640, 0o604]) {
-      says(/mode 06\d\d.*\n {2}chmod 600/, 78, ["pulls", "list", "--key-file", file("open.key", KEY, mode)], good());
+      says(/mode 06\d\d.*\n {2}chmod 600/, 64, ["pulls", "list", "--key-file", file("open.key", KEY, mode)], good());
     }
     says(/did not answer/, 69, ["pulls", "list", "--key-file", file("own.key", `${KEY}\n`, 0o600)], {
       ...good(),

@@ -45,6 +45,19 @@ describe("a file of pulls", () => {
     assert.equal(fabrikam?.schedule?.misfire, "once", "what is left out is what the orchestrator would take");
   });
 
+  it("is YAML without surprises: no tag that says nothing either, and no end to a stack", () => {
+    for (const [text, message] of [
+      ["v: !!int 1", /^pulls\.yaml cannot be read: line 1: tags \(`!name`\) are not allowed$/],
+      ["v: 1\ntenants: !!map {}", /line 2: tags/],
+      ["v: &one 1\nw: *one", /anchors.*aliases/],
+      ["v: 1\nv: 2", /line 2: /],
+      ["v: 1\n---\nv: 1", /more than one document/],
+      ["[".repeat(100_000), /line 1: /],
+      [`v: ${"x".repeat(4 * 2 ** 20)}`, /larger than 4096 KiB/],
+    ] as const)
+      refuses(text, message);
+  });
+
   it("is refused with every mistake by its place", () => {
     refuses("v: 2\ntenants: {}", /^pulls\.yaml is not what it should be: v: /);
     refuses(

@@ -1,5 +1,6 @@
 /** Secrets come from the environment, a file that only its owner reads, or the terminal; never from the command line. */
-import { closeSync, fstatSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { readClosedFile } from "@sallyport/shared/secret-file.ts";
 import { askUnseen, firstLine, type Refusals } from "@sallyport/shared/terminal.ts";
 import { CliError, EXIT } from "./exit.ts";
 
@@ -30,32 +31,12 @@ export function refuseSecrets(args: readonly string[], key: string | undefined):
 export const readSecretFile = (file: string, what: string): string => firstLine(readWholeSecret(file, what));
 
 /** All of such a file. @throws CliError that names the file, never what is in it */
-export function readWholeSecret(file: string, what: string): string {
-  let descriptor: number;
-  try {
-    descriptor = openSync(file, "r");
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    throw new CliError(EXIT.configuration, `${file} cannot be read (${code}).`, `Name a file with ${what}.`);
-  }
-  try {
-    const { mode } = fstatSync(descriptor);
-    if (process.platform !== "win32" && (mode & 0o077) !== 0) {
-      const shown = (mode & 0o777).toString(8).padStart(4, "0");
-      throw new CliError(
-        EXIT.configuration,
-        `${file} has the mode ${shown}: others may read ${what}.`,
-        `chmod 600 ${file}`,
-      );
-    }
-    return readFileSync(descriptor, "utf8");
-  } catch (thrown) {
-    if (thrown instanceof CliError) throw thrown;
-    throw new CliError(EXIT.configuration, `${file} cannot be read.`, `Name a file with ${what}.`);
-  } finally {
-    closeSync(descriptor);
-  }
-}
+export const readWholeSecret = (file: string, what: string): string =>
+  readClosedFile(file, {
+    unreadable: (code) => new CliError(EXIT.usage, `${file} cannot be read (${code}).`, `Name a file with ${what}.`),
+    openToOthers: (mode) =>
+      new CliError(EXIT.usage, `${file} has the mode ${mode}: others may read ${what}.`, `chmod 600 ${file}`),
+  });
 
 /** A new file that only its owner reads. @throws CliError when there is one already */
 export function openSecretFile(file: string): { write(secret: string): void; remove(): void } {

@@ -71,7 +71,7 @@ it("a file that others read, that holds no key, or an address that is none chang
   assert.equal(ctl("announce", "--origin", "https://o.test/path").status, 64);
   writeFileSync(join(folder, "none.json"), "{}", { mode: 0o600 });
   assert.equal(ctl("announce", "--file", join(folder, "none.json")).status, 78);
-  assert.equal(ctl("announce", "--file", join(folder, "missing.json")).status, 78);
+  assert.equal(ctl("announce", "--file", join(folder, "missing.json")).status, 64);
   assert.equal(readFileSync(file, "utf8"), before);
 });
 

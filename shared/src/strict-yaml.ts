@@ -1,7 +1,10 @@
 /** YAML 1.2 without what surprises: no anchors, aliases, tags, directives, duplicate keys or second documents. */
+// biome-ignore lint/correctness/noUndeclaredDependencies: agent and cloud declare it, and only they read YAML.
 import { type Document, isCollection, isMap, isScalar, LineCounter, type Node, parseAllDocuments, visit } from "yaml";
 
-const MAX_BYTES = 256 * 1024;
+const KIB = 1024;
+/** What a person writes by hand. */
+const MAX_BYTES = 256 * KIB;
 
 export interface YamlProblem {
   /** `connections.erp.rules[0].tables`; empty for the file itself. */
@@ -27,9 +30,11 @@ export interface StrictYaml {
   problemAt(path: readonly PropertyKey[], message: string): YamlProblem;
 }
 
-/** @throws YamlError with every mistake that keeps the text from being read. */
-export function readStrictYaml(text: string): StrictYaml {
-  if (Buffer.byteLength(text) > MAX_BYTES) throw new YamlError([aboutFile("the file is larger than 256 KiB")]);
+/** JSON is YAML, too. @throws YamlError with every mistake that keeps the text from being read. */
+export function readStrictYaml(text: string, maxBytes: number = MAX_BYTES): StrictYaml {
+  if (Buffer.byteLength(text) > maxBytes) {
+    throw new YamlError([aboutFile(`the file is larger than ${maxBytes / KIB} KiB`)]);
+  }
   const lines = new LineCounter();
   const document = onlyDocument(text, lines);
   const problems = surprises(document, text).map(({ offset, message }) => ({
