@@ -2,3 +2,8 @@
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
+
+/** What cannot be done just now, and may be later without anybody mending anything. The message is for its owner. */
+export class NotNowError extends Error {
+  override readonly name = "NotNowError";
+}

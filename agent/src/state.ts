@@ -1,6 +1,6 @@
 /**
- * The agent's files: `agent.yaml policy.yaml keys/ pinned.json journal/ control/ run/status.json usage.json mask.key`,
- * nothing else; an installation's two YAML files lie in a folder of the owner's (install/layout.ts). Folders are 0700, files
+ * The agent's files: `agent.yaml policy.yaml keys/ pinned.json journal/ control/ run/ usage.json mask.key`, nothing
+ * else; an installation's two YAML files lie in a folder of the owner's (install/layout.ts). Folders are 0700, files
  * 0600, until install/rights.ts gives them to a service; each write is to a new file beside it, synced and renamed, so that a
  * reader sees the old or the new content and never half of one.
  */
@@ -48,6 +48,8 @@ export interface StatePaths {
   readonly rotate: string;
   readonly run: string;
   readonly status: string;
+  /** What the running agent has locked: an empty file. */
+  readonly hold: string;
   readonly usage: string;
   /** The key of the mask `hash`; made when a policy first needs it. */
   readonly maskKey: string;
@@ -75,6 +77,7 @@ export function statePaths(root: string): StatePaths {
     rotate: join(root, "control", "rotate"),
     run,
     status: join(run, "status.json"),
+    hold: join(run, "agent.lock"),
     usage: join(root, "usage.json"),
     maskKey: join(root, "mask.key"),
   };

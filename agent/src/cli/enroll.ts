@@ -87,10 +87,7 @@ async function enroll(options: EnrollOptions): Promise<void> {
   // Before anything is believed, or written, that somebody else may have put there.
   ensureDataFolder(paths);
   const account = options.account === undefined ? undefined : ensureAccount(run, options.account);
-  const isInstalled = process.platform === "linux" && paths.root === LAYOUT.state;
-  if ((isInstalled && isServiceRunning(run)) || readStatus(paths, Date.now())?.live) {
-    throw new ConfigError(`an agent is running on ${paths.root}: stop it first, then enrol again`);
-  }
+  await refuseRunning(paths);
   if (options.origin === undefined && !process.stdin.isTTY)
     throw new UsageError("give the orchestrator's address with --origin");
   const origin = readOrigin(options.origin ?? (await askLine("Orchestrator URL: ")));
@@ -113,6 +110,17 @@ async function enroll(options: EnrollOptions): Promise<void> {
   if (owner !== undefined) settleRights(paths, owner);
   const checks = tally(await runChecks(allChecks(loadConfig(paths.config), paths, new Date())));
   report(options, paths, enrolled, newPolicy, checks);
+}
+
+/** @throws ConfigError, NotNowError */
+async function refuseRunning(paths: StatePaths): Promise<void> {
+  const isInstalled = process.platform === "linux" && paths.root === LAYOUT.state;
+  if ((isInstalled && isServiceRunning(run)) || readStatus(paths, Date.now())?.live) {
+    throw new ConfigError(`an agent is running on ${paths.root}: stop it first, then enrol again`);
+  }
+  // One that is stuck has written no status for a while, and would go on with its journal beside our line.
+  const { holdState } = await import("../supervisor/hold.ts");
+  if (existsSync(paths.run)) asOwnerOf(paths.run, () => holdState(paths)());
 }
 
 /** What agent.yaml says so far; it may hold a few lines only that the owner wrote before the first enrolment. */

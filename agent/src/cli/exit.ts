@@ -1,6 +1,6 @@
 /** Exit codes of every verb (after BSD's sysexits), and which error ends with which. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import { ConfigError } from "../config-error.ts";
+import { ConfigError, NotNowError } from "../config-error.ts";
 
 export const EXIT = {
   ok: 0,
@@ -27,6 +27,7 @@ export const parserError = (parsers: string): UsageError =>
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof ConfigError) return EXIT.configuration;
+  if (error instanceof NotNowError) return EXIT.tryAgain;
   if (!(error instanceof SallyportError)) return EXIT.internal;
   switch (error.code) {
     case "enrolment.mistyped":
@@ -34,13 +35,14 @@ export function exitCodeOf(error: unknown): number {
     case "policy.invalid":
       return EXIT.policyInvalid;
     case "settings.invalid":
-    case "agent.journal_unwritable":
       return EXIT.configuration;
     case "network.unreachable":
     case "network.proxy":
     case "network.proxy_login":
     case "network.tls":
       return EXIT.unreachable;
+    // A disk that is full, or away, comes back without a word to whatever starts the agent.
+    case "agent.journal_unwritable":
     case "enrolment.too_many_tries":
     case "api.internal":
       return EXIT.tryAgain;

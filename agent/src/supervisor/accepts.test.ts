@@ -7,7 +7,7 @@ import type { Offer } from "./session-deps.ts";
 const CHALLENGE = Buffer.alloc(32, 7).toString("base64url");
 const silent = { warn: () => {}, error: () => {}, info: () => {} } as never;
 
-function open(code?: "agent.busy") {
+function open(code?: "agent.busy", fault?: Error) {
   const begun: Offer[] = [];
   const rejected: string[] = [];
   const ended: ((error?: Error) => void)[] = [];
@@ -21,6 +21,7 @@ function open(code?: "agent.busy") {
     reject: (_address, status, description) => rejected.push(`${status} ${description}`),
     begin: (offer) => {
       begun.push(offer);
+      if (fault !== undefined) throw fault;
       const connection = begun.length === 1 ? "erp" : undefined;
       return {
         ended: new Promise((resolve, reject) =>
@@ -95,6 +96,13 @@ test("a session whose end fails gives its place back, and ends nothing else", as
   process.off("unhandledRejection", onUnhandled);
   assert.equal(released(), 1);
   assert.deepEqual(unhandled, []);
+});
+
+test("a session that cannot begin gives its place back, and its sender is told to come later", async () => {
+  const { accepts, rejected, released } = open(undefined, new Error("ENOSPC"));
+  accepts.onAccept(accept());
+  assert.deepEqual([released(), rejected, accepts.served], [1, ["503 agent.busy"], 0]);
+  await accepts.idle();
 });
 
 test("a canary that is turned down is told of, any other session is not", () => {

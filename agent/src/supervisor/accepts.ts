@@ -83,7 +83,15 @@ export function createAccepts(deps: AcceptsDeps): Accepts {
         deps.reject(address, 503, place.code);
         return;
       }
-      const session = deps.begin({ address, challenge: sender.challenge, ping: sender.ping });
+      let session: RunningSession;
+      try {
+        session = deps.begin({ address, challenge: sender.challenge, ping: sender.ping });
+      } catch (error) {
+        log.error({ accept: id, why: (error as Error).message }, "a session could not begin");
+        place.release();
+        deps.reject(address, 503, "agent.busy");
+        return;
+      }
       served += 1;
       running.add(session);
       session.ended

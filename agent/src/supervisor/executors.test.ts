@@ -71,3 +71,19 @@ test("a process that can dump core is killed, wherever that comes from, and the 
   assert.match(errors.join(), /LimitCORE=0/);
   await pool.close();
 });
+
+test("one that the system refuses to start has ended, and costs the supervisor nothing", async () => {
+  const errors: string[] = [];
+  const pool = createExecutorPool({
+    memoryBytes: 2 ** 30,
+    warm: 1,
+    log: { warn: () => {}, error: (...words: unknown[]) => errors.push(String(words.at(-1))) } as never,
+    // What Node throws instead of telling.
+    command: { execPath: "node\0", execArgv: [], module: "none", missing: [] },
+  });
+  const executor = pool.take();
+  assert.deepEqual(await executor.exited, { exitCode: null, killed: undefined });
+  assert.deepEqual([executor.alive, await executor.ready], [false, false]);
+  assert.ok(errors.includes("an executor could not be started"));
+  await pool.close();
+});

@@ -1,5 +1,5 @@
 /** Executor processes: one for each session, forked ahead of need, watched from outside, never used twice. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { parseJson } from "@sallyport/shared/json.ts";
 import type { Logger } from "pino";
@@ -122,12 +122,19 @@ export function createExecutorPool(options: PoolOptions): ExecutorPool {
 
 function startExecutor(command: ExecutorCommand, options: PoolOptions): Executor {
   const confinement = options.confinement ?? { residentBytes, canDumpCore };
-  const child = spawn(command.execPath, [...command.execArgv, command.module], {
-    env: cleanEnvironment(),
-    // An uncaught error's text may hold a credential, so nothing that it prints goes anywhere. The fourth is ours to
-    // talk over: Node's own channel takes a line of any length into memory.
-    stdio: ["ignore", "ignore", "ignore", "pipe"],
-  });
+  let child: ChildProcess;
+  try {
+    child = spawn(command.execPath, [...command.execArgv, command.module], {
+      env: cleanEnvironment(),
+      // An uncaught error's text may hold a credential, so nothing that it prints goes anywhere. The fourth is ours to
+      // talk over: Node's own channel takes a line of any length into memory.
+      stdio: ["ignore", "ignore", "ignore", "pipe"],
+    });
+  } catch (error) {
+    // Of no memory, or no right, Node tells at once and by no event.
+    options.log.error({ why: (error as Error).message }, "an executor could not be started");
+    return NEVER_STARTED;
+  }
   // Without file descriptors there is none; the child's error tells of it.
   const pipe = child.stdio?.[PIPE_FD] as Socket | undefined;
   const exited = Promise.withResolvers<ExecutorExit>();
@@ -202,6 +209,17 @@ function startExecutor(command: ExecutorCommand, options: PoolOptions): Executor
   };
   return executor;
 }
+
+/** One that ended before it was. */
+const NEVER_STARTED: Executor = {
+  pid: 0,
+  alive: false,
+  ready: Promise.resolve(false),
+  exited: Promise.resolve({ exitCode: null, killed: undefined }),
+  send() {},
+  onMessage() {},
+  kill() {},
+};
 
 /**
  * Measured with 2.5 GB: glibc otherwise keeps buffers of sockets and batches in arenas of every thread, and the process

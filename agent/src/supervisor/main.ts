@@ -1,22 +1,21 @@
 /** The agent's long-lived process: composes the parts, runs until it is told to stop, drains. */
 import { join } from "node:path";
-import { fingerprint } from "@sallyport/shared/crypto/identity.ts";
 import type { AgentState } from "@sallyport/shared/schema/liveness.ts";
 import type { Logger } from "pino";
 import { type Clock, systemClock, within } from "../clock.ts";
 import type { AgentConfig } from "../config.ts";
-import { ConfigError } from "../config-error.ts";
 import { refuseOpenKeys } from "../key-files.ts";
 import { loadUnsealKey } from "../keys.ts";
 import { loadNetwork } from "../origin.ts";
 import { programFiles } from "../program.ts";
-import { makeFolders, readPinned, statePaths, writePinned } from "../state.ts";
+import { makeFolders, readPinned, type StatePaths, statePaths, writePinned } from "../state.ts";
 import { VERSION } from "../version.ts";
-import { createAccepts } from "./accepts.ts";
+import { type Accepts, createAccepts } from "./accepts.ts";
 import { createAdmission, createConnectionBudgets } from "./budgets.ts";
 import { openHycoSocket } from "./channel-hyco.ts";
 import { openWsSocket } from "./channel-ws.ts";
 import { createExecutorPool } from "./executors.ts";
+import { holdState } from "./hold.ts";
 import { createIdentityKeeper } from "./identity.ts";
 import { machineName, openJournaling } from "./journaling.ts";
 import { createListener } from "./listener.ts";
@@ -25,9 +24,10 @@ import { isSet, watchFlag } from "./lock.ts";
 import { createLoginBreaker } from "./login-breaker.ts";
 import { createMaskKeySource } from "./masking.ts";
 import { createOutgrown } from "./outgrown.ts";
-import { createPolicySource } from "./policy-source.ts";
+import { createPolicySource, type PolicySnapshot } from "./policy-source.ts";
 import { createReject } from "./reject.ts";
 import { runSession } from "./session.ts";
+import type { SessionDeps } from "./session-deps.ts";
 import { startSignInChild } from "./sign-in-child.ts";
 import {
   checkFiles,
@@ -39,7 +39,8 @@ import {
   storeUsage,
   whyUntrusted,
 } from "./startup.ts";
-import { type AgentStatus, accountName, keepStatus, readiness, readStatus, writeStatus } from "./status.ts";
+import { keepStatus, writeStatus } from "./status.ts";
+import { createStatusView } from "./status-view.ts";
 import { createTokenKeeper } from "./token-keeper.ts";
 import { requestHealth, requestToken } from "./tokens.ts";
 import { openUpdateWatch } from "./updates.ts";
@@ -60,15 +61,21 @@ export interface AgentOptions {
 /**
  * Serves until `signal`, then drains. Answers `unreached` when it stopped by itself, because nothing that the orchestrator
  * sends arrives any more.
- * @throws ConfigError, policy.invalid, agent.journal_unwritable before anything was contacted.
+ * @throws ConfigError, policy.invalid, agent.journal_unwritable, NotNowError before anything was contacted.
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<"stopped" | "unreached"> {
-  const { config, log, clock = systemClock } = options;
-  const paths = statePaths(config.stateDir);
-  const startedAt = new Date(clock.wallMs()).toISOString();
-  if (readStatus(paths, clock.wallMs())?.live)
-    throw new ConfigError(`an agent is already running on ${config.stateDir}`);
+  const paths = statePaths(options.config.stateDir);
   makeFolders(paths);
+  const release = holdState(paths);
+  try {
+    return await serve(paths, options, signal);
+  } finally {
+    release();
+  }
+}
+
+async function serve(paths: StatePaths, options: AgentOptions, signal: AbortSignal): Promise<"stopped" | "unreached"> {
+  const { config, log, clock = systemClock } = options;
   refuseOpenKeys(paths);
   checkFiles(paths, programFiles(), options.insecureFiles, log);
   let pinned = requirePinned(readPinned(paths), config);
@@ -86,15 +93,16 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const journaling = openJournaling(paths.journal, config.journal, network, clock, log);
   const { journal, note } = journaling;
   const usage = loadUsage(paths);
-  const policy = createPolicySource(paths.policy, log, {
-    changed(next) {
+  const policyWatch = {
+    changed(next: PolicySnapshot) {
       note({ event: "policy", policy: next.digest });
       log.info({ policy: next.digest }, "the policy has changed");
       accepts.stopWithout(Object.keys(next.policy.connections));
     },
     refused: () => note({ event: "policy", policy: policy.current().digest, code: "policy.invalid" }),
     untrusted: () => (options.insecureFiles ? undefined : whyUntrusted(paths.policy)),
-  });
+  };
+  const policy = createPolicySource(paths.policy, log, policyWatch, clock);
   const host = machineName();
   journal.append({
     event: "start",
@@ -140,8 +148,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const accepts = createAccepts({
     admission,
     reject: createReject(network, log),
-    begin: (offer) =>
-      runSession(offer, pool.take(), {
+    begin(offer) {
+      const deps: SessionDeps = {
         journal,
         budgets,
         running: requests,
@@ -161,7 +169,10 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         heard: liveness.heard,
         clock,
         log,
-      }),
+      };
+      // Last, so that nothing that fails has taken one.
+      return runSession(offer, pool.take(), deps);
+    },
     turnedDownPing: (id) => liveness.heard(id, true),
     namespaceHost: () => new URL(`wss://${pinned.relayHost}`).hostname,
     rendezvousHosts: config.rendezvousHosts,
@@ -191,8 +202,9 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     request: async (until) => journaling.answered(await identity.ask(report(), until)),
     pinned: () => pinned,
     store: (next, newKids) => {
-      pinned = next;
+      // First on the disk: what a restart would not know must not be acted on now.
       writePinned(paths, next);
+      pinned = next;
       for (const kid of newKids) note({ event: "rotate", key: "orchestrator", kid });
     },
     renewed: ({ token }) => listener.renew(token),
@@ -225,34 +237,9 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     log,
   });
 
-  const status = async (): Promise<AgentStatus> => ({
-    v: 1,
-    at: new Date(clock.wallMs()).toISOString(),
-    pid: process.pid,
-    account: accountName(),
-    startedAt,
-    version: VERSION,
-    agent: pinned.agent,
-    tenant: pinned.tenantName,
-    site: pinned.siteName,
-    fingerprint: await fingerprint(identity.publicJwk),
-    ...readiness({
-      channel: listener.state,
-      locked: isLocked(),
-      draining: isDraining(),
-      journalWritable: journal.writable(),
-    }),
-    locked: isLocked(),
-    draining: isDraining(),
-    channel: listener.state,
-    token: tokens.state,
-    canary: liveness.state,
-    policy: policy.state(),
-    gateway: accepts.gateway,
-    sessions: { running: admission.running, most: config.maxSessions, served: accepts.served },
-    journal: journal.head() && { ...journal.head()!, known: journaling.known.last },
-    syslog: journaling.copied(),
-    updates: updates?.state ?? null,
+  const status = createStatusView({
+    ...{ config, identity, listener, tokens, liveness, policy, accepts, admission, journaling, clock },
+    ...{ pinned: () => pinned, updates: () => updates?.state ?? null, isLocked, isDraining },
   });
 
   /** At once: whoever locks, drains or waits for the agent to be ready wants its word now. */
@@ -305,10 +292,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   draining = true;
   log.info({ running: admission.running }, "draining");
   note({ event: "drain" });
-  accepts.finishAll();
-  await within(accepts.idle(), config.drainSeconds * 1000, clock);
-  accepts.stopAll("agent.draining", "The agent is stopping.");
-  await within(accepts.idle(), STOP_WITHIN_MS, clock);
+  await drain(accepts, config.drainSeconds * 1000, clock);
   await pool.close();
   await accepts.idle();
   stopped.abort();
@@ -318,6 +302,14 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   writeStatus(paths, { ...(await status()), ready: false, notReady: "the agent has stopped" });
   log.info("agent stopped");
   return why;
+}
+
+/** Lets sessions come to their next checkpoint, then has those stop that are still there. */
+async function drain(accepts: Accepts, withinMs: number, clock: Clock): Promise<void> {
+  accepts.finishAll();
+  await within(accepts.idle(), withinMs, clock);
+  accepts.stopAll("agent.draining", "The agent is stopping.");
+  await within(accepts.idle(), STOP_WITHIN_MS, clock);
 }
 
 const aborted = (signal: AbortSignal): Promise<"stopped"> =>

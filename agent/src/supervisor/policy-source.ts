@@ -1,9 +1,19 @@
-/** The owner's policy as it is now: read again when its file changes; a broken file never replaces a good one. */
+/**
+ * The owner's policy as it is now: read again when it, or a file that it names, changes; a broken file never replaces a good one, and
+ * is looked at again, because what was wrong may not have been in it: rights, a disk, the clock.
+ */
 import { readFileSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import type { Logger } from "pino";
+import { type Clock, systemClock } from "../clock.ts";
+import { NotNowError } from "../config-error.ts";
 import { digestPolicy, openPolicy } from "../policy/file.ts";
+
+/** On Windows each look at rights is a process. */
+const AGAIN_AFTER_MS = 30_000;
+/** By then every rule of a policy has ended. */
+const AFTER_ALL = new Date("9000-01-01");
 
 export interface PolicySnapshot {
   /** What the file holds, as executors are given it. */
@@ -36,29 +46,51 @@ export interface PolicyWatch {
   readonly untrusted: () => string | undefined;
 }
 
-/** @throws policy.invalid when the first one cannot be read; a later one that is not valid leaves the former in force. */
-export function createPolicySource(path: string, log: Logger, watch: PolicyWatch): PolicySource {
-  let seen = stampOf(path);
-  let snapshot = readPolicy(path, log);
+/** What a file was like before it was read, by its path. */
+type Stamps = Map<string, string>;
+
+/**
+ * @throws policy.invalid when the first one cannot be read, NotNowError where it will be valid once the clock is set. A later one that
+ * is not valid leaves the former in force.
+ */
+export function createPolicySource(
+  path: string,
+  log: Logger,
+  watch: PolicyWatch,
+  clock: Pick<Clock, "wallMs" | "monotonicMs"> = systemClock,
+): PolicySource {
+  let stamps: Stamps = new Map();
+  const read = (): PolicySnapshot => readPolicy(path, new Date(clock.wallMs()), stamps, log);
+  let snapshot = unlessEarly(path, read);
   let problem: string | null = null;
+  let againAtMs = 0;
+
+  const isDue = (): boolean => problem !== null && clock.monotonicMs() >= againAtMs;
+  const readAgain = (isChanged: boolean): void => {
+    stamps = new Map([[path, stampOf(path)]]);
+    againAtMs = clock.monotonicMs() + AGAIN_AFTER_MS;
+    try {
+      const untrusted = watch.untrusted();
+      if (untrusted !== undefined) throw new Error(untrusted);
+      const next = read();
+      const isNew = next.digest !== snapshot.digest;
+      problem = null;
+      snapshot = next;
+      if (isNew) watch.changed(next);
+    } catch (error) {
+      const why = (error as Error).message;
+      const isTold = !isChanged && why === problem;
+      problem = why;
+      if (isTold) return;
+      log.error({ why }, "the policy has changed and is not taken: the last one stays in force");
+      watch.refused(why);
+    }
+  };
+
   const source: PolicySource = {
     current() {
-      const stamp = stampOf(path);
-      if (stamp === seen) return snapshot;
-      seen = stamp;
-      try {
-        const untrusted = watch.untrusted();
-        if (untrusted !== undefined) throw new Error(untrusted);
-        const next = readPolicy(path, log);
-        const isNew = next.digest !== snapshot.digest;
-        problem = null;
-        snapshot = next;
-        if (isNew) watch.changed(next);
-      } catch (error) {
-        problem = (error as Error).message;
-        log.error({ why: problem }, "the policy has changed and is not taken: the last one stays in force");
-        watch.refused(problem);
-      }
+      const isChanged = [...stamps].some(([file, stamp]) => stampOf(file) !== stamp);
+      if (isChanged || isDue()) readAgain(isChanged);
       return snapshot;
     },
     state() {
@@ -71,15 +103,34 @@ export function createPolicySource(path: string, log: Logger, watch: PolicyWatch
   return source;
 }
 
-function readPolicy(path: string, log: Logger): PolicySnapshot {
-  const text = readFileSync(path, "utf8");
-  const { policy, value } = openPolicy(text, new Date());
+/** A clock that starts in the past finds that rules end too late; it is set soon, and nobody has to mend the policy. */
+function unlessEarly(path: string, read: () => PolicySnapshot): PolicySnapshot {
+  try {
+    return read();
+  } catch (error) {
+    try {
+      openPolicy(readFileSync(path, "utf8"), AFTER_ALL);
+    } catch {
+      throw error;
+    }
+    throw new NotNowError(`${(error as Error).message}\nIs this machine's clock right?`);
+  }
+}
+
+/** @param stamps takes the stamp of each file that is read */
+function readPolicy(path: string, now: Date, stamps: Stamps, log: Logger): PolicySnapshot {
+  const readStamped = (file: string): string => {
+    stamps.set(file, stampOf(file));
+    return readFileSync(file, "utf8");
+  };
+  const text = readStamped(path);
+  const { policy, value } = openPolicy(text, now);
   const authorities: Record<string, string> = {};
   for (const [name, { tls }] of Object.entries(policy.connections)) {
     if (tls.ca === undefined) continue;
     const file = isAbsolute(tls.ca) ? tls.ca : join(dirname(path), tls.ca);
     try {
-      authorities[name] = readFileSync(file, "utf8");
+      authorities[name] = readStamped(file);
     } catch {
       log.error(
         { connection: name, file },
@@ -92,8 +143,8 @@ function readPolicy(path: string, log: Logger): PolicySnapshot {
 
 function stampOf(path: string): string {
   try {
-    const { mtimeMs, size, ino } = statSync(path);
-    return `${mtimeMs}/${size}/${ino}`;
+    const { mtimeMs, ctimeMs, size, ino } = statSync(path);
+    return `${mtimeMs}/${ctimeMs}/${size}/${ino}`;
   } catch {
     return "missing";
   }

@@ -3,7 +3,7 @@ import type { ErrorCode, SallyportError } from "@sallyport/shared/protocol/error
 import type { JournalFacts } from "../journal/line.ts";
 import { hashLogins, loginName } from "../journal/login.ts";
 import type { EndReport, RequestReport } from "../pipe/messages.ts";
-import { findConnection } from "../policy/find-connection.ts";
+import { findConnection, serverOf } from "../policy/find-connection.ts";
 import type { Place } from "./budgets.ts";
 import type { ExecutorExit } from "./executors.ts";
 import type { PolicySnapshot } from "./policy-source.ts";
@@ -110,7 +110,8 @@ const hasRule = (connection = "", rule: string, { policy }: Owner): boolean =>
 
 function loginOf(connection = "", login: string | undefined, owner: Owner): { login?: string } {
   if (login === undefined) return {};
-  return { login: loginName(owner.loginKey, connection, login, listedLogins(connection, owner)) };
+  const server = serverOf(owner.policy.policy, connection);
+  return { login: loginName(owner.loginKey, server, login, listedLogins(connection, owner)) };
 }
 
 const listedLogins = (connection: string, { policy }: Owner): readonly string[] =>
@@ -118,4 +119,4 @@ const listedLogins = (connection: string, { policy }: Owner): readonly string[] 
 
 /** All logins that the policy lists for a connection, as they are counted. */
 export const countedLogins = (connection: string, owner: Owner): readonly string[] =>
-  hashLogins(owner.loginKey, connection, listedLogins(connection, owner));
+  hashLogins(owner.loginKey, serverOf(owner.policy.policy, connection), listedLogins(connection, owner));

@@ -75,4 +75,6 @@ test("a child that says what is not of the list is killed, and one that cannot s
   const babble = 'require("fs").writeSync(3, "{}\\n"); setInterval(() => {}, 1e6);';
   await start([process.execPath, "-e", babble]).ended;
   await start(["/nonexistent/node"]).ended;
+  // What Node throws instead of telling.
+  await start(["node\0"]).ended;
 });

@@ -1,5 +1,5 @@
 /** The process that signs in by Kerberos: the only one of the agent's that runs native code, started for one sign-in. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { parseJson } from "@sallyport/shared/json.ts";
 import type { Logger } from "pino";
@@ -22,7 +22,15 @@ export function startSignInChild(
 ): SignInChild {
   const [execPath = "", ...args] = command;
   // What it prints could hold a login.
-  const child = spawn(execPath, args, { env: environment(), stdio: ["ignore", "ignore", "ignore", "pipe"] });
+  let child: ChildProcess;
+  try {
+    child = spawn(execPath, args, { env: environment(), stdio: ["ignore", "ignore", "ignore", "pipe"] });
+  } catch (error) {
+    // Of no memory, or no right, Node tells at once and by no event.
+    log.error({ why: (error as Error).message }, "a sign-in child could not be started");
+    queueMicrotask(ended);
+    return { send() {}, kill() {} };
+  }
   const pipe = child.stdio[PIPE_FD] as Socket | undefined;
   const kill = (): void => {
     child.kill("SIGKILL");

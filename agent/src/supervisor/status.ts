@@ -103,7 +103,8 @@ export function readStatus(paths: StatePaths, nowMs: number): { status: AgentSta
   if (text === undefined) return undefined;
   const parsed = agentStatus.safeParse(parseJson(text));
   if (!parsed.success) return undefined;
-  const fresh = nowMs - Date.parse(parsed.data.at) < STATUS_STALE_MS;
+  // One of the future is of a clock that was set back since.
+  const fresh = Math.abs(nowMs - Date.parse(parsed.data.at)) < STATUS_STALE_MS;
   return { status: parsed.data, live: fresh && isRunning(parsed.data.pid) };
 }
 

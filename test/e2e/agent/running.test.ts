@@ -88,7 +88,7 @@ for (const channel of ["hyco-ws", "ws"]) {
     await ping();
     assert.equal(site.relay.stats().listenersTotal, before);
     const second = await run({}, ["--insecure-files"]);
-    assert.equal(second.code, 78);
+    assert.equal(second.code, 75);
     assert.match(second.stderr, /already running/);
     site.relay.faults.resetListeners();
     await pingAgain();

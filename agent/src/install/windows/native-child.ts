@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { z } from "zod";
 import { childEnvironment } from "../../config.ts";
-import { ConfigError } from "../../config-error.ts";
+import { ConfigError, NotNowError } from "../../config-error.ts";
 import { commandLine } from "../../program.ts";
 import { SERVICE, UPDATE_SERVICE } from "./layout.ts";
 
@@ -35,7 +35,7 @@ const answer = z.union([
 ]);
 export type Answer = z.infer<typeof answer>;
 
-/** Asks, and waits for the answer. @throws ConfigError with what Windows said */
+/** Asks, and waits for the answer. @throws ConfigError with what Windows said; NotNowError where there is no answer, as on a machine that still boots */
 export type Ask = (question: Question) => Answer;
 
 const WITHIN_MS = 30_000;
@@ -49,11 +49,11 @@ export const askNative: Ask = (asked) => {
   return parseAnswer(stdout, error);
 };
 
-/** @throws ConfigError where there is none, or it says what failed */
+/** @throws NotNowError where there is none, ConfigError where it says what failed */
 export function parseAnswer(text: string | null, error?: Error): Answer {
   const parsed = answer.safeParse(jsonOf(text ?? ""));
   if (!parsed.success)
-    throw new ConfigError(`Windows could not be asked${error === undefined ? "" : `: ${error.message}`}`);
+    throw new NotNowError(`Windows could not be asked${error === undefined ? "" : `: ${error.message}`}`);
   if ("failed" in parsed.data) throw new ConfigError(parsed.data.failed);
   return parsed.data;
 }
