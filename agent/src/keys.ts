@@ -10,7 +10,7 @@ import { ConfigError } from "./config-error.ts";
 import { readSecret, writeSecret } from "./secret-file.ts";
 import { readTextIfAny, type StatePaths, syncFolder } from "./state.ts";
 
-const privateIdentity = z.strictObject({
+const privateIdentity = z.object({
   kty: z.literal("OKP"),
   crv: z.literal("Ed25519"),
   x: base64url.length(43),
@@ -31,7 +31,7 @@ export const rotatesAtMs = (lifeDays: number): number => (lifeDays * 86_400_000 
 /** The unseal key's 32-byte seed and its public key (X-Wing). */
 const seed = base64url.length(43);
 /** Without its seed where that is a credential of systemd's, so that the key does not lie on the disk in clear. */
-const unsealFile = z.strictObject({ alg: z.literal("X-Wing"), publicKey: base64url, seed: seed.optional() });
+const unsealFile = z.object({ alg: z.literal("X-Wing"), publicKey: base64url, seed: seed.optional() });
 /** The credential's name (systemd.exec(5), LoadCredentialEncrypted=). */
 export const SEED_CREDENTIAL = "sallyport-unseal-seed";
 

@@ -16,7 +16,7 @@ import type { StatePaths } from "./state.ts";
 
 export const MASK_KEY_BYTES = 32;
 
-const file = z.strictObject({ v: z.literal(1), key: sha256Text });
+const file = z.object({ v: z.literal(1), key: sha256Text });
 
 export interface MaskKey {
   /** 32 random bytes. */

@@ -2,7 +2,8 @@
  * The agent's files: `agent.yaml policy.yaml keys/ pinned.json journal/ control/ run/ usage.json mask.key`, nothing
  * else; an installation's two YAML files lie in a folder of the owner's (install/layout.ts). Folders are 0700, files
  * 0600, until install/rights.ts gives them to a service; each write is to a new file beside it, synced and renamed, so that a
- * reader sees the old or the new content and never half of one.
+ * reader sees the old or the new content and never half of one. A file of a newer version, from before an update was taken back, may hold
+ * fields more: they are passed over.
  */
 import {
   closeSync,
@@ -84,7 +85,7 @@ export function statePaths(root: string): StatePaths {
 }
 
 /** What enrolment pinned. `keys` are the orchestrator's public keys; nothing unpinned is ever believed. */
-const pinned = z.strictObject({
+const pinned = z.object({
   v: z.literal(1),
   agent: randomId,
   tenant: nameId,

@@ -2,6 +2,7 @@
 
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { createDailyRows, type RowPlace, type Writing } from "./daily-rows.ts";
+import { createDayTurn } from "./day.ts";
 import type { LoginBreaker, LoginLimits } from "./login-breaker.ts";
 
 /** Why a session is turned down before its rendezvous. */
@@ -131,11 +132,9 @@ export function createConnectionBudgets(
   const add = (map: Map<string, number>, connection: string, more: number): void => {
     map.set(connection, (map.get(connection) ?? 0) + more);
   };
-  let day = dayOf(nowMs());
+  const isNewDay = createDayTurn(nowMs);
   const rollDay = (): void => {
-    if (dayOf(nowMs()) === day) return;
-    day = dayOf(nowMs());
-    sent.clear();
+    if (isNewDay()) sent.clear();
   };
   // Without a try there is no write, so what was reserved for it goes back.
   const attemptOf = (connection: string, login: string | undefined, of: LoginLimits, rows: RowPlace | undefined) => {
@@ -192,5 +191,3 @@ export function createConnectionBudgets(
     },
   };
 }
-
-const dayOf = (ms: number): number => Math.floor(ms / 86_400_000);

@@ -1,6 +1,7 @@
 /** Counts what each rule lets be written in a day, from midnight to midnight UTC: rows, passwords and deletions of a directory. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { ReadLine } from "../journal/read-line.ts";
+import { createDayTurn } from "./day.ts";
 
 /**
  * The limit of a rule that a write counts against, by its name in the policy. No request says what run it is of in a way that
@@ -46,11 +47,9 @@ export const rowsKey = (connection: string, rule: string, limit: DailyLimit = "r
 export function createDailyRows(writtenToday: ReadonlyMap<string, number>, nowMs: () => number): DailyRows {
   const written = new Map(writtenToday);
   const reserved = new Map<string, number>();
-  let day = dayOf(nowMs());
+  const isNewDay = createDayTurn(nowMs);
   const rollDay = (): void => {
-    if (dayOf(nowMs()) === day) return;
-    day = dayOf(nowMs());
-    written.clear();
+    if (isNewDay()) written.clear();
   };
   return {
     reserve(connection, { rule, limit, rows: mostRows, perDay }) {
@@ -85,5 +84,3 @@ export function createDailyRows(writtenToday: ReadonlyMap<string, number>, nowMs
 /** What a write's lines of the journal say it took of its rule's day: what came in, or what was reserved for it. */
 export const rowsTaken = (request: ReadLine | undefined, end: ReadLine | undefined): number =>
   end?.rowsIn ?? request?.rowsReserved ?? 0;
-
-const dayOf = (ms: number): number => Math.floor(ms / 86_400_000);

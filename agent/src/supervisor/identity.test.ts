@@ -1,6 +1,6 @@
 /** A new identity that the orchestrator does not take costs the agent nothing that its old one gives. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -22,7 +22,11 @@ const PINNED = {
 } as Pinned;
 
 /** A keeper whose key is due, and what it asked: by which key, and whether it was to rotate. */
-async function keeper(t: TestContext, answer: (asked: { old: boolean; rotates: boolean }) => ErrorCode | undefined) {
+async function keeper(
+  t: TestContext,
+  answer: (asked: { old: boolean; rotates: boolean }) => ErrorCode | undefined,
+  lifeDays = 0,
+) {
   const root = mkdtempSync(join(tmpdir(), "sallyport-identity-"));
   t.after(() => rmSync(root, { recursive: true }));
   const paths = statePaths(join(root, "agent"));
@@ -34,7 +38,7 @@ async function keeper(t: TestContext, answer: (asked: { old: boolean; rotates: b
   const identity = await createIdentityKeeper({
     paths,
     pinned: () => PINNED,
-    lifeDays: 0,
+    lifeDays,
     request: async (signer, { rotate }: TokenReport) => {
       const by = { old: signer.kid === identity.signer.kid, rotates: rotate !== undefined };
       asked.push(`${by.old ? "old" : "new"}${by.rotates ? " rotates" : ""}`);
@@ -46,7 +50,7 @@ async function keeper(t: TestContext, answer: (asked: { old: boolean; rotates: b
     log: { info() {}, warn: (_facts: object, text: string) => warned.push(text) } as never,
   });
   const ask = () => identity.ask(REPORT, new AbortController().signal);
-  return { ask, asked, warned, identity };
+  return { ask, asked, warned, identity, paths };
 }
 
 for (const code of ["agent.unknown", "token.invalid"] as const) {
@@ -68,4 +72,16 @@ test("where no key is known any more, nothing is asked a third time", async (t) 
   const result = await ask();
   assert.equal(!result.ok && result.code, "agent.unknown");
   assert.deepEqual(asked, ["old rotates", "new rotates"]);
+});
+
+test("a wish of the future waits for its time: it would bring a new key with each token", async (t) => {
+  const { ask, asked, identity, paths } = await keeper(t, () => undefined, 90);
+  const wish = (atMs: number): void => writeFileSync(paths.rotate, `${new Date(atMs).toISOString()}\n`);
+  wish(Date.now() + 86_400_000);
+  assert.equal(identity.isDue(), false);
+  assert.equal((await ask()).ok, true);
+  assert.deepEqual(asked, ["old"]);
+  // The key's file has its time by the second.
+  wish(Date.now() - 1);
+  assert.equal(identity.isDue(), true);
 });

@@ -60,7 +60,11 @@ export async function createIdentityKeeper(deps: IdentityDeps): Promise<Identity
     // One from the future is of a clock that was wrong: it would never come to its age.
     return ageMs >= rotatesAtMs(deps.lifeDays) || ageMs < -DAY_MS;
   };
-  const isWished = (): boolean => (wishedMs(paths) ?? 0) > current.createdMs;
+  const isWished = (): boolean => {
+    const atMs = wishedMs(paths) ?? 0;
+    // One of the future would be newer than each key that it brings about.
+    return atMs > current.createdMs && atMs <= clock.wallMs();
+  };
 
   const statement = async (by: Signer): Promise<string> => {
     const { agent, tenant, site } = deps.pinned();

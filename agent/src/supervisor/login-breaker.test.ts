@@ -62,3 +62,13 @@ test("invented logins do not grow the file for ever", () => {
   for (let each = 0; each < 1100; each += 1) attempt(String(each).padStart(43, "x"))("failed");
   assert.equal(Object.keys(state.failedLogins).length, 1000);
 });
+
+test("failures that a clock of the future stamped do not count until then; a step back gives no further tries", () => {
+  let nowMs = 100 * HOUR_MS;
+  const { attempt } = breaker(newUsage(), () => nowMs);
+  for (let failed = 0; failed < 3; failed += 1) attempt()("failed");
+  nowMs -= HOUR_MS / 2;
+  assert.throws(() => attempt(), { code: "limit.logins" });
+  nowMs -= HOUR_MS;
+  attempt()("failed");
+});

@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   readlinkSync,
   rmSync,
   statSync,
@@ -17,6 +18,7 @@ import { readBounded } from "../regular-file.ts";
 import { inReserve, repoint, reserveRoom, versionOf } from "./files.ts";
 import { installedPlaces } from "./installed.ts";
 import { updatePlaces } from "./places.ts";
+import { readPin, readRecord, readWish, writeRecord } from "./record.ts";
 import { whyNoRoom } from "./take.ts";
 
 const root = mkdtempSync(join(tmpdir(), "sallyport-update-files-"));
@@ -71,8 +73,29 @@ describe("an update's files", () => {
   it("room for the copy, for what is unpacked, and for the agent besides", () => {
     const file = { bytes: 40 * 2 ** 20, unpackedBytes: 130 * 2 ** 20 };
     const needed = (40 + 130 + 64) * 2 ** 20;
-    assert.equal(whyNoRoom(file, needed), undefined);
-    assert.equal(whyNoRoom(file, needed - 1), "the disk is too full: 234 MiB have to be free");
+    assert.equal(whyNoRoom(file, needed, 64 * 2 ** 20), undefined);
+    assert.equal(whyNoRoom(file, needed - 1, needed), "the disk is too full: 234 MiB have to be free");
+    assert.match(whyNoRoom(file, needed, 64 * 2 ** 20 - 1) ?? "", /agent's folder is too full: 64 MiB/);
+  });
+
+  it("a newer version's record, wish and pin are read, and what this one has no word for is passed over", () => {
+    const at = "2027-01-02T03:04:05.006Z";
+    const last = { version: "1.1.0", from: "1.0.0", outcome: "applied", why: null, at, wish: null, tries: 2 };
+    const under = { step: "reverting", from: "1.0.0", to: "1.1.0", wish: null, gates: 1, why: null, since: at };
+    const record = { v: 1, under, last, previous: "1.0.0", failed: [], blocked: ["0.9.0"] };
+    const write = (file: string, value: object): void => writeFileSync(file, JSON.stringify(value));
+    write(places.record, record);
+    const read = readRecord(places);
+    assert.deepEqual([read.under?.step, read.last?.outcome, read.previous], ["reverting", "applied", "1.0.0"]);
+    write(places.record, { ...record, last: { ...last, outcome: "postponed" } });
+    assert.equal(readRecord(places).last, null);
+    writeRecord(places, readRecord(places));
+    assert.doesNotMatch(readFileSync(places.record, "utf8"), /blocked/);
+    write(places.wish, { v: 1, do: "rollback", version: "1.0.0", at, asker: "root" });
+    assert.equal(readWish(places)?.version, "1.0.0");
+    write(places.pin, { v: 1, version: "1.0.0", at, until: at });
+    assert.equal(readPin(places), "1.0.0");
+    for (const file of [places.record, places.wish, places.pin]) rmSync(file);
   });
 
   it("only a program below versions/ is one that can be updated", () => {

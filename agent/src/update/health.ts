@@ -15,36 +15,46 @@ const status = z.object({
   at: z.iso.datetime(),
   startedAt: z.iso.datetime(),
   channel: z.object({ state: z.string() }),
+  /** Of this process: it begins with null. */
   canary: z.object({ heardAt: z.iso.datetime().nullable() }),
 });
+
+/** What the process said that wrote the status before: by it another one is known, whatever the clock does meanwhile. */
+export function lastStartedAt({ state }: UpdatePlaces): string | undefined {
+  const text = readOrNothing(state.status);
+  return status.safeParse(text === undefined ? undefined : parseJson(text)).data?.startedAt;
+}
 
 /**
  * What is missing; undefined when nothing is. A locked or draining agent is healthy, and so is one that serves: any request that
  * arrived is as good as a canary. Pure.
- * @param sinceMs when it was started
+ * @param before `lastStartedAt` before it was started
  */
-export function whyUnhealthy(text: Uint8Array | undefined, version: string, sinceMs: number): string | undefined {
+export function whyUnhealthy(
+  text: Uint8Array | undefined,
+  version: string,
+  before: string | undefined,
+): string | undefined {
   const parsed = status.safeParse(text === undefined ? undefined : parseJson(text));
   if (!parsed.success) return "it wrote no status";
   const { data } = parsed;
   // A process of before may still write while it ends.
-  if (Date.parse(data.startedAt) < sinceMs) return "it did not start";
+  if (data.startedAt === before) return "it did not start";
   if (data.version !== version) return `version ${data.version.slice(0, 40)} was started`;
   if (data.channel.state !== "online") return "its control channel is down";
-  const { heardAt } = data.canary;
-  return heardAt === null || Date.parse(heardAt) < sinceMs ? "no canary has arrived" : undefined;
+  return data.canary.heardAt === null ? "no canary has arrived" : undefined;
 }
 
 /** Waits until it works, and answers undefined; or what was missing at the end. */
 export async function awaitHealth(
   { state }: UpdatePlaces,
-  { version, sinceMs, withinMs }: { readonly version: string; readonly sinceMs: number; readonly withinMs: number },
+  { version, before, withinMs }: { version: string; before: string | undefined; withinMs: number },
   clock: Clock,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const untilMs = clock.monotonicMs() + withinMs;
   for (;;) {
-    const why = whyUnhealthy(readOrNothing(state.status), version, sinceMs);
+    const why = whyUnhealthy(readOrNothing(state.status), version, before);
     if (why === undefined || clock.monotonicMs() >= untilMs) return why;
     await clock.sleep(LOOK_EVERY_MS, signal);
   }

@@ -1,4 +1,7 @@
-/** What the updater has done and is doing, in one file that is replaced as a whole: whoever starts it next goes on from there. */
+/**
+ * What the updater has done and is doing, in one file that is replaced as a whole: whoever starts it next goes on from there. That may
+ * be the version of before: fields that it does not know are passed over, and so is how an update ended that it has no word for.
+ */
 import { rmSync } from "node:fs";
 import { parseJson } from "@sallyport/shared/json.ts";
 import { updateReport } from "@sallyport/shared/release/manifest.ts";
@@ -13,7 +16,7 @@ import type { UpdatePlaces } from "./places.ts";
  * `switching`: the new version lies complete in its folder, and the link may name either. `gating`: it was started, and has to
  * show that it works. `reverting`: the way back.
  */
-const under = z.strictObject({
+const under = z.object({
   step: z.enum(["switching", "gating", "reverting"]),
   from: version,
   to: version,
@@ -25,7 +28,7 @@ const under = z.strictObject({
 });
 export type Under = z.infer<typeof under>;
 
-const last = z.strictObject({
+const last = z.object({
   version,
   from: version.nullable(),
   outcome: updateReport.shape.last.unwrap().shape.outcome,
@@ -35,10 +38,10 @@ const last = z.strictObject({
 });
 export type Last = z.infer<typeof last>;
 
-const record = z.strictObject({
+const record = z.object({
   v: z.literal(1),
   under: under.nullable(),
-  last: last.nullable(),
+  last: last.nullable().catch(null),
   /** What ran before, for `rollback`. */
   previous: version.nullable(),
   /** Never became healthy here; newest last. */
@@ -67,12 +70,12 @@ export const withFailed = ({ failed }: UpdateRecord, version: string): readonly 
   [...failed.filter((each) => each !== version), version].slice(-16);
 
 const wish = z.discriminatedUnion("do", [
-  z.strictObject({ v: z.literal(1), do: z.literal("apply"), version, downgrade: z.boolean(), at: z.iso.datetime() }),
-  z.strictObject({ v: z.literal(1), do: z.literal("rollback"), version, at: z.iso.datetime() }),
+  z.object({ v: z.literal(1), do: z.literal("apply"), version, downgrade: z.boolean(), at: z.iso.datetime() }),
+  z.object({ v: z.literal(1), do: z.literal("rollback"), version, at: z.iso.datetime() }),
 ]);
 /** The owner's command. Its folder is why it is believed. */
 export type StoredWish = z.infer<typeof wish>;
-const pin = z.strictObject({ v: z.literal(1), version, at: z.iso.datetime() });
+const pin = z.object({ v: z.literal(1), version, at: z.iso.datetime() });
 
 const readAs = <T extends z.ZodType>(file: string, schema: T): z.infer<T> | undefined => {
   const bytes = readBounded(file, MAX_BYTES);

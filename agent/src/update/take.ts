@@ -105,19 +105,30 @@ export async function takeArchive(
   rmSync(places.incoming, { recursive: true, force: true });
 }
 
-function requireRoom({ versions }: UpdatePlaces, file: ReleaseFile): void {
-  const { bavail, bsize } = statfsSync(versions);
-  const why = whyNoRoom(file, bavail * bsize);
+function requireRoom({ versions, state }: UpdatePlaces, file: ReleaseFile): void {
+  const why = whyNoRoom(file, freeBytesOf(versions), freeBytesOf(state.root));
   if (why !== undefined) throw new TakeError(why);
 }
 
-/** Pure. @param freeBytes of the disk with the versions */
+function freeBytesOf(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
+}
+
+/**
+ * Pure. A version that takes no session for want of room would be taken for one that does not work.
+ * @param freeBytes of the disk with the versions @param stateFreeBytes of the disk with the agent's folder, which may be another
+ */
 export function whyNoRoom(
   { bytes, unpackedBytes }: Pick<ReleaseFile, "bytes" | "unpackedBytes">,
   freeBytes: number,
+  stateFreeBytes: number,
 ): string | undefined {
   const needed = bytes + unpackedBytes + FREE_BYTES;
-  return freeBytes < needed ? `the disk is too full: ${Math.ceil(needed / MIB)} MiB have to be free` : undefined;
+  if (freeBytes < needed) return `the disk is too full: ${Math.ceil(needed / MIB)} MiB have to be free`;
+  return stateFreeBytes < FREE_BYTES
+    ? `the disk with the agent's folder is too full: ${FREE_BYTES / MIB} MiB have to be free`
+    : undefined;
 }
 
 /** The agent may change its file while it is read, so what counts is what was written. */

@@ -10,7 +10,7 @@ import { asOwnerOf } from "../regular-file.ts";
 import { readPinned } from "../state.ts";
 import { decide, REASONS, type Wish } from "./decide.ts";
 import { inReserve, isFull, reserveRoom } from "./files.ts";
-import { awaitHealth, HEALTHY_WITHIN_MS } from "./health.ts";
+import { awaitHealth, HEALTHY_WITHIN_MS, lastStartedAt } from "./health.ts";
 import { factsOf, readOwnersWord } from "./owner.ts";
 import type { UpdatePlaces } from "./places.ts";
 import { linksPlatform, type Platform, programOf } from "./platform.ts";
@@ -158,10 +158,10 @@ async function change(deps: Deps, under: Under, signal: AbortSignal): Promise<st
 
 async function startAndWait(deps: Deps, version: string, signal: AbortSignal): Promise<string | undefined> {
   const { places, clock, healthyWithinMs: withinMs = HEALTHY_WITHIN_MS } = deps;
-  const sinceMs = clock.wallMs();
+  const before = lastStartedAt(places);
   await deps.service.start();
   deps.reached("started", { version });
-  return await awaitHealth(places, { version, sinceMs, withinMs }, clock, signal);
+  return await awaitHealth(places, { version, before, withinMs }, clock, signal);
 }
 
 function finish(deps: Deps, under: Under): Last {
