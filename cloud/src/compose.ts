@@ -28,7 +28,8 @@ import { DEFAULT_PULL_SETTINGS, type PullSettings } from "./pulls/settings.ts";
 import { parseConnectionString, requireConnectionString, sharedAccessSignature } from "./relay.ts";
 import { ringRequests } from "./requests/bell.ts";
 import { DEFAULT_REQUEST_SETTINGS, type RequestDeps } from "./requests/deps.ts";
-import { sweepExpired } from "./requests/sweep.ts";
+import { requestPlaces } from "./requests/places.ts";
+import { sweepBoth, sweepExpired } from "./requests/sweep.ts";
 import { getCredential } from "./secrets/credentials.ts";
 import { openSecrets, settingOrSecret } from "./secrets/open.ts";
 import type { SecretStore } from "./secrets/secrets.ts";
@@ -92,10 +93,12 @@ export function orchestrator(): Promise<Orchestrator> {
   return built;
 }
 
-/** What is done each hour: what has expired goes, and agents of which nothing was heard for long are retired. */
-export async function sweep(deps: Orchestrator): Promise<{ agents: number; rows: number }> {
-  const agents = await retireSilent(deps, settings.SALLYPORT_RETIRE_DAYS);
-  return { agents, rows: await sweepExpired({ ...deps.requests, store: deps.store }) };
+/** What is done each hour, for about `mostMs`: what has expired goes, and agents of which nothing was heard for long are retired. */
+export function sweep(deps: Orchestrator, mostMs: number): Promise<{ agents: number; rows: number }> {
+  return sweepBoth(
+    () => retireSilent(deps, settings.SALLYPORT_RETIRE_DAYS),
+    () => sweepExpired({ ...deps.requests, store: deps.store }, mostMs),
+  );
 }
 
 async function build(): Promise<Orchestrator> {
@@ -162,7 +165,7 @@ async function build(): Promise<Orchestrator> {
     now,
     random,
     tries: createTries(() => performance.now()),
-    guard: openGuard({ settings, store, now, random }),
+    guard: openGuard({ settings, store, secrets, now, random }),
     enrolment: {
       ...directory,
       origin: originOf(settings),
@@ -201,6 +204,7 @@ async function build(): Promise<Orchestrator> {
     }),
     requests: {
       ...{ store, blobs, links, openSession, stopping, now, random },
+      places: requestPlaces(),
       ring: ringRequests(slices),
       settings: {
         ...DEFAULT_REQUEST_SETTINGS,

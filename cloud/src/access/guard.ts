@@ -31,8 +31,8 @@ export interface Call {
   readonly tenant: string;
   /** The header `If-Match`. */
   readonly ifMatch: string | null;
-  /** The header `Idempotency-Key`. */
-  readonly repeatKey: string | null;
+  /** With the header `Idempotency-Key`: an id, the same for all calls under it. */
+  readonly repeat: string | null;
   /** Which page of a list is wanted; `items` unless the call says how many. @throws api.invalid */
   page(items?: number): PageRequest;
   /** A part of the address; a name unless another schema is given. @throws api.not_found for what cannot be one */
@@ -77,17 +77,15 @@ export function guarded(
       const bytes = route.method === "GET" ? Buffer.alloc(0) : await readBytes(request);
       const body = route.body === undefined ? undefined : parseBody(bytes, route.body);
       const call = callOf({ guard, route, request, principal, tenant: tenant ?? "", body });
-      const answer = async () => toReply(await handler(call), request);
-      if (route.method === "GET") return answer();
+      const answer = async (repeat: string | null) => toReply(await handler({ ...call, repeat }), request);
+      if (route.method === "GET") return answer(null);
       const on = namesIn(request, body);
-      const change = () => audited(guard, { tenant, who: principal.caller, what: name, on }, answer);
-      if (call.repeatKey === null) return change();
+      const change = (repeat: string | null) =>
+        audited(guard, { tenant, who: principal.caller, what: name, on }, () => answer(repeat));
+      const key = request.headers.get("idempotency-key");
+      if (key === null) return change(null);
       const what = `${route.method} ${new URL(request.url).pathname} ${call.ifMatch ?? ""}`;
-      return once(
-        guard,
-        { caller: principal.caller, key: call.repeatKey, what, body: bytes, secret: route.secret === true },
-        change,
-      );
+      return once(guard, { caller: principal.caller, key, what, body: bytes, secret: route.secret === true }, change);
     });
 }
 
@@ -131,12 +129,11 @@ interface Opened {
   readonly body: unknown;
 }
 
-function callOf({ guard, route, request, principal, tenant, body }: Opened): Call {
+function callOf({ guard, route, request, principal, tenant, body }: Opened): Omit<Call, "repeat"> {
   return {
     principal,
     tenant,
     ifMatch: request.headers.get("if-match"),
-    repeatKey: request.headers.get("idempotency-key"),
     page: (items) => pageOf(request.query, items),
     param: (name, schema = nameId) => {
       const parsed = schema.safeParse(request.params[name]);

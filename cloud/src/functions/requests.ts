@@ -12,8 +12,8 @@ serve("requests-add", async (call) => {
   const wanted = call.body(newRequest);
   await call.require({ connection: wanted.connection });
   await requireOpen(store, call.tenant);
-  const { tenant, principal, repeatKey } = call;
-  return replied(await makeRequest(requests, { tenant, caller: principal.caller, repeatKey }, wanted));
+  const { tenant, principal, repeat } = call;
+  return replied(await makeRequest(requests, { tenant, caller: principal.caller, repeat }, wanted));
 });
 
 serve("requests-get", async (call) => {

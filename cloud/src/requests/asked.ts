@@ -27,7 +27,8 @@ export async function keepAsked(
   wanted: NewRequest,
   random: (bytes: number) => Buffer,
 ): Promise<Asked> {
-  const asked = `${folder}/asked.json`;
+  // A new name each time: whoever died before the record named it has left one behind.
+  const asked = `${folder}/asked-${random(4).toString("hex")}.json`;
   const [key, iv] = [random(32), random(IV_BYTES)];
   const cipher = createCipheriv(CIPHER, key, iv).setAAD(Buffer.from(asked));
   const ciphertext = Buffer.concat([cipher.update(JSON.stringify(wanted)), cipher.final()]);

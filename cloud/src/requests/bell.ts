@@ -11,7 +11,8 @@ export const ringRequests =
   (sender: ServiceBusSender): RequestDeps["ring"] =>
   async ({ tenant, request }, atMs) => {
     const message = { body: { v: 1, tenant, request }, contentType: "application/json" };
-    await sender.scheduleMessages(message, new Date(atMs));
+    if (atMs <= Date.now()) await sender.sendMessages(message);
+    else await sender.scheduleMessages(message, new Date(atMs));
   };
 
 /** Undefined for a message of another kind. */

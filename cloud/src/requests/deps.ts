@@ -3,6 +3,7 @@ import type { ContainerClient } from "@azure/storage-blob";
 import type { OpenSession } from "../sessions/session.ts";
 import type { Links } from "../sinks/links.ts";
 import type { Store } from "../store/open.ts";
+import type { RequestPlaces } from "./places.ts";
 
 /** A doorbell for a request: somebody should go on with it. */
 export interface RequestBell {
@@ -33,6 +34,7 @@ export interface RequestDeps {
   readonly blobs: ContainerClient;
   readonly links: Links;
   readonly openSession: OpenSession;
+  readonly places: RequestPlaces;
   /** Rings not before `atMs`. */
   ring(bell: RequestBell, atMs: number): Promise<void>;
   readonly settings: RequestSettings;

@@ -12,17 +12,32 @@ export interface Held {
   release(): void;
 }
 
+/** A write that is refused again and again although nobody has taken the request over: somebody rings it at the same moment. */
+const TRIES = 3;
+
 /** Renews the lease until it is released. `lost` is called once somebody else has taken the request. */
 export function hold(deps: RequestDeps, stored: Stored<RequestRecord>, lost: () => void): Held {
   let current: Stored<RequestRecord> | undefined = stored;
   let queue: Promise<unknown> = Promise.resolve();
+
+  const tryToWrite = async (part: Partial<RequestRecord>): Promise<boolean> => {
+    for (let tries = 1; current !== undefined; tries++) {
+      const before: Stored<RequestRecord> = current;
+      const written = await deps.store.requests.update(before, { ...before.value, ...part });
+      if (written !== undefined) {
+        current = written;
+        return true;
+      }
+      current = tries < TRIES ? await readMine(deps, before) : undefined;
+      // Only its holder ends a request, so this end is what was written, and its answer was lost.
+      if (current !== undefined && current.value.endedAt !== null) return true;
+    }
+    lost();
+    return false;
+  };
+
   const write = (part: Partial<RequestRecord>): Promise<boolean> => {
-    const written = queue.then(async () => {
-      if (current === undefined) return false;
-      current = await deps.store.requests.update(current, { ...current.value, ...part });
-      if (current === undefined) lost();
-      return current !== undefined;
-    });
+    const written = queue.then(() => current !== undefined && tryToWrite(part));
     queue = written.catch(() => undefined);
     return written;
   };
@@ -39,18 +54,32 @@ export function hold(deps: RequestDeps, stored: Stored<RequestRecord>, lost: () 
   };
 }
 
-export const leaseFrom = ({ now, settings }: Pick<RequestDeps, "now" | "settings">): string =>
-  new Date(now().getTime() + settings.leaseSeconds * 1000).toISOString();
+/**
+ * The record after a refused write, while it is still its holder's. A write whose answer was lost is repeated by the storage's
+ * client, and refused, because it was applied: that takes nothing from the holder.
+ */
+async function readMine(deps: RequestDeps, { row, value }: Stored<RequestRecord>) {
+  const found = await deps.store.requests.get(row.partition, row.row);
+  return found?.value.holder === value.holder ? found : undefined;
+}
+
+/** `moreSeconds`: after which a bell rings for it. */
+export const leaseFrom = ({ now, settings }: Pick<RequestDeps, "now" | "settings">, moreSeconds = 0): string =>
+  new Date(now().getTime() + (settings.leaseSeconds + moreSeconds) * 1000).toISOString();
+
+/** Somebody works on it, and has given a sign of life. */
+export const isHeld = ({ now }: Pick<RequestDeps, "now">, { state, leaseUntil }: RequestRecord): boolean =>
+  state === "running" && Date.parse(leaseUntil) > now().getTime();
 
 /** Takes over a request that nobody holds; undefined when somebody does, or was quicker. */
 export async function claim(
   deps: RequestDeps,
   stored: Stored<RequestRecord>,
 ): Promise<Stored<RequestRecord> | undefined> {
-  const isHeld = stored.value.state === "running" && Date.parse(stored.value.leaseUntil) > deps.now().getTime();
-  if (isHeld) return undefined;
+  if (isHeld(deps, stored.value)) return undefined;
   const holder = deps.random(16).toString("hex");
-  return deps.store.requests.update(stored, { ...stored.value, state: "running", holder, leaseUntil: leaseFrom(deps) });
+  const claimed = { ...stored.value, state: "running", holder, leaseUntil: leaseFrom(deps) } as const;
+  return (await deps.store.requests.update(stored, claimed)) ?? (await readMine(deps, { ...stored, value: claimed }));
 }
 
 export const lostRequest = (): SallyportError =>

@@ -1,99 +1,31 @@
 /** Requests by hand without an agent: what is left behind by processes that die, wait or are slow. */
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import type { ErrorCode } from "@sallyport/shared/protocol/errors.ts";
 import { newRequest } from "@sallyport/shared/schema/api-requests.ts";
-import type { OpenSession, SessionOutcome } from "../sessions/session.ts";
-import { connectionStore } from "../store/connections.ts";
-import { jtiStore } from "../store/jtis.ts";
-import { repeatStore } from "../store/repeats.ts";
-import { requestStore } from "../store/requests.ts";
-import { testAzurite } from "../store/test-azurite.ts";
+import type { SessionOutcome } from "../sessions/session.ts";
 import { checksOf } from "./connection-test.ts";
-import { DEFAULT_REQUEST_SETTINGS, type RequestBell, type RequestDeps } from "./deps.ts";
+import { ringForgotten } from "./forgotten.ts";
 import { goOn } from "./go-on.ts";
 import { makeRequest } from "./make.ts";
 import { suggestionFor } from "./suggest.ts";
 import { sweepExpired } from "./sweep.ts";
+import {
+  askedBlobs,
+  blobs,
+  by,
+  call,
+  DONE,
+  idOf,
+  read,
+  refusal,
+  repeatable,
+  rig,
+  slow,
+  stateOf,
+  store,
+} from "./test-rig.ts";
 import { showRequest } from "./views.ts";
-
-const azurite = await testAzurite();
-const tables = Object.fromEntries(
-  await Promise.all(
-    ["requests", "connections", "jtis", "repeats"].map(async (name) => {
-      const table = azurite.connectTable(name);
-      await table.createTable();
-      return [name, table] as const;
-    }),
-  ),
-);
-const store = {
-  requests: requestStore(tables.requests!),
-  connections: connectionStore(tables.connections!),
-  jtis: jtiStore(tables.jtis!),
-  repeats: repeatStore(tables.repeats!),
-};
-const blobs = azurite.blobService.getContainerClient("sallyport");
-await blobs.create();
-await store.connections.insert("acme", "erp", {
-  ...{ site: "plant", kind: "mssql", createdAt: new Date(0).toISOString() },
-  ...{ credentialVersion: null, credentialAt: null },
-});
-
-const DONE: SessionOutcome = { ok: true, rows: 0, bytes: 0, batches: 0, position: null, complete: true, executedMs: 1 };
-const refusal = (code: ErrorCode): SessionOutcome => ({ ok: false, code, message: "No.", detail: {} });
-
-function rig(openSession: OpenSession) {
-  let nowMs = Date.parse("2026-01-01T00:00:00Z");
-  const rung: (RequestBell & { atMs: number })[] = [];
-  const stopping = new AbortController();
-  const deps: RequestDeps = {
-    ...{ store, blobs, openSession, stopping: stopping.signal, settings: DEFAULT_REQUEST_SETTINGS },
-    links: async (path) => `https://blobs.test/${path}`,
-    ring: async (bell, atMs) => void rung.push({ ...bell, atMs }),
-    now: () => new Date(nowMs),
-    random: randomBytes,
-    log: () => undefined,
-  };
-  return {
-    deps,
-    rung,
-    stopping,
-    pass: (seconds: number) => {
-      nowMs += seconds * 1000;
-    },
-    nowMs: () => nowMs,
-  };
-}
-
-const by = { tenant: "acme", caller: "key:k", repeatKey: null };
-const read = (more: object = {}) =>
-  newRequest.parse({ connection: "erp", operation: { op: "sql.schema" }, waitSeconds: 0, ...more });
-const call = newRequest.parse({
-  ...{ connection: "erp", waitSeconds: 0 },
-  operation: { op: "sql.call", procedure: "dbo.Close", effect: "write" },
-});
-const idOf = (reply: { body: string }) => (JSON.parse(reply.body) as { id: string }).id;
-const stateOf = async (deps: RequestDeps, id: string) => {
-  const shown = JSON.parse((await showRequest(deps, "acme", id)).body) as { state: string; error: { code: string } };
-  return [shown.state, shown.error?.code ?? null];
-};
-const askedBlobs = async (id: string) =>
-  (await Array.fromAsync(blobs.listBlobsFlat({ prefix: `acme/requests/${id}/` }))).map(
-    ({ name }) => name.split("/")[3],
-  );
-
-/** A session that ends when the test says so. */
-function slow() {
-  const { promise, resolve } = Promise.withResolvers<SessionOutcome>();
-  let sessions = 0;
-  const open: OpenSession = () => {
-    sessions += 1;
-    return promise;
-  };
-  return { open, end: resolve, sessions: () => sessions };
-}
 
 test("a request whose process died is gone on with once its lease is over, if a repeat changes nothing", async () => {
   const dead = slow();
@@ -101,26 +33,33 @@ test("a request whose process died is gone on with once its lease is over, if a 
   const answer = await makeRequest(first.deps, by, read());
   assert.equal(answer.status, 202);
   const id = idOf(answer);
+  // A call that does not wait has nothing run behind its answer.
   assert.deepEqual(
-    first.rung.map(({ request, atMs }) => [request, atMs - first.nowMs()]),
-    [[id, 60_000]],
+    [first.rung.map(({ request, atMs }) => [request, atMs - first.nowMs()]), dead.sessions()],
+    [[[id, 0]], 0],
   );
-  assert.deepEqual(await askedBlobs(id), ["asked.json"]);
+  assert.match((await askedBlobs(id)).join(), /^asked-[0-9a-f]{8}[.]json$/);
+  const dying = goOn(first.deps, { tenant: "acme", request: id });
+  await dead.begun;
   let asked = 0;
   const second = rig(async () => {
     asked += 1;
     return DONE;
   });
-  // The lease is alive: the bell rings again later.
+  // The lease is alive: nobody rings for it, and a bell does nothing.
+  await ringForgotten(second.deps);
   await goOn(second.deps, { tenant: "acme", request: id });
-  assert.deepEqual([asked, second.rung.length, (await stateOf(second.deps, id))[0]], [0, 1, "running"]);
+  assert.deepEqual([asked, second.rung, (await stateOf(second.deps, id))[0]], [0, [], "running"]);
   second.pass(61);
+  await ringForgotten(second.deps);
+  assert.ok(second.rung.some(({ request }) => request === id));
   await goOn(second.deps, { tenant: "acme", request: id });
   assert.deepEqual([asked, ...(await stateOf(second.deps, id))], [1, "succeeded", null]);
   // What was asked for is not kept longer than needed.
-  assert.ok(!(await askedBlobs(id)).includes("asked.json"));
+  assert.doesNotMatch((await askedBlobs(id)).join(), /asked/);
   // The one that seemed dead comes too late, and changes nothing.
   dead.end(refusal("sql.timeout"));
+  await dying;
   await goOn(second.deps, { tenant: "acme", request: id });
   assert.deepEqual(await stateOf(second.deps, id), ["succeeded", null]);
 });
@@ -135,7 +74,8 @@ test("what was asked for stands nowhere in clear while it waits, and cannot be r
     },
   });
   const id = idOf(await makeRequest(away.deps, by, asking));
-  const kept = await blobs.getBlobClient(`acme/requests/${id}/asked.json`).downloadToBuffer();
+  const { asked } = (await store.requests.get("acme", id))!.value;
+  const kept = await blobs.getBlobClient(asked!).downloadToBuffer();
   assert.ok(!kept.includes("Multer"));
   const record = async () => JSON.stringify((await store.requests.get("acme", id))?.value);
   assert.ok(!(await record()).includes("Multer"));
@@ -150,18 +90,23 @@ test("what was asked for stands nowhere in clear while it waits, and cannot be r
   assert.deepEqual(passwords, ["Fjell-2026-Multer!"]);
   // Deleted blobs come back for two weeks; the key is gone for good.
   assert.equal((await store.requests.get("acme", id))?.value.askedKey, null);
-  assert.ok(!(await askedBlobs(id)).includes("asked.json"));
+  assert.doesNotMatch((await askedBlobs(id)).join(), /asked/);
 });
 
 test("one that may have changed something is not asked again: nobody knows how it ended", async () => {
   const dead = slow();
-  const id = idOf(await makeRequest(rig(dead.open).deps, by, call));
+  const first = rig(dead.open);
+  const id = idOf(await makeRequest(first.deps, by, call));
+  const dying = goOn(first.deps, { tenant: "acme", request: id });
+  await dead.begun;
   const later = rig(() => assert.fail("asked again"));
   later.pass(61);
   await goOn(later.deps, { tenant: "acme", request: id });
   assert.deepEqual(await stateOf(later.deps, id), ["failed", "write.outcome_unknown"]);
   assert.deepEqual(await askedBlobs(id), []);
   dead.end(DONE);
+  await dying;
+  assert.deepEqual(await stateOf(later.deps, id), ["failed", "write.outcome_unknown"]);
 });
 
 test("an agent that is away is asked again, a write too, for nothing was sealed; in the end it fails", async () => {
@@ -215,16 +160,15 @@ test("what has expired goes, with its blobs, and nothing else does", async () =>
     await consumer.result?.(Buffer.from("{}"));
     return DONE;
   });
-  const keep = { ...by, repeatKey: "r" };
-  const old = idOf(await makeRequest(deps, keep, read({ waitSeconds: 30 })));
+  const old = idOf(await makeRequest(deps, repeatable(), read({ waitSeconds: 30 })));
   const iso = (ms: number) => new Date(ms).toISOString();
   await store.jtis.use("agent", "old", iso(nowMs() + 1000));
   pass(3600);
-  const young = idOf(await makeRequest(deps, keep, read({ waitSeconds: 30 })));
+  const young = idOf(await makeRequest(deps, repeatable(), read({ waitSeconds: 30 })));
   await store.jtis.use("agent", "young", iso(nowMs() + 90_000_000));
   pass(86_400 - 1800);
   assert.ok((await askedBlobs(old)).length > 0);
-  assert.ok((await sweepExpired({ store, blobs, now: deps.now })) >= 2);
+  assert.ok((await sweepExpired({ store, blobs, now: deps.now }, 0)) >= 2);
   assert.deepEqual(await askedBlobs(old), []);
   await assert.rejects(showRequest(deps, "acme", old), { code: "api.not_found" });
   assert.deepEqual(await stateOf(deps, young), ["succeeded", null]);

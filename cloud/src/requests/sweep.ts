@@ -8,25 +8,37 @@ export interface SweepDeps {
   now(): Date;
 }
 
-/** Rows of each table that one sweep deletes; what is left waits for the next. */
+/** Rows that are read before they are deleted. */
 const MOST_ROWS = 5_000;
 const AT_ONCE = 16;
 
-/** Answers how many rows are gone. What somebody changed meanwhile stays for the next time. */
-export async function sweepExpired({ store, blobs, now }: SweepDeps): Promise<number> {
-  const before = now().toISOString();
+/**
+ * Deletes until nothing is left, or `mostMs` have passed: each table has one pass at least, and what is left waits for the
+ * next time, as does what somebody changed meanwhile. Answers how many rows are gone.
+ */
+export async function sweepExpired({ store, blobs, now }: SweepDeps, mostMs: number): Promise<number> {
+  const from = now();
+  const before = from.toISOString();
   let gone = 0;
-  const each = async <T>(rows: readonly T[], drop: (row: T) => Promise<boolean>): Promise<void> => {
-    const next = rows.values();
-    const worker = async (): Promise<void> => {
-      for (const row of next) if (await drop(row)) gone += 1;
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  const each = async <T>(
+    find: (before: string, most: number) => Promise<readonly T[]>,
+    drop: (row: T) => Promise<boolean>,
+  ): Promise<void> => {
+    for (;;) {
+      const rows = await find(before, MOST_ROWS);
+      const goneBefore = gone;
+      const next = rows.values();
+      const worker = async (): Promise<void> => {
+        for (const row of next) if (await drop(row)) gone += 1;
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, worker));
+      if (rows.length < MOST_ROWS || gone === goneBefore || now().getTime() - from.getTime() >= mostMs) return;
+    }
   };
-  await each(await store.jtis.expired(before, MOST_ROWS), (row) => store.jtis.remove(row));
-  await each(await store.repeats.expired(before, MOST_ROWS), (row) => store.repeats.remove(row));
+  await each(store.jtis.expired, (row) => store.jtis.remove(row));
+  await each(store.repeats.expired, (row) => store.repeats.remove(row));
   // Its blobs first: a row that is gone would leave them for ever.
-  await each(await store.requests.expired(before, MOST_ROWS), async (row) => {
+  await each(store.requests.expired, async (row) => {
     const { partition: tenant, row: id } = row.row;
     for await (const { name } of blobs.listBlobsFlat({ prefix: `${tenant}/requests/${id}/` })) {
       await blobs.getBlobClient(name).deleteIfExists();
@@ -34,4 +46,15 @@ export async function sweepExpired({ store, blobs, now }: SweepDeps): Promise<nu
     return store.requests.remove(row);
   });
   return gone;
+}
+
+/** Both to their ends, whatever becomes of the other. @throws what the first of them threw */
+export async function sweepBoth(
+  retire: () => Promise<number>,
+  expire: () => Promise<number>,
+): Promise<{ agents: number; rows: number }> {
+  const [agents, rows] = await Promise.allSettled([retire(), expire()]);
+  if (agents.status === "rejected") throw agents.reason;
+  if (rows.status === "rejected") throw rows.reason;
+  return { agents: agents.value, rows: rows.value };
 }

@@ -14,10 +14,12 @@ export async function showRequest(deps: RequestDeps, tenant: string, id: string)
   if (stored === undefined || Date.parse(stored.value.expiresAt) <= deps.now().getTime()) {
     throw new SallyportError("api.not_found", "There is no such request, or it is not kept any more.");
   }
-  const { result } = stored.value;
-  const members = result === null ? "" : (await readWhole(deps.blobs, result)).toString("utf8");
-  return answerOf(deps, tenant, id, stored.value, members);
+  return answerOf(deps, tenant, id, stored.value, await membersOf(deps, stored.value));
 }
+
+/** The members of a result that is kept; nothing where there is none. @throws storage.failed */
+export const membersOf = async ({ blobs }: Pick<RequestDeps, "blobs">, { result }: RequestRecord): Promise<string> =>
+  result === null ? "" : (await readWhole(blobs, result)).toString("utf8");
 
 /** The record with its result's members. An unfinished one is answered with 202, and where to look. */
 export async function answerOf(

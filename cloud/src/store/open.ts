@@ -10,7 +10,7 @@ import { type JtiStore, jtiStore } from "./jtis.ts";
 import type { Keyed } from "./keyed.ts";
 import { type LaneStore, laneStore } from "./lanes.ts";
 import { type ReleaseRecord, releaseStore } from "./releases.ts";
-import { type RepeatRecord, repeatStore } from "./repeats.ts";
+import { type RepeatKeyRecord, type RepeatRecord, repeatKeyStore, repeatStore } from "./repeats.ts";
 import { type RequestRecord, requestStore } from "./requests.ts";
 import { type RunStore, runStore } from "./runs.ts";
 import { type Site, siteStore } from "./sites.ts";
@@ -32,6 +32,7 @@ export interface Store {
   readonly requests: Keyed<RequestRecord>;
   readonly audit: Keyed<AuditRecord>;
   readonly repeats: Keyed<RepeatRecord>;
+  readonly repeatKeys: Keyed<RepeatKeyRecord>;
   readonly events: EventStore;
   readonly webhooks: Keyed<Webhook>;
   readonly lanes: LaneStore;
@@ -86,5 +87,6 @@ export function openStore(connect: ConnectTable, random: (bytes: number) => Buff
     releases: releaseStore(connect("releases")),
     audit: auditStore(connect("audit")),
     repeats: repeatStore(connect("repeats")),
+    repeatKeys: repeatKeyStore(connect("repeats")),
   };
 }

@@ -34,6 +34,8 @@ const requestInput = z.strictObject({
 export type RequestInput = z.infer<typeof requestInput>;
 
 const MOST_REQUEST_SECONDS = 600;
+/** What a call waits for its result, unless it says less. */
+export const MOST_WAIT_SECONDS = 30;
 /** What a request may bring unless it says otherwise; a pull is for more. */
 export const REQUEST_LIMITS = {
   rows: 100_000,
@@ -60,7 +62,7 @@ export const newRequest = z
       })
       .default({}),
     /** Seconds that the call waits for the result before it is answered with 202. */
-    waitSeconds: z.int().min(0).max(30).default(30),
+    waitSeconds: z.int().min(0).max(MOST_WAIT_SECONDS).default(MOST_WAIT_SECONDS),
   })
   .refine(({ operation, input }) => (operation.op === "sql.write") === (input !== undefined), {
     message: "goes with sql.write, and only with it",
