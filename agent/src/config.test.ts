@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
+import { isRendezvousAddress } from "./supervisor/rendezvous.ts";
 
 const MINIMAL = `
 v: 1
@@ -29,6 +30,8 @@ for (const [what, more, word] of [
   ["too little memory", "executorMemory: 64MiB", "192MiB"],
   ["an unknown channel", "channel: tcp", "channel"],
   ["a proxy by https", "proxy: https://proxy:1", "proxy"],
+  ["a proxy's password that is no UTF-8", "proxy: http://svc:p%E4ss@proxy:3128", "%C3%A4"],
+  ["a proxy's password with half an escape", "proxy: http://svc:50%@proxy:3128", "%40"],
   ["a duplicate key", "maxSessions: 1\nmaxSessions: 2", "unique"],
   ["an anchor", "tenant2: &x y", "anchors"],
   ["a rendezvous host with a path", "rendezvousHosts: [localhost:1/x]", "rendezvousHosts"],
@@ -40,6 +43,18 @@ for (const [what, more, word] of [
     );
   });
 }
+
+test("a proxy's password may have any letter, percent-encoded", () => {
+  const proxy = "http://svc:p%C3%A4ss%40%25@proxy:3128";
+  assert.equal(parse(`proxy: ${proxy}`).proxy, proxy);
+});
+
+test("a rendezvous host is one whatever its case", () => {
+  const { rendezvousHosts } = parse("rendezvousHosts: [Relay.Example, LOCALHOST:7001]");
+  assert.deepEqual(rendezvousHosts, ["relay.example", "localhost:7001"]);
+  const address = "wss://RELAY.example/$hc/a";
+  assert.ok(isRendezvousAddress(address, "contoso.servicebus.windows.net", rendezvousHosts));
+});
 
 for (const origin of [
   "http://sallyport.example",

@@ -28,15 +28,27 @@ export const originUrl = z.string().refine((text) => {
   return url !== null && url.protocol === "https:" && url.origin === text;
 }, "write it as https://host, without a path; http: is refused");
 
-/** Node decodes the percent-encoded user and password, and throws at each connection where that cannot be done. */
+/** The percent-encoded user and password are decoded at each connection (tunnel.ts), which has to be possible. */
 const proxyUrl = z.string().refine((text) => {
   const url = URL.parse(text);
   if (url === null || url.protocol !== "http:" || url.pathname !== "/" || url.search !== "") return false;
-  return [url.username, url.password].every((part) => !/%(?![0-9A-Fa-f]{2})/.test(part));
-}, "write it as http://host:port or http://user:password@host:port, with %40 for @ and %3A for : in the password");
+  return [url.username, url.password].every(isDecodable);
+}, "write it as http://host:port or http://user:password@host:port, with %40 for @, %3A for : and %C3%A4 for ä in the password");
 
-/** `host` (port 443) or `host:port`. */
-const hostAndPort = z.string().regex(/^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$/, "write it as host or host:port");
+/** UTF-8 in percent-encoding: `%E4` alone is no letter. */
+function isDecodable(part: string): boolean {
+  try {
+    return decodeURIComponent(part) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** `host` (port 443) or `host:port`, in lower case from here on: so an address has its host. */
+const hostAndPort = z
+  .string()
+  .regex(/^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$/, "write it as host or host:port")
+  .toLowerCase();
 
 const MIB = 2 ** 20;
 
@@ -49,7 +61,7 @@ export const agentConfig = z.strictObject({
   /** `ca`: a PEM file of authorities trusted beside Node's own, for origin and relay. */
   tls: z.strictObject({ ca: z.string().min(1).optional() }).prefault({}),
   proxy: proxyUrl.optional(),
-  /** Further rendezvous hosts, exactly as written here: how a relay without gateways of its own is reached. */
+  /** Further rendezvous hosts, these and no others: how a relay without gateways of its own is reached. */
   rendezvousHosts: z.array(hostAndPort).max(16).default([]),
   stateDir: z.string().min(1).default("."),
   maxSessions: z.int().min(1).max(64).default(4),
