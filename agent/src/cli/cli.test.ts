@@ -86,7 +86,7 @@ test("policy check counts what it found; a broken one is 65 with its line", () =
 test("policy test: allowed is 0 and names the rule, denied is 1 and names the code", () => {
   const ask = (table: string) => {
     const file = join(folder, "request.yaml");
-    writeFileSync(file, `connection: erp\nuser: svc\noperation: { op: sql.table, table: ${table}, columns: "*" }\n`);
+    writeFileSync(file, `connection: erp\nlogin: svc\noperation: { op: sql.table, table: ${table}, columns: "*" }\n`);
     return sallyport("policy", "test", "--state", folder, "--request", file);
   };
   assert.deepEqual(ask("dbo.Orders"), { status: 0, stdout: "allowed by rule orders\n", stderr: "" });

@@ -16,7 +16,7 @@ interface TestOptions extends PolicyOptions {
 
 const shortTable = sqlTable.extend({ watermark: sqlTable.shape.watermark.default("none") });
 
-const question = z.strictObject({
+const asked = z.strictObject({
   connection: z.string(),
   /** As the wire has it; a table's watermark may be left out. */
   operation: z.unknown().transform((value, context): Judged => {
@@ -28,20 +28,28 @@ const question = z.strictObject({
     }
     return z.NEVER;
   }),
-  user: z.string(),
+  login: z.string(),
   /** The connection's first way, where nothing is said. */
   signIn: z.string().optional(),
   caller: z.string().default("key:test"),
   limits: limits.partial().default({}),
 });
 
+/** The field was called `user`, which files may still say. */
+const question = z.preprocess((value) => {
+  if (typeof value !== "object" || value === null || !("user" in value) || "login" in value) return value;
+  const { user: login, ...others } = value;
+  return { ...others, login };
+}, asked);
+
 export function test(file: string | undefined, options: TestOptions): void {
   const policy = parsePolicy(readPolicyFile(file, options).text, new Date());
-  const { signIn, limits: stated, ...asked } = readQuestion(options.request);
-  const connection = findConnection(policy, asked.connection);
+  const { signIn, limits: stated, login, ...wish } = readQuestion(options.request);
+  const connection = findConnection(policy, wish.connection);
   const wanted = Object.fromEntries(Object.entries(stated).filter(([, value]) => value !== undefined));
   const request = {
-    ...asked,
+    ...wish,
+    user: login,
     signIn: signIn ?? connection?.signIn[0] ?? "",
     limits: { ...DEFAULT_LIMITS, ...wanted },
     // What a password would be sealed in is no matter of the rules.

@@ -61,7 +61,7 @@ Example:
     )
     .action(guarded(async () => (await import("./policy-check.ts")).check));
   add("test [file]", "what the policy says to a request; exit 1 when it is denied")
-    .requiredOption("--request <file>", "YAML or JSON: connection, user, caller and operation")
+    .requiredOption("--request <file>", "YAML or JSON: connection, login, caller and operation")
     .addHelpText(
       "after",
       `
@@ -70,7 +70,7 @@ Nothing is contacted, and no password is needed.
 Example:
   $ cat request.yaml
   connection: erp
-  user: svc_sallyport
+  login: svc_sallyport
   caller: pull:orders
   operation: { op: sql.table, table: dbo.Orders, columns: "*" }
   $ sallyport policy test --request request.yaml`,

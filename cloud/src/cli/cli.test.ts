@@ -120,7 +120,7 @@ describe("secrets on the command line", () => {
     "a key as an option": ["runs", "list", "orders", "--key", KEY],
     "a key in an option": ["runs", "list", "orders", `--key-file=${KEY}`],
     "a key anywhere": ["runs", "show", KEY],
-    "a password": ["connections", "credential", "erp", "--user", "svc", "--password", "s3cret-word"],
+    "a password": ["connections", "credential", "erp", "--login", "svc", "--password", "s3cret-word"],
     "a password with =": ["connections", "credential", "erp", "--password=s3cret-word"],
     "a token": ["pulls", "list", "--token", "s3cret-word"],
     "a user in the URL": ["pulls", "list", "--url", "https://jane:s3cret-word@localhost"],
@@ -143,7 +143,7 @@ describe("secrets on the command line", () => {
   });
 
   it("are not repeated, not even by the parser", () => {
-    const args = ["connections", "credential", "erp", "--user", "svc", "--password=s3cret-word", KEY];
+    const args = ["connections", "credential", "erp", "--login", "svc", "--password=s3cret-word", KEY];
     const { status, stdout, stderr } = ctl(args, { SALLYPORT_URL: nowhere });
     assert.equal(status, 64);
     assert.match(stderr, /every user of this machine sees it/);

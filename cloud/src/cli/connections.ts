@@ -41,7 +41,7 @@ export function addConnections(program: Command): void {
       ),
     async ({ api, print, tenantPath }, { site, kind }, id = "") => {
       const made = await api.post(`${tenantPath()}/connections`, { id, site, kind }, createdConnection);
-      const next = `Next: sallyportctl connections credential ${made.id} --user LOGIN`;
+      const next = `Next: sallyportctl connections credential ${made.id} --login NAME`;
       print(made, [`Connection ${made.id} (${made.kind} at ${made.site}) is there.`, next]);
     },
   );

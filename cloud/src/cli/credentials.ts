@@ -1,4 +1,4 @@
-/** `sallyportctl credentials store`, and the same under `connections credential`, as it was called first. */
+/** `sallyportctl connections credential`, and the same as `credentials store`, which scripts may still say. */
 import { readFileSync } from "node:fs";
 import { parseJson } from "@sallyport/shared/json.ts";
 import { type SealedFile, sealedCredential } from "@sallyport/shared/schema/api.ts";
@@ -10,6 +10,8 @@ import type { CommonOptions } from "./settings.ts";
 import { type Call, does, nameArgument, verb } from "./verb.ts";
 
 interface CredentialOptions extends CommonOptions {
+  readonly login?: string;
+  /** What `--login` was called. */
   readonly user?: string;
   readonly sealed?: string;
   readonly passwordFile?: string;
@@ -17,7 +19,9 @@ interface CredentialOptions extends CommonOptions {
 }
 
 export function addCredentials(program: Command): void {
-  const credentials = program.command("credentials").description("logins of connections; none is ever read back");
+  const credentials = program
+    .command("credentials", { hidden: true })
+    .description("logins of connections; none is ever read back");
   addStore(credentials, "store");
 }
 
@@ -29,12 +33,13 @@ export function addStore(noun: Command, name: string): void {
       noun,
       name,
       "stores the login that sessions use; the password is asked for, or piped, and never read back",
-      `${called} erp --user svc_sallyport --tenant contoso`,
-      `${called} erp --user svc_sallyport --password-file erp.password`,
+      `${called} erp --login svc_sallyport --tenant contoso`,
+      `${called} erp --login svc_sallyport --password-file erp.password`,
       `${called} erp --sealed erp.sealed.json`,
     )
       .addArgument(nameArgument("<connection>", "which"))
-      .option("--user <login>", "the login's name")
+      .option("--login <name>", "the login's name")
+      .addOption(createOption("--user <name>", "the same").conflicts("login").hideHelp())
       .option("--password-file <file>", "its password in a file of mode 0600")
       .addOption(
         createOption(
@@ -44,6 +49,7 @@ export function addStore(noun: Command, name: string): void {
       )
       .addOption(
         createOption("--sealed <file>", "what the customer sealed with `sallyport credential seal`").conflicts([
+          "login",
           "user",
           "passwordFile",
           "signIn",
@@ -54,14 +60,14 @@ export function addStore(noun: Command, name: string): void {
 }
 
 async function store(call: Call, options: CredentialOptions, connection = ""): Promise<void> {
-  const { user, passwordFile, sealed, signIn } = options;
+  const { login: user = options.user, passwordFile, sealed, signIn } = options;
   const path = `${call.tenantPath()}/connections/${connection}/credential`;
   if (sealed !== undefined) {
     const stored = await call.api.put(path, readSealed(sealed), storedCredential);
     return call.print(stored, [`The sealed credential of ${stored.connection} is stored; nobody here can open it.`]);
   }
   if (user === undefined) {
-    throw new CliError(EXIT.usage, "Whose credential is it?", "Give --user LOGIN, or --sealed FILE.");
+    throw new CliError(EXIT.usage, "Whose credential is it?", "Give --login NAME, or --sealed FILE.");
   }
   const password =
     passwordFile === undefined

@@ -7,7 +7,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { offboarding } from "@sallyport/shared/schema/api.ts";
 import type { Offboarded } from "@sallyport/shared/schema/api-views.ts";
 import type { z } from "zod";
-import { revokeKey } from "../access/keys.ts";
+import { endKey } from "../access/keys.ts";
 import type { HybridConnections } from "../agents/hybrid-connections.ts";
 import { revokeAgent } from "../agents/registry.ts";
 import { endWebhooks } from "../events/webhooks.ts";
@@ -64,7 +64,7 @@ async function endKeys(deps: OffboardDeps, tenant: string): Promise<number> {
   const live = (await deps.store.apiKeys.list()).filter(
     ({ value }) => value.tenant === tenant && value.revokedAt === null,
   );
-  for (const { row } of live) await revokeKey(deps, row.row);
+  for (const { row } of live) await endKey(deps, row.row);
   return live.length;
 }
 

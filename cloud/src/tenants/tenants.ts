@@ -98,9 +98,10 @@ export async function removeSite(
   const connections = all.filter(({ value }) => value.site === site);
   const agents = (await store.agents.list(tenant, site)).filter(({ value }) => value.status !== "revoked");
   if (connections.length + agents.length > 0) {
+    const named = (all: typeof connections | typeof agents) => all.map(({ row }) => row.row).slice(0, MOST_NAMED);
     throw new SallyportError("api.conflict", `Site ${site} is in use: remove its connections, and revoke its agents.`, {
-      connections: connections.map(({ row }) => row.row).slice(0, MOST_NAMED),
-      agents: agents.map(({ row }) => row.row).slice(0, MOST_NAMED),
+      ...(connections.length > 0 && { connections: named(connections) }),
+      ...(agents.length > 0 && { agents: named(agents) }),
     });
   }
   if (!(await store.sites.remove(stored))) {

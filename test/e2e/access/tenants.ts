@@ -25,6 +25,23 @@ export function tenantsToTheirEnd(stack: () => Stack, admin: () => Ask): void {
     }
   });
 
+  it("what is removed leaves its place to something else; If-Match holds for a removal, too", async () => {
+    const definition = { connection: "db", operation: { op: "sql.table", table: "dbo.T", columns: "*" } };
+    const stale = await admin()(`${AT}/pulls/one`, { method: "DELETE", headers: { "if-match": '"7"' } });
+    assert.deepEqual([stale.status, stale.json.code], [412, "api.changed"]);
+    for (const used of ["connections/db", "sites/only"]) {
+      const { status, json } = await admin()(`${AT}/${used}`, { method: "DELETE" });
+      assert.deepEqual([status, json.code], [409, "api.conflict"], used);
+    }
+    const gone = await admin()(`${AT}/pulls/one`, { method: "DELETE", headers: { "if-match": '"1"' } });
+    assert.deepEqual([gone.status, gone.json.id], [200, "one"]);
+    assert.equal((await admin()(`${AT}/pulls/one`)).status, 404);
+    assert.equal((await admin()(`${AT}/pulls`, post({ id: "two", definition }))).status, 200);
+    assert.equal((await admin()(`${AT}/pulls/two`, { method: "DELETE" })).status, 200);
+    const again = await admin()(`${AT}/pulls`, post({ id: "one", definition }));
+    assert.deepEqual([again.json.created, again.headers.etag], [true, '"2"']);
+  });
+
   it("is exported whole, without a secret", async () => {
     const mark = "mark-of-a-password-815";
     await admin()(`${AT}/connections/db/credential`, put({ user: "u", password: mark }));

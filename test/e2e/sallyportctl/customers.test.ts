@@ -40,19 +40,20 @@ describe("sallyportctl: customers, their agents and keys, and who may ask", () =
   it("a credential comes from a file or through a pipe, and is not shown", async () => {
     const path = operator.file("crm.password", "mark-4711-word\n");
     await operator.session("credential", [
-      ["connections", "credential", "crm", "--user", "svc", "--password-file", path, "--tenant", "fabrikam"],
-      ["connections", "credential", "nothing", "--user", "svc", "--password-file", path, "--tenant", "fabrikam"],
-      ["connections", "credential", "crm", "--user", "svc", "--tenant", "fabrikam"],
+      ["connections", "credential", "crm", "--login", "svc", "--password-file", path, "--tenant", "fabrikam"],
+      ["connections", "credential", "nothing", "--login", "svc", "--password-file", path, "--tenant", "fabrikam"],
+      ["connections", "credential", "crm", "--login", "svc", "--tenant", "fabrikam"],
     ]);
+    // By its former names, too.
     const piped = await operator.ctl(
-      ["connections", "credential", "crm", "--user", "svc", "--tenant", "fabrikam"],
+      ["credentials", "store", "crm", "--user", "svc", "--tenant", "fabrikam"],
       {},
       "word\n",
     );
     assert.deepEqual(piped, { exitCode: 0, stdout: "The credential of crm is stored.\n", stderr: "" });
     chmodSync(path, 0o644);
-    const open = await operator.ctl(["connections", "credential", "crm", "--user", "svc", "--password-file", path]);
-    assert.equal(open.exitCode, 78);
+    const open = await operator.ctl(["connections", "credential", "crm", "--login", "svc", "--password-file", path]);
+    assert.equal(open.exitCode, 64);
     assert.match(open.stderr, /mode 0644: others may read a password\.\n {2}chmod 600 /);
   });
 
@@ -122,6 +123,31 @@ describe("sallyportctl: customers, their agents and keys, and who may ask", () =
     const wrong = await runCtl(["login", "--url", SALLYPORT_URL], bare, `sp_admin_${"A".repeat(43)}\n`);
     assert.equal(wrong.exitCode, 77);
     assert.equal((await runCtl(["pulls", "list"], bare)).exitCode, 0, "what was kept stays");
+  });
+
+  it("pulls, connections and sites are removed in this order only, and leave their places in the quota", async () => {
+    const at = ["--tenant", "leaner"];
+    const { api } = operator.stack;
+    await api.post("/tenants", { id: "leaner", name: "Leaner" });
+    await api.post("/tenants/leaner/sites", { id: "bergen", name: "Bergen" });
+    await api.post("/tenants/leaner/connections", { id: "crm", site: "bergen", kind: "mssql" });
+    await api.post("/tenants/leaner/pulls", {
+      id: "orders",
+      definition: { connection: "crm", operation: { op: "sql.table", table: "dbo.Orders", columns: "*" } },
+    });
+    await operator.session("removed", [
+      ["sites", "remove", "bergen", ...at, "--yes"],
+      ["connections", "remove", "crm", ...at, "--yes"],
+      ["pulls", "remove", "orders", ...at],
+      ["pulls", "remove", "orders", ...at, "--yes"],
+      ["pulls", "remove", "orders", ...at, "--yes"],
+      ["connections", "remove", "crm", ...at],
+      ["connections", "remove", "crm", ...at, "--yes", "--json"],
+      ["sites", "remove", "bergen", ...at],
+      ["sites", "remove", "bergen", ...at, "--yes"],
+      ["tenants", "show", "leaner"],
+      ["audit", "list", ...at],
+    ]);
   });
 
   it("tenants: quotas, what is stored of one, who changed it, and its end", async () => {
