@@ -52,15 +52,15 @@ describe("API keys over the tables", () => {
     const lastUsedAt = cloud.now().toISOString();
     assert.deepEqual(listed, [{ ...wanted("etl", "contoso", "runs:read"), ...nothing, lastUsedAt }]);
     assert.doesNotMatch(JSON.stringify(listed), new RegExp(key.slice(-43)));
-    const { revokedAt } = await revokeKey(cloud, "etl");
+    const { revokedAt } = await revokeKey(cloud, admin, "etl");
     await assert.rejects(authenticate(deps, `Bearer ${key}`), { code: "api.unauthenticated" });
     cloud.clock.nowMs += 1000;
-    assert.equal((await revokeKey(cloud, "etl")).revokedAt, revokedAt, "the first revocation stands");
+    assert.equal((await revokeKey(cloud, admin, "etl")).revokedAt, revokedAt, "the first revocation stands");
   });
 
   it("an id is given once, revoked or not", async () => {
     await assert.rejects(addKey(cloud, admin, wanted("etl", "contoso", "runs:read")), { code: "api.conflict" });
-    await assert.rejects(revokeKey(cloud, "nobody"), { code: "api.not_found" });
+    await assert.rejects(revokeKey(cloud, admin, "nobody"), { code: "api.not_found" });
   });
 
   it("no key takes the first key's name", async () => {
@@ -103,6 +103,11 @@ describe("API keys over the tables", () => {
     // Nor one that is there: its new secret would be in the wrong hands.
     await addKey(cloud, admin, wanted("mighty", null, "keys:write"));
     await assert.rejects(rotateKey(cloud, by, "mighty", 0), { code: "api.forbidden" });
+    await assert.rejects(revokeKey(cloud, by, "mighty"), { code: "api.forbidden" });
+    assert.equal((await store.apiKeys.get("mighty"))?.value.revokedAt, null);
+    // A token of an hour may end what lives for ever, if it may do as much.
+    const token: Principal = { ...by, expiresAt: new Date(cloud.clock.nowMs + 60_000).toISOString() };
+    assert.equal((await revokeKey(cloud, token, "less")).id, "less");
   });
 
   it("a rotated key has two secrets for a while, never three, and none once it is revoked", async () => {
@@ -119,7 +124,7 @@ describe("API keys over the tables", () => {
     const fourth = await rotateKey(cloud, admin, "turning", 0);
     assert.equal(fourth.overlapUntil, null);
     await assert.rejects(authenticateKey(deps, third.key), { code: "api.unauthenticated" });
-    await revokeKey(cloud, "turning");
+    await revokeKey(cloud, admin, "turning");
     await assert.rejects(authenticateKey(deps, fourth.key), { code: "api.unauthenticated" });
     await assert.rejects(rotateKey(cloud, admin, "turning", 60), { code: "api.conflict" });
     await assert.rejects(rotateKey(cloud, admin, "nobody", 60), { code: "api.not_found" });

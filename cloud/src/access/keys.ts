@@ -56,7 +56,12 @@ function requireNoLess(by: Principal, key: Pick<ApiKey, "tenant" | "scopes" | "e
       expiresAt: by.expiresAt,
     });
   }
-  for (const scope of key.scopes) authorize(by, scope, key.tenant);
+  requireScopes(by, key);
+}
+
+/** @throws api.forbidden */
+function requireScopes(by: Principal, { scopes, tenant }: Pick<ApiKey, "tenant" | "scopes">): void {
+  for (const scope of scopes) authorize(by, scope, tenant);
 }
 
 export async function listKeys({ store }: Pick<KeyStoreDeps, "store">, page: PageRequest): Promise<Page<KeyView>> {
@@ -91,8 +96,18 @@ export async function rotateKey(
   return { id, key, overlapUntil };
 }
 
-/** @throws api.not_found, api.changed */
+/** Only by who may do all that the key may: or a weak key could lock out the strong ones. @throws api.not_found, api.forbidden, api.changed */
 export async function revokeKey(
+  deps: Pick<KeyStoreDeps, "store" | "now">,
+  by: Principal,
+  id: string,
+): Promise<{ id: string; revokedAt: string }> {
+  requireScopes(by, (await requireKey(deps.store, id)).value);
+  return endKey(deps, id);
+}
+
+/** Whoever asks. @throws api.not_found, api.changed */
+export async function endKey(
   { store, now }: Pick<KeyStoreDeps, "store" | "now">,
   id: string,
 ): Promise<{ id: string; revokedAt: string }> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Restriction, Scope } from "@sallyport/shared/schema/api.ts";
-import { authorize, type Grant, type Principal, permits, requirePermitted } from "./principal.ts";
+import { authorize, type Grant, type Principal, permits, requireConnections, requirePermitted } from "./principal.ts";
 
 const grant = (tenant: string | null, ...scopes: Scope[]): Grant => ({ tenant, scopes: new Set(scopes) });
 const principal = (grants: readonly Grant[], only: Restriction | null = null): Principal => ({
@@ -44,6 +44,16 @@ describe("a restriction", () => {
     // A site is no pull: what is not known is outside.
     assert.equal(permits({ pulls: ["orders"] }, { site: "oslo" }), false);
     assert.equal(permits({ sites: ["oslo"] }, {}), false);
+  });
+  it("to pulls alone chooses no connection for them", () => {
+    for (const only of [null, {}, { connections: ["erp"] }, { pulls: ["orders"], sites: ["oslo"] }])
+      assert.doesNotThrow(() => requireConnections(principal([], only)), JSON.stringify(only));
+    for (const connections of [["erp"], []])
+      assert.doesNotThrow(() => requireConnections(principal([], { pulls: ["orders"], connections })));
+    assert.throws(() => requireConnections(principal([], { pulls: ["orders"] })), {
+      code: "api.restricted",
+      detail: { only: ["pulls"] },
+    });
   });
   it("is told by its kind, not by its contents", () => {
     const key = principal([grant("contoso", "runs:read")], { sites: ["oslo"], pulls: ["orders"] });

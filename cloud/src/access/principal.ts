@@ -48,7 +48,19 @@ export const permits = (only: Restriction | null, resource: Resource): boolean =
 /** @throws api.restricted */
 export function requirePermitted({ only }: Principal, resource: Resource): void {
   if (permits(only, resource)) return;
-  throw new SallyportError("api.restricted", "This key is restricted to other sites, connections or pulls.", {
+  throw restricted(only, "This key is restricted to other sites, connections or pulls.");
+}
+
+/**
+ * Before a pull gets a connection, its first or another one. A key for some pulls and all connections would reach all of
+ * its tenant's systems through the one pull. @throws api.restricted
+ */
+export function requireConnections({ only }: Principal): void {
+  if (only?.pulls === undefined || only.connections !== undefined || only.sites !== undefined) return;
+  throw restricted(only, "This key names pulls alone: it chooses no connection for them.");
+}
+
+const restricted = (only: Restriction | null, message: string) =>
+  new SallyportError("api.restricted", message, {
     only: LISTS.flatMap(([list]) => (only?.[list] === undefined ? [] : [list])),
   });
-}

@@ -15,4 +15,4 @@ serve("keys-rotate", async (call) =>
   rotateKey(await orchestrator(), call.principal, call.param("key"), call.body(keyRotation).overlapSeconds),
 );
 
-serve("keys-revoke", async (call) => revokeKey(await orchestrator(), call.param("key")));
+serve("keys-revoke", async (call) => revokeKey(await orchestrator(), call.principal, call.param("key")));

@@ -1,6 +1,7 @@
 import { newPull, putPullBody } from "@sallyport/shared/schema/api.ts";
 import type { PullDefinition } from "@sallyport/shared/schema/pull.ts";
 import { type Call, paged, tagged } from "../access/guard.ts";
+import { requireConnections } from "../access/principal.ts";
 import { requireMatch, revisionOf, tagOf } from "../access/tags.ts";
 import { orchestrator } from "../compose.ts";
 import { putPull, resetPull, setPaused } from "../pulls/define.ts";
@@ -50,6 +51,7 @@ async function put(call: Call, id: string, definition: PullDefinition, revision:
   const { pulls, store } = await orchestrator();
   const stored = await store.runs.definition({ tenant: call.tenant, pull: id });
   await call.require({ pull: id, connection: definition.connection });
+  if (stored?.value.definition.connection !== definition.connection) requireConnections(call.principal);
   if (stored === undefined) {
     await requireOpen(store, call.tenant);
     await requireQuota(store, call.tenant, "pulls");

@@ -67,6 +67,19 @@ export function keysAndRestrictions(stack: () => Stack, admin: () => Ask): void 
     assertRestricted(await ask(`${AT}/sites/lund/agents`), "its site");
   });
 
+  it("a key for some pulls changes them, and never what they read from", async () => {
+    const ask = await keyOnly({ pulls: ["of-crm", "not-there"] });
+    const { headers } = await ask(`${AT}/pulls/of-crm`);
+    const changed = { ...definition("crm"), retentionDays: 30 };
+    const put = (body: object) => ({ ...post(body), method: "PUT", headers: { "if-match": String(headers.etag) } });
+    assertRestricted(
+      await ask(`${AT}/pulls/of-crm`, put({ definition: definition(CONNECTION) })),
+      "another connection",
+    );
+    assertRestricted(await ask(`${AT}/pulls`, post({ id: "not-there", definition: definition("crm") })), "a new pull");
+    assert.equal((await ask(`${AT}/pulls/of-crm`, put({ definition: changed }))).status, 200);
+  });
+
   it("a key for some pulls runs them, and reads their runs only", async () => {
     const run = await admin()(`${AT}/pulls/of-crm/runs`, post());
     const theirs = await admin()(`${AT}/pulls/of-erp/runs`, post());
