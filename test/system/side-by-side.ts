@@ -16,8 +16,9 @@ export async function runSideBySide(
   const tally = { passed: 0, failed: 0 };
   const work = async (): Promise<void> => {
     for (let suite = waiting.shift(); suite !== undefined; suite = waiting.shift()) {
+      const startedMs = performance.now();
       const said = await inItsOwnProcess(suite.name, options);
-      say(said.trimEnd());
+      say(`${said.trimEnd()}, ${suite.name} in ${Math.round((performance.now() - startedMs) / 1000)} s`);
       const [, passed, failed] = SUMMARY.exec(said) ?? [];
       tally.passed += Number(passed ?? 0);
       // One that ends without its last line has failed, however far it came.
