@@ -33,8 +33,9 @@ export function addRun(program: Command): void {
       `
 Logs are JSON lines on the standard error. The state is in run/status.json: see \`sallyport status\`.
 It refuses to start with NODE_OPTIONS, NODE_DEBUG or NODE_TLS_REJECT_UNAUTHORIZED set.
-It ends with 0 when it was asked to stop, and with 75 when nothing that the orchestrator sends has arrived for six of its
-canaries: whatever keeps it running should start it again.
+It ends with 0 when it was asked to stop. With 75 whatever keeps it running should start it again: nothing that the orchestrator
+sends has arrived for six of its canaries, or it cannot start just now, because the disk is full, another agent runs on this
+folder, or the clock is not set yet.
 
 Example:
   sallyport run
@@ -56,8 +57,8 @@ async function run(options: RunOptions): Promise<void> {
   const credentials = process.env.CREDENTIALS_DIRECTORY;
   const config = configOf(options);
   // Only this verb needs the supervisor, and loading it takes a while.
-  const [{ runAgent }, { default: pino }] = await Promise.all([import("../supervisor/main.ts"), import("pino")]);
-  const log = pino({ base: { pid: process.pid } }, pino.destination({ dest: 2, sync: true }));
+  const [{ runAgent }, { openLog }] = await Promise.all([import("../supervisor/main.ts"), import("./own-log.ts")]);
+  const log = openLog();
   cleanAfterStart();
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {

@@ -80,7 +80,13 @@ export function createSyslogCopy(deps: CopyDeps): SyslogCopy {
   };
 
   const open = async (signal: AbortSignal): Promise<Channel> => {
-    const opened = await within(deps.open, OPEN_WITHIN_MS, clock, signal);
+    const opening = (until: AbortSignal): Promise<Channel> => {
+      const late = deps.open(until);
+      // A name that is looked up cannot be told to stop: what comes after all is closed.
+      until.addEventListener("abort", () => late.then((each) => each.close()).catch(() => {}), { once: true });
+      return late;
+    };
+    const opened = await within(opening, OPEN_WITHIN_MS, clock, signal);
     void opened.closed.then(() => {
       if (channel === opened) channel = undefined;
     });
@@ -143,19 +149,21 @@ async function within<T>(
   signal: AbortSignal,
 ): Promise<T> {
   const done = new AbortController();
-  const late = new AbortController();
-  const until = AbortSignal.any([signal, late.signal]);
-  const stopped = new Promise<never>((_, reject) => {
-    until.addEventListener("abort", () => reject(until.reason), { once: true });
-    if (until.aborted) reject(until.reason);
-  });
+  const until = new AbortController();
+  const stopped = Promise.withResolvers<never>();
+  until.signal.addEventListener("abort", () => stopped.reject(until.signal.reason), { once: true });
+  // Not by AbortSignal.any: `signal` lives as long as the agent, and would keep every one that was made of it.
+  const stop = (): void => until.abort(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
   clock.sleep(ms, done.signal).then(
-    () => late.abort(new Error("it took too long")),
+    () => until.abort(new Error("it took too long")),
     () => {},
   );
   try {
-    return await Promise.race([act(until), stopped]);
+    return await Promise.race([act(until.signal), stopped.promise]);
   } finally {
+    signal.removeEventListener("abort", stop);
     done.abort();
   }
 }
