@@ -10,12 +10,12 @@ import { BlobServiceClient } from "@azure/storage-blob";
 import { confirmRotation } from "@sallyport/shared/crypto/rotation.ts";
 import { openGuard } from "./access/compose.ts";
 import type { GuardDeps } from "./access/guard.ts";
+import { agentDirectory } from "./agents/agent-store.ts";
 import { type CanaryDeps, noteReached } from "./agents/canary.ts";
 import { createLoad } from "./agents/choice.ts";
-import { agentDirectory } from "./agents/directory.ts";
 import type { EnrolmentDeps } from "./agents/enrolment.ts";
 import { createHybridConnections, type HybridConnections } from "./agents/hybrid-connections.ts";
-import { retireSilent } from "./agents/registry.ts";
+import { retireSilent, settle } from "./agents/registry.ts";
 import { openSigningKey } from "./agents/signing/open.ts";
 import { JTI_MINUTES, type TokenDeps } from "./agents/tokens.ts";
 import { createTries, type Tries } from "./agents/tries.ts";
@@ -174,6 +174,10 @@ async function build(): Promise<Orchestrator> {
       keys: signing.keys,
       keysSeq: signing.seq,
       createPath: hybridConnections.create,
+      insertAgent: async (agent) => {
+        await directory.insertAgent(agent);
+        await settle({ store, hybridConnections, now }, { ...agent, agent: agent.id });
+      },
       now,
       random,
     },

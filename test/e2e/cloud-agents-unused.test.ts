@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
+import { agentDirectory } from "@sallyport/cloud/src/agents/agent-store.ts";
 import { createLoad } from "@sallyport/cloud/src/agents/choice.ts";
-import { agentDirectory } from "@sallyport/cloud/src/agents/directory.ts";
 import {
   drainAgent,
   listAgents,

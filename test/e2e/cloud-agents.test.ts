@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { agentDirectory } from "@sallyport/cloud/src/agents/agent-store.ts";
 import { createLoad } from "@sallyport/cloud/src/agents/choice.ts";
-import { agentDirectory } from "@sallyport/cloud/src/agents/directory.ts";
 import { createCode, type EnrolmentDeps, enrol, type NewAgent } from "@sallyport/cloud/src/agents/enrolment.ts";
 import { approveAgent, listAgents, revokeAgent } from "@sallyport/cloud/src/agents/registry.ts";
 import { unsealKid } from "@sallyport/shared/crypto/agent-key.ts";

@@ -1,9 +1,9 @@
 /** The orchestrator's canaries on real tables: who is due, what is stored before and after, and what it costs. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { agentDirectory } from "@sallyport/cloud/src/agents/agent-store.ts";
 import { type CanaryDeps, chooseDue, noteReached, sendCanaries } from "@sallyport/cloud/src/agents/canary.ts";
 import { createLoad } from "@sallyport/cloud/src/agents/choice.ts";
-import { agentDirectory } from "@sallyport/cloud/src/agents/directory.ts";
 import { answerHealth } from "@sallyport/cloud/src/agents/tokens.ts";
 import type { Ping, PingOutcome } from "@sallyport/cloud/src/sessions/ping.ts";
 import { NO_TELEMETRY } from "@sallyport/cloud/src/telemetry/telemetry.ts";

@@ -11,7 +11,7 @@ import { encodeLine, hashLine, type JournalFacts, type JournalHead, type Journal
 import { decodeLine, type ReadLine } from "./read-line.ts";
 
 /** What a disk keeps for the lines of what is running, and for whoever mends it: no session begins below it. */
-export const MIN_FREE_BYTES = 50 * 1024 * 1024;
+const MIN_FREE_BYTES = 50 * 1024 * 1024;
 const DAY_MS = 86_400_000;
 const PROBE = Buffer.from(" ");
 

@@ -13,7 +13,7 @@ import { RAW_DAYS_AT_MOST } from "./conflicts.ts";
 import { judgeDirectory } from "./directory/judge.ts";
 import { findConnection } from "./find-connection.ts";
 import { countedLimits, type StatedLimits, smallestLimits } from "./limits.ts";
-import { addDays, dayIn, isWithin, timeIn } from "./local-time.ts";
+import { addDays, dayIn, isInRange, timeIn } from "./local-time.ts";
 import { type Denied, settle } from "./ruling.ts";
 import { describeSql, judgeSql, type SqlOperation } from "./sql-judge.ts";
 import { disagree } from "./table-rules.ts";
@@ -158,7 +158,7 @@ function whyClosed(connection: Connection, request: PolicyRequest, now: Date): s
   const { allow, timezone } = connection.hours ?? {};
   if (allow === undefined || timezone === undefined) return undefined;
   const time = timeIn(timezone, now);
-  return allow.some((range) => isWithin(range, time)) ? undefined : "The policy allows no sessions at this hour.";
+  return allow.some((range) => isInRange(range, time)) ? undefined : "The policy allows no sessions at this hour.";
 }
 
 function whyNoLogin(connection: Connection, { user, signIn }: PolicyRequest): string | undefined {

@@ -40,7 +40,7 @@ export function addDays(day: string, days: number): string {
 }
 
 /** Whether `22:05` lies in `22:00-06:00`: the start belongs to it, the end does not. */
-export function isWithin(range: string, time: string): boolean {
+export function isInRange(range: string, time: string): boolean {
   const [start = "", end = ""] = range.split("-");
   return start < end ? start <= time && time < end : time >= start || time < end;
 }

@@ -11,7 +11,7 @@ import { z } from "zod";
 import { loadIdentity, loadUnsealPublicKey } from "../keys.ts";
 import { readPinned, type StatePaths } from "../state.ts";
 
-export const FINGERPRINT: RegExp = /^SHA256:[A-Za-z0-9_-]{43}$/;
+const FINGERPRINT = /^SHA256:[A-Za-z0-9_-]{43}$/;
 
 /** A key that somebody vouched for. */
 export interface TrustedKey {

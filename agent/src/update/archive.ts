@@ -21,7 +21,7 @@ export interface TarEntry {
 }
 
 /** A header block; `end` for one of zeros. Pure. @throws Error for what a release never holds */
-export function readHeader(block: Uint8Array): TarEntry | "end" {
+function readHeader(block: Uint8Array): TarEntry | "end" {
   const bytes = Buffer.from(block);
   if (bytes.every((byte) => byte === 0)) return "end";
   const sum = octal(bytes, 148, 8);

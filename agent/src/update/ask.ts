@@ -8,7 +8,7 @@ import { askSigned, type SignedDeps } from "../supervisor/signed.ts";
 import { type VerifiedRelease, verifyRelease } from "./verify.ts";
 
 /** The path of the releases of a channel that have reached a ring, newest first. */
-export const releasesPath = (channel: Channel, ring: Ring): string => `/api/agent/releases/${channel}/${ring}`;
+const releasesPath = (channel: Channel, ring: Ring): string => `/api/agent/releases/${channel}/${ring}`;
 
 export interface Offered {
   readonly releases: readonly VerifiedRelease[];

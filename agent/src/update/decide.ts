@@ -8,7 +8,7 @@ import {
   type UpdateStatement,
 } from "@sallyport/shared/release/manifest.ts";
 import { compareVersions } from "@sallyport/shared/release/version.ts";
-import { isWithin, timeIn } from "../policy/local-time.ts";
+import { isInRange, timeIn } from "../policy/local-time.ts";
 
 /** Both signatures were checked, and that the statement is about this manifest. */
 export interface Release {
@@ -115,8 +115,8 @@ function whyNotNow({ version }: Manifest, facts: Facts, wish: Wish | undefined):
   return isInHours(facts.hours, facts.now) ? undefined : "hours";
 }
 
-export const isInHours = ({ allow, timezone }: Hours, now: Date): boolean =>
-  allow === undefined || allow.some((range) => isWithin(range, timeIn(timezone, now)));
+const isInHours = ({ allow, timezone }: Hours, now: Date): boolean =>
+  allow === undefined || allow.some((range) => isInRange(range, timeIn(timezone, now)));
 
 /** Of those that may go to this agent, the newest after what runs; and the one that its owner pinned before any other. */
 export function newestOf<T extends Release>(releases: readonly T[], facts: Facts): T | undefined {

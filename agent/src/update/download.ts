@@ -31,7 +31,7 @@ import { stagedArchive, stagedPart, type UpdatePlaces } from "./places.ts";
 const TIMEOUT_MS = 120_000;
 const MAX_PROBLEM_BYTES = 64 * 1024;
 
-export const archivePath = (version: string, name: string): string => `/api/agent/releases/${version}/files/${name}`;
+const archivePath = (version: string, name: string): string => `/api/agent/releases/${version}/files/${name}`;
 
 /** Puts the archive into the staging folder, whole and with the sum of its manifest. @throws network.*, update.refused */
 export async function downloadArchive(

@@ -11,8 +11,8 @@ import type { Agent } from "../store/agents.ts";
 import type { Store } from "../store/open.ts";
 import type { Stored } from "../store/record.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
+import { candidateOf } from "./agent-store.ts";
 import { type Health, healthOf } from "./choice.ts";
-import { candidateOf } from "./directory.ts";
 import { isOnTrial } from "./trial.ts";
 
 export interface CanaryDeps {

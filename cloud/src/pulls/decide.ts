@@ -4,9 +4,9 @@ import { newRunKey } from "../store/ids.ts";
 import type { PullKey } from "../store/runs.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import type { Hold, Written } from "./hold.ts";
+import { tellBegan } from "./measure.ts";
 import { afterFailure } from "./retry.ts";
 import { decide, errorOf, finish, listHash, supersede, wait } from "./run.ts";
-import { tellBegan } from "./told.ts";
 import { wakeBefore } from "./wake.ts";
 
 export interface Failure {

@@ -11,9 +11,9 @@ import type { Stored } from "../store/record.ts";
 import type { Out, PullKey, Run, Slice } from "../store/runs.ts";
 import { commit } from "../store/tables.ts";
 import type { PullDeps } from "./deps.ts";
+import { measureEnd } from "./measure.ts";
 import { listHash } from "./run.ts";
 import { eventOf, toldStep } from "./tell.ts";
-import { measureEnd } from "./told.ts";
 import { lookAgain } from "./tries.ts";
 
 const sliceList = z.strictObject({

@@ -7,7 +7,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { nameId } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
 
-export const doorbell = z.strictObject({
+const doorbell = z.strictObject({
   v: z.literal(1),
   tenant: nameId,
   pull: nameId,

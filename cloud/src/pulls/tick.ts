@@ -11,13 +11,13 @@ import { inTurn } from "./admission.ts";
 import { clean, expireOld } from "./clean.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import { checkFreshness } from "./freshness.ts";
+import { tellBegan } from "./measure.ts";
 import { publishAll } from "./publish.ts";
 import type { Doorbell } from "./ring.ts";
 import { ringDue } from "./ring-due.ts";
 import { leaseEndsMs } from "./run.ts";
 import { shiftOf, whenDue } from "./schedule.ts";
 import { activateNext, freshRun, ringSafely } from "./start.ts";
-import { tellBegan } from "./told.ts";
 import { clearTurn, enterDue } from "./turns.ts";
 
 export interface TickReport {

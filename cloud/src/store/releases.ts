@@ -4,7 +4,7 @@ import { ring } from "@sallyport/shared/release/manifest.ts";
 import { z } from "zod";
 import { type Keyed, keyed } from "./keyed.ts";
 
-export const releaseRecord = z.object({
+const releaseRecord = z.object({
   /** Exact text: it is signed. */
   manifest: z.string().max(32_000),
   signature: z.string().max(4096),

@@ -21,8 +21,8 @@ export const reaches = (upTo: Ring, agents: Ring): boolean => RINGS.indexOf(agen
 export const platform = z.enum(["linux-x64", "linux-arm64", "windows-x64"]);
 
 const MIB = 2 ** 20;
-export const MAX_ARCHIVE_BYTES: number = 256 * MIB;
-export const MAX_UNPACKED_BYTES: number = 1024 * MIB;
+const MAX_ARCHIVE_BYTES = 256 * MIB;
+const MAX_UNPACKED_BYTES = 1024 * MIB;
 export const MAX_MANIFEST_BYTES: number = 16 * 1024;
 export const MAX_SIGNATURE_BYTES: number = 2048;
 
@@ -72,7 +72,7 @@ export type UpdateStatement = z.infer<typeof updateStatement>;
 export const STATEMENT_SECONDS: number = 7 * 86_400;
 
 /** A release as an agent is offered it: exact bytes, because these are signed. */
-export const offeredRelease = z.object({
+const offeredRelease = z.object({
   /** The manifest's bytes as base64url. */
   manifest: z.string().max(MAX_MANIFEST_BYTES * 2),
   /** The text of its `.minisig`. */

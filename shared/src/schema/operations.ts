@@ -168,7 +168,7 @@ export type Limits = z.infer<typeof limits>;
  * Bytes of a value or of a row that a pull or a request may ask for. The protocol carries more; but the orchestrator holds a whole
  * row of each of its sessions, and an agent of one tenant must not take the memory that all tenants share.
  */
-export const MOST_ROW_BYTES: number = 64 * 2 ** 20;
+const MOST_ROW_BYTES = 64 * 2 ** 20;
 
 /** What a pull or a request may say of its limits. */
 export const askedLimits = limits
