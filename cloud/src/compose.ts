@@ -19,6 +19,7 @@ import { retireSilent, settle } from "./agents/registry.ts";
 import { openSigningKey } from "./agents/signing/open.ts";
 import { JTI_MINUTES, type TokenDeps } from "./agents/tokens.ts";
 import { createTries, type Tries } from "./agents/tries.ts";
+import { createEnding, type Ending } from "./ending.ts";
 import { composeEvents, type Events } from "./events/compose.ts";
 import { composeHealth } from "./health/compose.ts";
 import type { Health } from "./health/health.ts";
@@ -76,10 +77,10 @@ const MANAGEMENT_SCOPE = "https://management.azure.com/.default";
 /** Seconds that a send token by a shared key lives. */
 const SEND_TOKEN_SECONDS = 300;
 
-const stop = new AbortController();
-process.once("SIGTERM", () => stop.abort());
-/** Aborted when the host is about to stop this process: runs are then handed over at their next checkpoint. */
-export const stopping: AbortSignal = stop.signal;
+/** Of this process; functions/ending.ts tells it of the host's. */
+export const ending: Ending = createEnding();
+/** Aborted when the host is about to stop this process: runs are then handed over. */
+export const stopping: AbortSignal = ending.stopping;
 
 let built: Promise<Orchestrator> | undefined;
 
@@ -113,7 +114,7 @@ async function build(): Promise<Orchestrator> {
     settingOrSecret("SALLYPORT_RELAY_LISTEN", settings.SALLYPORT_RELAY_LISTEN, identity),
   ]);
   const telemetry = await openTelemetry(settings, (what, facts) => logLine("telemetry", what, facts));
-  stopping.addEventListener("abort", () => void telemetry.end(), { once: true });
+  ending.atLast(() => telemetry.end());
   const load = createLoad();
   const directory = agentDirectory({ store, secrets, alert, load, now, random });
   const listenRule = requireConnectionString(listen, "SALLYPORT_RELAY_LISTEN");

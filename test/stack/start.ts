@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Azurite, startAzurite } from "../emulators/azurite/start.ts";
-import { startFunctionsHost } from "../emulators/functions-host/start.ts";
+import { type FunctionsHost, startFunctionsHost } from "../emulators/functions-host/start.ts";
 import { type Relay, startRelay } from "../emulators/relay/start.ts";
 import { makeTokenChecks } from "../emulators/relay/token-checks.ts";
 import { type ServiceBus, type ServiceBusOptions, startServiceBus } from "../emulators/servicebus/start.ts";
@@ -33,6 +33,8 @@ export interface StackOn {
   /** Rejects when one of its processes ends, whether it was asked to or not; for races with what it should have done. */
   readonly broken: Promise<never>;
   readonly api: Api;
+  /** The function app's host, for who wants it to end before the rest. */
+  readonly app: Pick<FunctionsHost, "close">;
   readonly origin: string;
   readonly caPem: string;
   /** A file with what a person needs to call the API: origin, first key, authority. */
@@ -219,6 +221,7 @@ async function startAround<S extends Source>(
     folder,
     broken,
     api,
+    app: host,
     origin,
     caPem: authority.caPem,
     access,

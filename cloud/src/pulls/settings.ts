@@ -11,7 +11,7 @@ export interface PullSettings {
   readonly claimSeconds: number;
   /** A session that cannot hand over may take this long: less than the function's timeout. */
   readonly sessionSeconds: number;
-  /** A drained function lets its session reach a checkpoint for this long. */
+  /** A drained function lets its session reach a checkpoint for this long: half of what ending.ts waits for it to give its run back. */
   readonly drainSeconds: number;
   /** A slice is committed at the first checkpoint after either. */
   readonly sliceSeconds: number;
@@ -49,7 +49,7 @@ export const DEFAULT_PULL_SETTINGS: PullSettings = {
   cancelSeconds: 0.5,
   claimSeconds: 300,
   sessionSeconds: 780,
-  drainSeconds: 30,
+  drainSeconds: 1.5,
   sliceSeconds: 60,
   sliceBytes: 256 * 2 ** 20,
   claims: 5,

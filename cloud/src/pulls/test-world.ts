@@ -3,7 +3,7 @@
  * happen, whose reply is lost, what is applied late, who freezes and who dies. The code that runs in it is the product's.
  */
 import type { OpenSession } from "../sessions/session.ts";
-import type { Sink } from "../sinks/sink.ts";
+import { enterFreely, type Sink } from "../sinks/sink.ts";
 import { openStore } from "../store/open.ts";
 import { NO_TELEMETRY } from "../telemetry/telemetry.ts";
 import { answerDoorbell } from "./answer.ts";
@@ -127,6 +127,7 @@ export function testWorld(seed: number): World {
 
   /** Parts are JSON lists of Ids. */
   const sink = (who: Invocation): Sink => ({
+    enter: enterFreely,
     extension: "json",
     async open(path) {
       const ids: number[] = [];

@@ -64,7 +64,10 @@ async function read(deps: PullDeps, claimed: Claimed, held: Hold, drain: AbortSi
   const mustFinish = () => drain.aborted || deps.clock.monotonic() - startedAt >= deps.settings.claimSeconds * 1000;
   const stager = stage({ deps, key, id, held, definition, session: 1, mustFinish });
   const endWatch = watchForCancel(deps, claimed, held);
+  let leave = () => {};
   try {
+    // Before the source is asked: no query of a customer's runs for a claim that has to wait.
+    leave = await deps.sinks[definition.sink.format].enter(limit.signal);
     const request = requestOf(deps, key, id, definition, held.run);
     const outcome = await deps.openSession(request, stager.consumer, limit.signal);
     const failure = outcome.ok ? await commitRest(stager, outcome) : outcome;
@@ -81,6 +84,7 @@ async function read(deps: PullDeps, claimed: Claimed, held: Hold, drain: AbortSi
     endWatch();
     limit.end();
     await stager.abandon();
+    leave();
   }
 }
 

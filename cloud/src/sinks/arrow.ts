@@ -6,7 +6,7 @@
 import type { ContainerClient } from "@azure/storage-blob";
 import { END_OF_STREAM } from "@sallyport/shared/rows/arrow.ts";
 import { stageFile } from "./blob.ts";
-import type { Sink } from "./sink.ts";
+import { enterFreely, type Sink } from "./sink.ts";
 
 export interface BlobSinkOptions {
   readonly container: ContainerClient;
@@ -17,6 +17,7 @@ export interface BlobSinkOptions {
 export function arrowSink({ container, blockBytes, random }: BlobSinkOptions): Sink {
   return {
     extension: "arrows",
+    enter: enterFreely,
     async open(path) {
       const file = stageFile(container, path, blockBytes, random);
       let rows = 0;

@@ -12,11 +12,12 @@ import type { Column } from "@sallyport/shared/rows/types.ts";
 import type { BlobSinkOptions } from "./arrow.ts";
 import { stageFile } from "./blob.ts";
 import { jsonLines } from "./ndjson-lines.ts";
-import type { Sink } from "./sink.ts";
+import { enterFreely, type Sink } from "./sink.ts";
 
 export function ndjsonSink({ container, blockBytes, random }: BlobSinkOptions): Sink {
   return {
     extension: "ndjson",
+    enter: enterFreely,
     async open(path) {
       const file = stageFile(container, path, blockBytes, random);
       let names: readonly string[] = [];

@@ -3,7 +3,7 @@
  * enough rows, or wherever it reaches its bound in bytes, so that memory stays bounded whatever the source does.
  *
  * The bound: one row group of 32 MiB and one batch (16 MiB, or a single row) decompressed, twice as Arrow, once encoded:
- * below 256 MiB for a thread. At most two threads write at a time in this process; others wait their turn.
+ * below 256 MiB for a thread. A claim takes its place before it asks the source: at most two write at a time in this process.
  */
 import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -26,11 +26,10 @@ const HEAP_MIB = 256;
 const WASM_BYTES = 768 * 2 ** 20;
 
 export function parquetSink({ container, blockBytes, random }: BlobSinkOptions): Sink {
-  const acquire = createPermits(WRITERS, PERMIT_WAIT_MS);
   return {
     extension: "parquet",
+    enter: createPermits(WRITERS, PERMIT_WAIT_MS),
     async open(path) {
-      const release = await acquire();
       const thread = startThread();
       const file = stageFile(container, path, blockBytes, random);
       let rows = 0;
@@ -40,10 +39,6 @@ export function parquetSink({ container, blockBytes, random }: BlobSinkOptions):
         heldRows = 0;
         heldBytes = 0;
         await file.append(await thread.ask({ do: "row group" }));
-      };
-      const end = async () => {
-        await thread.end();
-        release();
       };
       return {
         schema: async ({ bytes }) => void (await thread.ask({ do: "schema", bytes })),
@@ -60,11 +55,11 @@ export function parquetSink({ container, blockBytes, random }: BlobSinkOptions):
         },
         async commit() {
           await file.append(await thread.ask({ do: "end" }));
-          await end();
+          await thread.end();
           return { path, rows, ...(await file.commit()) };
         },
         async abort() {
-          await end();
+          await thread.end();
           await file.abort();
         },
       } satisfies Part;

@@ -39,5 +39,14 @@ export interface Part {
 export interface Sink {
   /** Of the part's file, without a dot. */
   readonly extension: string;
+  /**
+   * A place among those who write this format in this process; the answer gives it back. It is asked for before the source is, so that
+   * nobody's query runs and waits. @throws sink.busy, request.cancelled when aborted
+   */
+  enter(signal: AbortSignal): Promise<() => void>;
+  /** One part at a time for each place. */
   open(path: string): Promise<Part>;
 }
+
+/** `enter` of what takes no more memory than a few blocks. */
+export const enterFreely: Sink["enter"] = async () => () => undefined;

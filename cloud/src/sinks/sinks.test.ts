@@ -248,16 +248,12 @@ test("nothing is visible before the commit, the same bytes again are a success, 
   assert.equal((await download("once")).toString(), "hello world");
 });
 
-test("at most two Parquet parts are written at a time", async () => {
-  const open = await Promise.all([sinks.parquet.open("turn/1"), sinks.parquet.open("turn/2")]);
-  let third: Part | undefined;
-  const waiting = sinks.parquet.open("turn/3").then((part) => {
-    third = part;
-  });
-  await open[0].schema({ bytes: exactSchema, columns: EXACT_COLUMNS });
-  assert.equal(third, undefined);
-  await open[0].abort();
-  await waiting;
-  await third!.abort();
-  await open[1].abort();
+test("at most two may write Parquet at a time, and as many as like the rest", async () => {
+  const { signal } = new AbortController();
+  const [first] = await Promise.all([sinks.parquet.enter(signal), sinks.parquet.enter(signal)]);
+  const third = sinks.parquet.enter(signal);
+  await assert.rejects(sinks.parquet.enter(AbortSignal.abort()), { code: "request.cancelled" });
+  first();
+  await third;
+  for (const each of [sinks.arrow, sinks.ndjson, sinks.arrow, sinks.ndjson]) await each.enter(AbortSignal.abort());
 });

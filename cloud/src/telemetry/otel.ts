@@ -31,8 +31,8 @@ const MAX_BATCH = 256;
 const EXPORT_EVERY_MS = 2_000;
 const MEASURE_EVERY_MS = 60_000;
 const EXPORT_TIMEOUT_MS = 10_000;
-/** What the end of the process may take longer for it. */
-const END_MS = 2_000;
+/** What the end of the process may take longer for it: ending.ts. */
+const END_MS = 1_000;
 
 /** What others did, or what goes on between machines; the rest is this process's own work. */
 const KINDS: Partial<Record<SpanName, SpanKind>> = {

@@ -66,7 +66,7 @@ export interface Telemetry {
   began(run: RunOf, told: Told): void;
   /** Adds to a counter, or takes a value: in the unit that the metric's row names. */
   measure(name: MetricName, value: number, facts?: Facts): void;
-  /** Exports what is left, for two seconds at most. */
+  /** Exports what is left, for a second at most. */
   end(): Promise<void>;
 }
 

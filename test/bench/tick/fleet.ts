@@ -100,9 +100,9 @@ function fleetDeps(counted: ReturnType<typeof countOperations>, ring: PullDeps["
     store: openStore(counted.connectTable, randomBytes),
     blobs: counted.container,
     sinks: {
-      arrow: { extension: "arrow", open: never },
-      parquet: { extension: "parquet", open: never },
-      ndjson: { extension: "ndjson", open: never },
+      arrow: { extension: "arrow", enter: never, open: never },
+      parquet: { extension: "parquet", enter: never, open: never },
+      ndjson: { extension: "ndjson", enter: never, open: never },
     },
     links: never,
     openSession: never,

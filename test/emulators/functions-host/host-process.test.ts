@@ -109,6 +109,27 @@ test("one that never ends is given up when draining is over", async (t) => {
   await failed;
 });
 
+test("the app is told of its end by a hook, after draining and whatever still runs; a signal does not reach it", async (t) => {
+  const host = await start(t, "ending", { drainSeconds: 0 });
+  const failed = assert.rejects(call(authority.caPem, `${host.url}/api/hangs`), /hang up|ECONNRESET/);
+  await host.line(/hangs has begun/);
+  assert.deepEqual(await host.close(), { code: 0, signal: null });
+  await failed;
+  const said = host.lines().filter((line) => /the app (is told|has ended|heard)/.test(line));
+  assert.deepEqual(
+    said.map((line) => /the app (.*)/.exec(line)![1]),
+    ["is told", "has ended"],
+  );
+});
+
+test("a hook that never ends is given up when the grace is over", async (t) => {
+  const host = await start(t, "ending", { graceSeconds: 0.1, env: { HOOK: "hangs" } });
+  assert.deepEqual(await host.close(), { code: 0, signal: null });
+  const said = host.lines().join("\n");
+  assert.match(said, /the app is told[\s\S]*the grace is over/);
+  assert.doesNotMatch(said, /the app has ended/);
+});
+
 test("a kill is a crash, and exited tells", async (t) => {
   const host = await start(t, "bundle");
   host.kill("SIGKILL");

@@ -22,14 +22,19 @@ export type HostOptions = {
   tls: { key: string; cert: string };
   keys: HostKeys;
   identity: Identity | undefined;
-  /** How long running invocations may go on after `stop`. */
+  /** How long running invocations may go on after `stop`, before the app hears of it. */
   drainMs: number;
+  /** How long the app's hooks `appTerminate` may take, 5 s in Azure. */
+  graceMs: number;
 };
 
 export type Host = {
   readonly url: string;
   readonly functions: readonly string[];
-  /** Takes nothing new, lets running invocations end within `drainMs`, closes everything. Never rejects. */
+  /**
+   * Takes nothing new, lets running invocations end within `drainMs`, then runs the app's hooks `appTerminate` for `graceMs` at most, and
+   * closes everything. Never rejects. In this order and with this limit Azure's host ends a Node worker, whatever still runs in it.
+   */
   stop(): Promise<void>;
 };
 
@@ -72,7 +77,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
       front.stopAccepting();
       stopTimers.abort();
       await withinMs(options.drainMs, drain(listeners, invoker));
-      await attempt("appTerminate", () => runHooks("appTerminate", { hookData }));
+      const hooks = attempt("appTerminate", () => runHooks("appTerminate", { hookData }));
+      if (!(await withinMs(options.graceMs, hooks))) writeLog("error", "Host.Stop", "appTerminate: the grace is over");
       await attempt("Service Bus", () =>
         withinMs(options.drainMs, Promise.all([...clients.values()].map((one) => one.close()))),
       );
@@ -121,9 +127,11 @@ async function attempt(what: string, act: () => Promise<unknown>): Promise<void>
   }
 }
 
-async function withinMs(limitMs: number, work: Promise<unknown>): Promise<void> {
-  const { promise: over, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, limitMs);
-  await Promise.race([work, over]);
+/** Whether the work was done by then. */
+async function withinMs(limitMs: number, work: Promise<unknown>): Promise<boolean> {
+  const { promise: over, resolve } = Promise.withResolvers<false>();
+  const timer = setTimeout(() => resolve(false), limitMs);
+  const isDone = await Promise.race([work.then(() => true), over]);
   clearTimeout(timer);
+  return isDone;
 }

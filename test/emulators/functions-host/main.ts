@@ -7,7 +7,8 @@ import { StartProblem } from "./start-problem.ts";
 
 /**
  * The local Functions host as a process: `main.ts --app DIR --key FILE --cert FILE [--port N] [--identity KEYFILE]
- * [--identity-id GUID] [--client-id GUID] [--drain-seconds N]`. The app's settings are the environment. Prints one
+ * [--identity-id GUID] [--client-id GUID] [--drain-seconds N]
+ * [--grace-seconds N]`. The app's settings are the environment. Prints one
  * JSON line `{ url, functions }` when ready; stops on SIGTERM, SIGINT and when stdin ends, so that it never outlives
  * who started it. Exit codes: 0 stopped, 64 usage, 1 the app or the host could not start (the reason is on stderr).
  */
@@ -22,6 +23,7 @@ const usage = z.object({
   "identity-id": guid.default("11111111-1111-4111-8111-111111111111"),
   "client-id": guid.default("22222222-2222-4222-8222-222222222222"),
   "drain-seconds": z.coerce.number().min(0).max(60).default(5),
+  "grace-seconds": z.coerce.number().min(0).max(60).default(5),
 });
 
 function readUsage(): z.infer<typeof usage> {
@@ -45,6 +47,7 @@ async function readOptions(): Promise<HostOptions> {
     keys: { master: takeSetting("FUNCTIONS_MASTER_KEY"), function: takeSetting("FUNCTIONS_KEY") },
     identity: identity || undefined,
     drainMs: args["drain-seconds"] * 1000,
+    graceMs: args["grace-seconds"] * 1000,
   };
 }
 
@@ -64,8 +67,11 @@ function stopWhenAsked(host: Host): void {
     // The app may hold timers and sockets of its own.
     void host.stop().then(() => process.exit(0));
   };
-  process.on("SIGTERM", () => stop("SIGTERM"));
-  process.on("SIGINT", () => stop("SIGINT"));
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    // Here host and worker are one process. In Azure signals are the host's, and an app that waits for one waits in vain.
+    process.removeAllListeners(signal);
+    process.on(signal, () => stop(signal));
+  }
   process.stdin.on("end", () => stop("stdin ended")).on("error", () => stop("stdin broke"));
   process.stdin.resume();
 }

@@ -23,8 +23,10 @@ export type FunctionsHostOptions = {
   port?: number;
   /** Gives the app a managed identity. */
   identity?: { privateKeyPem: string; principalId?: string; clientId?: string };
-  /** How long running invocations may go on after `close`. Default 5. */
+  /** How long running invocations may go on after `close`, before the app hears of it. Default 5. */
   drainSeconds?: number;
+  /** How long the app's hooks `appTerminate` may take. Default 5, as in Azure. */
+  graceSeconds?: number;
   /** Told every line of the log as it comes. */
   onLine?: (line: string) => void;
 };
@@ -46,7 +48,7 @@ export type FunctionsHost = {
   line(pattern: RegExp): Promise<string>;
   /** Sends a signal and returns at once; await `exited`. SIGKILL is a crash. */
   kill(signal: NodeJS.Signals): void;
-  /** Stops it as Azure does (SIGTERM, draining) and waits; ends by SIGKILL when it hangs. */
+  /** Stops it as Azure does (drained, then told by `appTerminate`) and waits; ends by SIGKILL when it hangs. */
   close(): Promise<FunctionsHostExit>;
 };
 
@@ -132,6 +134,7 @@ function makeArguments(options: FunctionsHostOptions, files: Files): string[] {
     ["--cert", files.cert],
     ["--port", options.port],
     ["--drain-seconds", options.drainSeconds],
+    ["--grace-seconds", options.graceSeconds],
     ["--identity", identity && files.identity],
     ["--identity-id", identity?.principalId],
     ["--client-id", identity?.clientId],
