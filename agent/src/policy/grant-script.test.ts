@@ -42,11 +42,11 @@ const RIGHTS = `GRANT SELECT ON OBJECT::[dbo].[Orders] TO [svc];
 GRANT VIEW CHANGE TRACKING ON OBJECT::[dbo].[Orders] TO [svc];
 SET @sql = N'';
 SELECT @sql += N'GRANT SELECT ON OBJECT::' + QUOTENAME(s.name) + N'.' + QUOTENAME(t.name) + N' TO [svc];'
-FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id WHERE (s.name = N'archive' AND t.name LIKE N'Orders[_]%') AND NOT (s.name = N'hr' AND t.name LIKE N'%') AND NOT (s.name = N'archive' AND t.name LIKE N'Orders[_]Secret');
+FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id WHERE (s.name = N'archive' AND t.name LIKE N'Orders[_]%') AND t.is_external = 0 AND t.temporal_type <> 1 AND NOT (s.name = N'hr' AND t.name LIKE N'%') AND NOT (s.name = N'archive' AND t.name LIKE N'Orders[_]Secret');
 EXEC sys.sp_executesql @sql;
 SET @sql = N'';
 SELECT @sql += N'GRANT VIEW CHANGE TRACKING ON OBJECT::' + QUOTENAME(s.name) + N'.' + QUOTENAME(t.name) + N' TO [svc];'
-FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id WHERE (s.name = N'archive' AND t.name LIKE N'Orders[_]%') AND NOT (s.name = N'hr' AND t.name LIKE N'%') AND NOT (s.name = N'archive' AND t.name LIKE N'Orders[_]Secret');
+FROM sys.tables t JOIN sys.schemas s ON s.schema_id = t.schema_id WHERE (s.name = N'archive' AND t.name LIKE N'Orders[_]%') AND t.is_external = 0 AND t.temporal_type <> 1 AND NOT (s.name = N'hr' AND t.name LIKE N'%') AND NOT (s.name = N'archive' AND t.name LIKE N'Orders[_]Secret');
 EXEC sys.sp_executesql @sql;
 GRANT SELECT ([Id], [Odd]]Name]) ON OBJECT::[dbo].[People] TO [svc];
 GRANT VIEW DEFINITION ON OBJECT::[dbo].[Shapes] TO [svc];
@@ -59,6 +59,9 @@ GRANT INSERT ON OBJECT::[dbo].[Log] TO [svc];
 GRANT EXECUTE ON OBJECT::[dbo].[CloseOrder] TO [svc];
 GRANT EXECUTE ON TYPE::[dbo].[Lines] TO [svc];
 `;
+
+/** Of histories and external tables a pattern gives nothing; what was given before they were that is taken back. */
+const OWN_ROWS = " AND t.is_external = 0 AND t.temporal_type <> 1";
 
 test("the script gives what each rule needs, once, and nothing of what is denied", () => {
   assert.equal(
@@ -78,7 +81,10 @@ ${RIGHTS}-- open: grant what its T-SQL reads; the agent does not parse it.
 
 test("what is given is what is taken back", () => {
   const taken = revokeScript("erp", EVERYTHING, "svc").split("DECLARE @sql nvarchar(max);\n")[1];
-  assert.equal(taken, RIGHTS.replaceAll("GRANT ", "REVOKE ").replaceAll(" TO [svc];", " FROM [svc];"));
+  assert.equal(
+    taken,
+    RIGHTS.replaceAll("GRANT ", "REVOKE ").replaceAll(" TO [svc];", " FROM [svc];").replaceAll(OWN_ROWS, ""),
+  );
 });
 
 test("names cannot leave their quotes", () => {

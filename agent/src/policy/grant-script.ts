@@ -80,7 +80,10 @@ function objectOf({ on, name }: Right): string {
   return `${on === "type" ? "TYPE" : "OBJECT"}::${bracketed(schema)}.${bracketed(object)}`;
 }
 
-/** Denied tables are left out, whatever rule allows them. */
+/** What a pattern does not reach either when a table is read: external tables, and histories, which have another's rows. */
+const OWN_ROWS = "t.is_external = 0 AND t.temporal_type <> 1";
+
+/** Denied tables are left out, whatever rule allows them. Taken back is from every table, also from what became a history since. */
 function forEachTable(right: Right, verb: Verb, to: string): string {
   const fits = (pattern: string): string => {
     const [schema = "", name = ""] = pattern.split(".");
@@ -88,7 +91,8 @@ function forEachTable(right: Right, verb: Verb, to: string): string {
     return `(s.name = ${quoted(schema)} AND t.name LIKE ${quoted(like)})`;
   };
   const table = "QUOTENAME(s.name) + N'.' + QUOTENAME(t.name)";
-  const where = [fits(right.name), ...right.except.map((pattern) => `NOT ${fits(pattern)}`)].join(" AND ");
+  const except = right.except.map((pattern) => `NOT ${fits(pattern)}`);
+  const where = [fits(right.name), ...(verb === "GRANT" ? [OWN_ROWS] : []), ...except].join(" AND ");
   return [
     "SET @sql = N'';",
     `SELECT @sql += ${quoted(`${changeOf(right, verb)}OBJECT::`)} + ${table} + ${quoted(` ${to}`)}`,

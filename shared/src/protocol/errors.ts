@@ -301,6 +301,12 @@ export const ERRORS = {
     retry: "later",
     advice: "Check address, port and firewall from the agent's machine, and that the server runs.",
   },
+  "connection.redirected": {
+    http: 502,
+    retry: "never",
+    advice:
+      "The server sends its clients to an address that the policy does not name: name that one, or set Azure SQL's connection policy to Proxy.",
+  },
   "connection.tls": {
     http: 502,
     retry: "never",

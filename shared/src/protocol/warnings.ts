@@ -13,6 +13,8 @@ export const WARNINGS = {
     "Deletions were not told by the directory, so the run names all that is there: what it does not name is gone.",
   "directory.unknown_attribute":
     "The directory's schema has none of the attributes that the facts name: their columns are empty.",
+  "sql.masked_columns":
+    "The server masks the columns that the facts name for this login (Dynamic Data Masking): they hold what it puts in the values' place. GRANT UNMASK, or leave them out.",
   "sql.open_transaction":
     "An open transaction holds the run's upper bound back: what was written since comes when it ends. Find its session by the number in the facts.",
   "sql.retention":

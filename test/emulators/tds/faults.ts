@@ -24,6 +24,8 @@ export type ConnectionFault =
   | { readonly kind: "loginDelay"; readonly delayMs: number }
   /** Refuses the login with this error, for example 18486, whoever it is. */
   | { readonly kind: "loginError"; readonly number: SqlErrorNumber }
+  /** Takes the login, and sends the client to another address, as Azure SQL's gateways do. */
+  | { readonly kind: "route"; readonly host: string; readonly port: number }
   /** Shows another certificate. */
   | { readonly kind: "certificate"; readonly key: string; readonly cert: string };
 
@@ -55,6 +57,7 @@ const CONNECTION_FAULTS: ReadonlySet<string> = new Set<ConnectionFault["kind"]>(
   "refuse",
   "loginDelay",
   "loginError",
+  "route",
   "certificate",
 ]);
 const isRowFault = (fault: Fault): fault is RowFault => !CONNECTION_FAULTS.has(fault.kind);

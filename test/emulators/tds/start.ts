@@ -29,6 +29,8 @@ export interface TdsOptions {
   readonly logins: readonly Login[];
   /** The first is where a login without a database lands. `master` and `tempdb` are there too. */
   readonly databases: readonly string[];
+  /** What SERVERPROPERTY says: 3, the default, is SQL Server, 5 Azure SQL Database. */
+  readonly engineEdition?: number;
   /** A directory for the SQLite files, kept; by default a temporary one that `close` removes. */
   readonly directory?: string;
 }
@@ -85,6 +87,7 @@ export async function startTds(options: TdsOptions): Promise<Tds> {
     logins: options.logins.map((login) => ({ ...login })),
     sessions: new Set(),
     procedures: new Map(),
+    engineEdition: options.engineEdition ?? 3,
   };
   const gate = { server, defaultDatabase, nextSpid: () => spid++ };
   const listener = createServer((socket) => {

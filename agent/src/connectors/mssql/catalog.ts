@@ -20,6 +20,10 @@ export interface CatalogColumn {
   readonly declared: SqlServerDeclaration;
   readonly collation: string | undefined;
   readonly nullable: boolean;
+  /** Worked out by the server from others: Change Data Capture keeps no values of it. */
+  readonly isComputed?: boolean;
+  /** By Dynamic Data Masking: who lacks UNMASK is given something else in its place. */
+  readonly isServerMasked?: boolean;
   /** The pull's option: a timestamp of 100 ns leaves as ISO text. */
   readonly timestamps?: TimestampForm | undefined;
   /** What stands in a SELECT list for it, where that is not its name alone. */
@@ -34,23 +38,38 @@ export interface CatalogTable {
   /** The primary key, or else a unique index over columns that are NOT NULL, in index order; empty without either. */
   readonly key: readonly CatalogColumn[];
   readonly keyIsPrimary: boolean;
+  /** Its rows lie in memory: other rules hold for its transactions. */
+  readonly isInMemory?: boolean;
 }
 
-const OBJECT = `SELECT o.object_id AS id, s.name AS schemaName, o.name AS objectName, o.type AS type, t.is_external AS isExternal
+const OBJECT = `SELECT o.object_id AS id, s.name AS schemaName, o.name AS objectName, o.type AS type, t.is_external AS isExternal,
+t.temporal_type AS temporalType, t.is_memory_optimized AS isInMemory
 FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id LEFT JOIN sys.tables t ON t.object_id = o.object_id
 WHERE s.name = @schema AND o.name = @name AND o.type IN ('U', 'V', 'SN')`;
 
-// The base type of an alias type has its system type's id as its own; CLR types (geography) have none such.
+// The base type of an alias type has its system type's id as its own; CLR types (geography) have none such. The types of a
+// database's own are shown to who has a right on them, and SELECT on a table is none: a column without its type's name must stay.
 /** Columns with their types; a WHERE follows. */
 export const COLUMN_ROWS = `SELECT c.object_id AS objectId, c.column_id AS id, c.name AS name, b.name AS baseName, t.name AS typeName,
 c.max_length AS maxLength, c.precision AS digits, c.scale AS decimals, c.is_nullable AS nullable, c.is_identity AS isIdentity,
-c.collation_name AS collation
-FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.user_type_id
-LEFT JOIN sys.types b ON b.user_type_id = c.system_type_id`;
+c.collation_name AS collation, c.is_computed AS isComputed, c.encryption_type AS encryption, m.column_id AS maskedId
+FROM sys.columns c LEFT JOIN sys.types t ON t.user_type_id = c.user_type_id
+LEFT JOIN sys.types b ON b.user_type_id = c.system_type_id
+LEFT JOIN sys.masked_columns m ON m.object_id = c.object_id AND m.column_id = c.column_id`;
 const COLUMNS = `${COLUMN_ROWS} WHERE c.object_id = @id ORDER BY c.column_id`;
 
 /** A bit, as tedious or a test gives it. */
 export const isTrue = (value: unknown): boolean => value === true || value === 1;
+
+const IS_HISTORY = 1;
+
+/** Why a pattern does not reach an object, which a rule must name then: what it gives is another's. Undefined for an ordinary table. */
+export function standsFor(object: Readonly<Record<string, unknown>>): string | undefined {
+  if (String(object.type).trim() === "V") return "a view";
+  if (isTrue(object.isExternal)) return "an external table";
+  // Of a temporal table, whose rows are in it as they were: a denial of the one would be read around by the other.
+  return Number(object.temporalType) === IS_HISTORY ? "the history of another table" : undefined;
+}
 
 const KEYS = `SELECT i.index_id AS indexId, i.is_primary_key AS isPrimary, k.column_id AS columnId
 FROM sys.indexes i JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id
@@ -58,7 +77,7 @@ WHERE i.object_id = @id AND i.is_unique = 1 AND i.is_disabled = 0 AND i.has_filt
 AND k.key_ordinal > 0 ORDER BY i.is_primary_key DESC, i.index_id, k.key_ordinal`;
 
 export interface Wanted {
-  /** The policy names this very object: only then may it be a view or an external table. */
+  /** The policy names this very object: only then may it be a view, an external table or a history. */
   readonly named: boolean;
   readonly timestamps?: TimestampForm;
 }
@@ -82,10 +101,12 @@ export async function resolveTable(
   }
   const kind = String(object.type).trim();
   if (kind === "SN") throw new SallyportError("request.invalid", `${table} is a synonym: name what it stands for.`);
-  const standsForOthers = kind === "V" ? "a view" : isTrue(object.isExternal) ? "an external table" : undefined;
-  if (standsForOthers !== undefined && !named) {
-    const message = `${table} is ${standsForOthers}: the policy must name it, a pattern is not enough.`;
-    throw new SallyportError("policy.denied", message);
+  const other = standsFor(object);
+  if (other !== undefined && !named) {
+    throw new SallyportError(
+      "policy.denied",
+      `${table} is ${other}: the policy must name it, a pattern is not enough.`,
+    );
   }
   const byId = await readColumns(session, Number(object.id), timestamps, signal);
   if (byId.size === 0) {
@@ -98,6 +119,7 @@ export async function resolveTable(
     schema: String(object.schemaName),
     name: String(object.objectName),
     columns: [...byId.values()],
+    isInMemory: isTrue(object.isInMemory),
     ...chooseKey(keys, byId),
   };
 }
@@ -114,9 +136,14 @@ export async function readColumns(
   return new Map(rows.map((row) => [Number(row.id), { ...columnOf(row), timestamps }]));
 }
 
+/** In the place of a type: no column type holds it, it is of no key and no watermark. */
+const ENCRYPTED = "always encrypted";
+
 /** A row of `COLUMN_ROWS`. */
 export function columnOf(row: Readonly<Record<string, unknown>>): CatalogColumn {
-  const name = String(row.baseName ?? row.typeName).toLowerCase();
+  // Ciphertext would arrive as a varbinary, as if that were the value.
+  const isEncrypted = row.encryption !== null && row.encryption !== undefined;
+  const name = isEncrypted ? ENCRYPTED : String(row.baseName ?? row.typeName ?? "unknown").toLowerCase();
   const bytes = Number(row.maxLength);
   const isWide = name === "nchar" || name === "nvarchar";
   return {
@@ -129,6 +156,8 @@ export function columnOf(row: Readonly<Record<string, unknown>>): CatalogColumn 
     },
     collation: typeof row.collation === "string" && /^[A-Za-z0-9_]+$/.test(row.collation) ? row.collation : undefined,
     nullable: row.nullable !== false && row.nullable !== 0,
+    isComputed: isTrue(row.isComputed),
+    isServerMasked: row.maskedId !== null && row.maskedId !== undefined,
   };
 }
 

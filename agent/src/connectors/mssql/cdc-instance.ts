@@ -27,12 +27,18 @@ export interface Lsns {
 
 const INSTANCES = `SELECT object_id AS id, capture_instance AS name FROM cdc.change_tables
 WHERE source_object_id = @id ORDER BY start_lsn DESC, object_id DESC`;
-const LSNS = `SELECT sys.fn_cdc_get_min_lsn(@name) AS least, sys.fn_cdc_get_max_lsn() AS most, SYSUTCDATETIME() AS at`;
+// `fn_cdc_get_min_lsn` gives the same column, but nothing to a login that may not read each captured column of the table.
+const LSNS = `SELECT start_lsn AS least, sys.fn_cdc_get_max_lsn() AS most, SYSUTCDATETIME() AS at FROM cdc.change_tables
+WHERE object_id = @id`;
+const EDITION = "SELECT CAST(SERVERPROPERTY('EngineEdition') AS int) AS edition";
+/** Azure SQL Database, where each database keeps its own, and no statement may name another. */
+const AZURE = 5;
 const JOBS = "SELECT retention AS minutes FROM msdb.dbo.cdc_jobs WHERE database_id = DB_ID() AND job_type = N'cleanup'";
+const OWN_JOBS = "SELECT retention AS minutes FROM cdc.cdc_jobs WHERE job_type = N'cleanup'";
 /** What `sp_cdc_add_job` sets where nobody says otherwise. */
 const DEFAULT_KEPT_MINUTES = 4320;
 
-/** The one that is named; the newest instance of the table without a name. @throws SallyportError `sql.not_tracked`. */
+/** The one that is named; the newest instance of the table without a name. @throws SallyportError `sql.not_tracked`, `sql.permission`. */
 export async function findInstance(
   session: Session,
   table: CatalogTable,
@@ -50,6 +56,10 @@ export async function findInstance(
   }
   const objectId = Number(found.id);
   const all = [...(await readColumns(session, objectId, timestamps, signal)).values()];
+  if (all.length === 0) {
+    const table = `cdc.${found.name}_CT`;
+    throw new SallyportError("sql.permission", `The login lacks SELECT on ${table}.`, { table, permission: "SELECT" });
+  }
   return { name: String(found.name), objectId, columns: all.filter(({ name }) => !name.startsWith("__$")) };
 }
 
@@ -65,8 +75,12 @@ async function instancesOf(session: Session, table: CatalogTable, signal: AbortS
 }
 
 /** @throws SallyportError `sql.not_tracked` where the login may not see the instance. */
-export async function lsnsOf(session: Session, { name }: CaptureInstance, signal: AbortSignal): Promise<Lsns> {
-  const parameters = [{ name: "name", type: TYPES.NVarChar, value: name, length: 128 }];
+export async function lsnsOf(
+  session: Session,
+  { name, objectId }: CaptureInstance,
+  signal: AbortSignal,
+): Promise<Lsns> {
+  const parameters = [{ name: "id", type: TYPES.Int, value: objectId }];
   const [row] = await ask(session, { sql: LSNS, parameters }, signal);
   const least = row?.least instanceof Uint8Array ? lsnText(row.least) : "";
   if (/^0*$/.test(least) || !(row?.at instanceof Date)) {
@@ -80,11 +94,13 @@ export async function lsnsOf(session: Session, { name }: CaptureInstance, signal
 /** For how long changes are kept, as far as the login may know. */
 export async function keptMinutes(session: Session, signal: AbortSignal): Promise<number> {
   try {
-    const [row] = await ask(session, { sql: JOBS, parameters: [] }, signal);
+    const [server] = await ask(session, { sql: EDITION, parameters: [] }, signal);
+    const sql = Number(server?.edition) === AZURE ? OWN_JOBS : JOBS;
+    const [row] = await ask(session, { sql, parameters: [] }, signal);
     return row === undefined ? DEFAULT_KEPT_MINUTES : Number(row.minutes);
   } catch (error) {
-    const hidden = ["sql.permission", "sql.not_found", "connection.database"];
-    if (error instanceof SallyportError && hidden.includes(error.code)) return DEFAULT_KEPT_MINUTES;
+    // Whatever the server has against it: a warning is not worth a run. One that went away is told by what comes next.
+    if (error instanceof SallyportError && typeof error.detail.number === "number") return DEFAULT_KEPT_MINUTES;
     throw error;
   }
 }

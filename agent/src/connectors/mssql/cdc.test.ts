@@ -231,3 +231,64 @@ test("a column that the table has no more is not read from what is kept of it, b
   const named = changes("dbo.Lean", { from, columns: ["Id", "Pin"] });
   await assert.rejects(serve(server, named, createRecorder()), isCode("sql.not_found"));
 });
+
+test("a computed column, of which a change table has NULL, is not read: left out of `*`, refused by its name and in a key", async () => {
+  await server.admin("CREATE TABLE dbo.Sums (Id int NOT NULL PRIMARY KEY, N int NOT NULL, Twice int NULL)");
+  await capture("Sums");
+  await server.admin("INSERT INTO dbo.Sums VALUES (1, 10, 20)");
+  const compute = (name: string): Promise<void> =>
+    server.admin(`UPDATE sys.columns SET is_computed = CASE name WHEN '${name}' THEN 1 ELSE 0 END
+      WHERE object_id = OBJECT_ID('dbo.Sums')`);
+  await compute("Twice");
+  const first = await runPull(server, changes("dbo.Sums"));
+  await server.admin("UPDATE dbo.Sums SET N = 11, Twice = 22");
+  const next = await runPull(server, changes("dbo.Sums"), { from: first.plan.to! });
+  assert.deepEqual([first.names, next.names], [next.names, ["_op", "Id", "N"]]);
+  assert.deepEqual(next.rows.at(-1), ["update", 1, 11]);
+  const named = changes("dbo.Sums", { columns: ["Id", "twice"] });
+  await assert.rejects(serve(server, named, createRecorder()), isCode("request.invalid"));
+  await compute("Id");
+  await assert.rejects(serve(server, changes("dbo.Sums"), createRecorder()), isCode("request.invalid"));
+});
+
+test("a login that may not read each captured column is served: the bound is none of `fn_cdc_get_min_lsn`", async () => {
+  const denied = { kind: "error", afterRows: 0, number: 229 } as const;
+  const off = server.server.faults.add(denied, { statement: /fn_cdc_get_min_lsn/ });
+  const { plan } = await runPull(server, changes("dbo.Plain", { columns: ["Id"] }));
+  await runPull(server, changes("dbo.Plain", { columns: ["Id"] }), { from: plan.to! });
+  off();
+});
+
+test("a change table that the login may not see is the right that is missing, by its name", async () => {
+  await make("Unseen");
+  await server.admin("DELETE FROM sys.columns WHERE object_id = OBJECT_ID('cdc.dbo_Unseen_CT')");
+  await assert.rejects(serve(server, changes("dbo.Unseen"), createRecorder()), (error: unknown) => {
+    assert.ok(error instanceof SallyportError);
+    assert.deepEqual([error.code, error.detail.table], ["sql.permission", "cdc.dbo_Unseen_CT"]);
+    return true;
+  });
+});
+
+test("Azure SQL Database keeps its jobs in the database itself, and no answer about them ends a run", async (t) => {
+  const azure = await startTestServer({ engineEdition: 5 });
+  t.after(() => azure.close());
+  await azure.admin("EXEC sys.sp_cdc_enable_db; CREATE TABLE dbo.Orders (Id int NOT NULL PRIMARY KEY)");
+  await azure.admin(
+    "EXEC sys.sp_cdc_enable_table @source_schema = N'dbo', @source_name = N'Orders', @role_name = NULL",
+  );
+  const elsewhere = { kind: "error", afterRows: 0, number: 40515 } as const;
+  azure.server.faults.add(elsewhere, { statement: /msdb/ });
+  const [kind, objectId, version] = (await runPull(azure, changes("dbo.Orders"))).plan.to!.split("/");
+  const from = `${kind}/${objectId}/${version}/${new Date(Date.now() - 37 * 3_600_000).toISOString()}`;
+  const kept = async (): Promise<unknown> => {
+    const { warnings } = await runPull(azure, changes("dbo.Orders"), { from });
+    return warnings[0]?.facts.keptMinutes;
+  };
+  assert.equal(await kept(), 4320);
+  await azure.admin("CREATE TABLE cdc.cdc_jobs (job_type nvarchar(20) NOT NULL, retention bigint NULL)");
+  await azure.admin("INSERT INTO cdc.cdc_jobs VALUES (N'capture', NULL), (N'cleanup', 60)");
+  assert.equal(await kept(), 60);
+  const off = azure.server.faults.add(elsewhere, { statement: /cdc_jobs/ });
+  assert.equal(await kept(), 4320);
+  off();
+});

@@ -29,8 +29,11 @@ export async function readCdc(
 ): Promise<Outcome> {
   const { session, signal } = work;
   const instance = await findInstance(session, table, operation, signal);
+  refuseComputed(table, operation);
   // An instance keeps what a column held that was dropped since; the policy speaks of those that the table has.
-  const kept = instance.columns.filter(({ name }) => table.columns.some((column) => sameName(column.name, name)));
+  const kept = instance.columns.filter(({ name }) =>
+    table.columns.some((column) => sameName(column.name, name) && column.isComputed !== true),
+  );
   const columns = chooseColumns({ columns: kept }, operation, allowed).map((column) => ({
     ...column,
     nullable: !hasName(
@@ -43,6 +46,20 @@ export async function readCdc(
   const lsns = await lsnsOf(session, instance, signal);
   if (operation.from === undefined) return firstRun(work, table, instance, columns, operation, allowed, lsns);
   return nextRun(work, table, instance, columns, operation, lsns);
+}
+
+/** Of a computed column a change table has NULL, whatever the row held. @throws SallyportError `request.invalid` */
+function refuseComputed(table: CatalogTable, { columns }: SqlChanges): void {
+  const computed = table.columns.filter(({ isComputed }) => isComputed === true);
+  const found =
+    table.key.find((part) => computed.includes(part)) ??
+    computed.find(({ name }) => columns !== "*" && hasName(columns, name));
+  if (found === undefined) return;
+  throw new SallyportError(
+    "request.invalid",
+    `Column ${found.name} is computed, and Change Data Capture keeps no values of it: leave it out, or read by Change Tracking.`,
+    { field: "operation.columns", column: found.name },
+  );
 }
 
 async function firstRun(

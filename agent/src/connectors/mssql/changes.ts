@@ -9,6 +9,7 @@ import { readCdc } from "./cdc.ts";
 import { readTracked } from "./change-tracking.ts";
 import { checkMasks } from "./masked.ts";
 import { chooseColumns } from "./read-plan.ts";
+import { checkServerMasks, maskedByServer, serverMaskWarnings } from "./server-masks.ts";
 import type { Work } from "./slices.ts";
 
 type TableGrant = Extract<Grant, { kind: "table" }>;
@@ -18,7 +19,11 @@ export async function readChanges(work: Work, operation: SqlChanges, grant: Tabl
   const wanted = { named: grant.named === true, timestamps: operation.timestamps };
   const table = await resolveTable(work.session, operation.table, wanted, work.signal);
   checkMasks(table, operation, grant);
+  const masked = await maskedByServer(work.session, table, work.signal);
+  checkServerMasks(table, operation, masked);
   if (operation.by === "cdc") return readCdc(work, table, operation, grant.columns);
   const columns = chooseColumns(table, operation, grant.columns);
-  return readTracked(work, { table, columns, operation, allowed: grant.columns });
+  const outcome = await readTracked(work, { table, columns, operation, allowed: grant.columns });
+  const warnings = [...(outcome.warnings ?? []), ...serverMaskWarnings(columns, masked)];
+  return warnings.length === 0 ? outcome : { ...outcome, warnings };
 }

@@ -71,7 +71,7 @@ export async function openSession(target: Target, cellBytes: number, signal: Abo
   } catch (error) {
     await session.close();
     signal.throwIfAborted();
-    if (rerouted) throw new SallyportError("connection.unreachable", "The server redirects to another address.");
+    if (rerouted) throw new SallyportError("connection.redirected", "The server redirects to another address.");
     if (error instanceof SallyportError) throw error;
     const told = connectError(error, messages, target.credential.signIn);
     // The server looks for the database only once it has taken the password.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ERRORS } from "@sallyport/shared/protocol/errors.ts";
 import { connectError, serverError, statementError } from "./errors.ts";
 
 const message = (number: number, level = 16) => ({ number, state: 1, class: level, procName: "" });
@@ -32,6 +33,21 @@ test("numbers become codes, and no text of the server's goes on", () => {
   const error = serverError([quoting]);
   assert.doesNotMatch(JSON.stringify([error?.message, error?.detail]), /secret/);
   assert.deepEqual(error?.detail, { number: 245, state: 1, class: 16, procedure: "dbo.P" });
+});
+
+test("a failover, a busy or a starting server can be tried again; what its settings refuse is told as that", () => {
+  const retries = (...numbers: number[]) =>
+    new Set(
+      numbers.map((number) => {
+        const { code } = serverError([message(number)])!;
+        return `${code} ${ERRORS[code].retry}`;
+      }),
+    );
+  assert.deepEqual(retries(976, 978, 979, 983, 40613), new Set(["connection.database later"]));
+  const busy = retries(10928, 10929, 40501, 49918, 49919, 49920, 18401, 18451, 18461, 40615);
+  assert.deepEqual(busy, new Set(["connection.unreachable later"]));
+  assert.deepEqual(retries(17892, 40532), new Set(["connection.login_failed never"]));
+  assert.match(serverError([message(40615)])!.message, /firewall/);
 });
 
 test("the first error decides, information does not", () => {

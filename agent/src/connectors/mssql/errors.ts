@@ -14,6 +14,16 @@ export interface ServerMessage {
 
 const NUMBERS: readonly (readonly [code: ErrorCode, message: string, numbers: readonly number[]])[] = [
   ["connection.login_failed", "SQL Server refused the login.", [18456, 18470, 18487, 18488]],
+  ["connection.login_failed", "A logon trigger of the server's refuses the login.", [17892]],
+  ["connection.login_failed", "The login names another server than the one that answers.", [40532]],
+  ["connection.unreachable", "The server's own firewall does not let the agent's address in.", [40615]],
+  // Busy, starting, or changing places: it is itself again in minutes.
+  [
+    "connection.unreachable",
+    "SQL Server takes no sessions now.",
+    [10928, 10929, 18401, 18451, 18461, 40501, 49918, 49919, 49920],
+  ],
+  ["connection.database", "The database is on a replica that serves no sessions now.", [976, 978, 979, 983]],
   ["connection.account_locked", "The login is locked out.", [18486]],
   ["connection.windows_login_refused", "SQL Server refused the Windows login.", [18452]],
   ["connection.database", "The database cannot be opened.", [911, 916, 927, 942, 945, 4060, 4063, 4064, 5011, 40613]],

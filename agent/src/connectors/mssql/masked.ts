@@ -42,8 +42,7 @@ function requireUnmasked(
   operation: SqlTable | SqlChanges,
   masked: readonly string[],
 ): void {
-  const used = [...table.key.map(({ name }) => name), ...watermarksOf(table, operation)];
-  const refused = used.find((name) => hasName(masked, name));
+  const refused = orderOf(table, operation).find((name) => hasName(masked, name));
   if (refused === undefined) return;
   throw new SallyportError(
     "policy.denied",
@@ -51,6 +50,12 @@ function requireUnmasked(
     { column: refused },
   );
 }
+
+/** Names of the columns by which a table is read in order, and its changes are folded. */
+export const orderOf = (
+  table: Pick<CatalogTable, "key" | "columns">,
+  operation: SqlTable | SqlChanges,
+): readonly string[] => [...table.key.map(({ name }) => name), ...watermarksOf(table, operation)];
 
 function watermarksOf({ columns }: Pick<CatalogTable, "columns">, operation: SqlTable | SqlChanges): string[] {
   if (operation.op === "sql.changes") return [];

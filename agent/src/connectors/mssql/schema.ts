@@ -5,7 +5,7 @@ import type { SchemaTable, SqlSchemaResult } from "@sallyport/shared/schema/sql-
 import { hasName, isSystemSchema, matchTable, splitTable } from "../../names.ts";
 import type { Grant, Outcome } from "../connector.ts";
 import { ask } from "./ask.ts";
-import { type CatalogColumn, COLUMN_ROWS, chooseKey, columnOf, isTrue } from "./catalog.ts";
+import { type CatalogColumn, COLUMN_ROWS, chooseKey, columnOf, isTrue, standsFor } from "./catalog.ts";
 import { canGrow } from "./growing.ts";
 import type { Work } from "./slices.ts";
 
@@ -16,7 +16,8 @@ const DATABASE = "SELECT name, snapshot_isolation_state AS state FROM sys.databa
 const SNAPSHOTS_ON = 1;
 
 const OBJECTS = `SELECT o.object_id AS id, s.name AS schemaName, o.name AS name, o.type AS type,
-CASE WHEN c.object_id IS NULL THEN 0 ELSE 1 END AS isTracked, t.is_tracked_by_cdc AS isCaptured, t.is_external AS isExternal
+CASE WHEN c.object_id IS NULL THEN 0 ELSE 1 END AS isTracked, t.is_tracked_by_cdc AS isCaptured, t.is_external AS isExternal,
+t.temporal_type AS temporalType
 FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
 LEFT JOIN sys.tables t ON t.object_id = o.object_id
 LEFT JOIN sys.change_tracking_tables c ON c.object_id = o.object_id
@@ -64,7 +65,7 @@ const standsForOthers = (object: Row): boolean => isView(object) || isTrue(objec
 
 type Shown = SchemaGrant["shown"][number];
 
-/** What shows an object, or undefined where nothing does. A pattern shows base tables only. */
+/** What shows an object, or undefined where nothing does. A pattern shows base tables only, and no history of another. */
 function shownBy(object: Row, operation: SqlSchema, grant: SchemaGrant): Shown | undefined {
   const name = `${object.schemaName}.${object.name}`;
   // One with a dot in it would be taken for another's, and nobody can ask for it.
@@ -73,7 +74,7 @@ function shownBy(object: Row, operation: SqlSchema, grant: SchemaGrant): Shown |
   if (grant.hidden.some((pattern) => matchTable(pattern, name) !== undefined)) return undefined;
   const fits = (pattern: string): boolean => {
     const match = matchTable(pattern, name);
-    return match === "name" || (match === "pattern" && !standsForOthers(object));
+    return match === "name" || (match === "pattern" && standsFor(object) === undefined);
   };
   return grant.shown.find(({ tables }) => tables.some(fits));
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
@@ -210,6 +210,19 @@ test("connections that fail, each with its code", async () => {
   free.close();
   await once(free, "close");
   await assert.rejects(read({ port }), isCode("connection.unreachable"));
+});
+
+test("a server that sends its clients elsewhere is not followed, and is not tried again for it", async (t) => {
+  const sent: Socket[] = [];
+  const elsewhere = createServer((socket) => sent.push(socket));
+  elsewhere.listen(0, "127.0.0.1");
+  await once(elsewhere, "listening");
+  t.after(() => elsewhere.close());
+  const { port } = elsewhere.address() as AddressInfo;
+  const off = server.server.faults.add({ kind: "route", host: "127.0.0.1", port });
+  t.after(off);
+  await assert.rejects(readTable(server, "dbo.Heap", createRecorder()), isCode("connection.redirected"));
+  assert.deepEqual(sent, []);
 });
 
 test("any certificate is taken only where the owner says so", async () => {

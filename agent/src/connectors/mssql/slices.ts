@@ -1,4 +1,5 @@
 /** Rows of a planned read on their way to the output: by key in statements that each end by themselves, or in one. */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Limits } from "@sallyport/shared/schema/operations.ts";
 import type { Outcome, Output } from "../connector.ts";
@@ -60,13 +61,24 @@ export async function readSlices(reading: Reading, start: Position | undefined):
       const end = await streamRows(session, sliceStatement(read, position, sliceRows), flow, pace.idleMs, signal);
       if (end === "stopped") return outcome(false);
       await pump.finish();
+      const before = position;
       if (hasPositions && rows > 0) position = positionOfLast();
       if (sliceRows === undefined || rows < sliceRows) return outcome(true);
+      refuseStill(before, position);
       if ((await pump.checkpoint()) === "stop") return outcome(false);
     }
   } finally {
     pump.close();
   }
+}
+
+/** A slice that ends where the one before it did would be read for ever. @throws SallyportError `sql.failed` */
+function refuseStill(before: Position | undefined, now: Position | undefined): void {
+  if (before === undefined || now === undefined || positionText(before) !== positionText(now)) return;
+  throw new SallyportError(
+    "sql.failed",
+    "The server gives values of the key that are not those by which it orders the rows.",
+  );
 }
 
 /** A sink for each column of the read, in the order of its SELECT list. */

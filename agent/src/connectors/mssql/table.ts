@@ -2,11 +2,12 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Plan, SqlTable } from "@sallyport/shared/schema/operations.ts";
 import type { Grant, Outcome } from "../connector.ts";
-import { arrowColumn, resolveTable } from "./catalog.ts";
+import { arrowColumn, type CatalogTable, resolveTable } from "./catalog.ts";
 import { planFilter } from "./filter.ts";
 import { checkMasks } from "./masked.ts";
 import { type Position, parsePosition } from "./position.ts";
 import { planRead, type Read } from "./read-plan.ts";
+import { checkServerMasks, maskedByServer, serverMaskWarnings } from "./server-masks.ts";
 import { readSlices, type Work } from "./slices.ts";
 import { beginSnapshot } from "./snapshot.ts";
 
@@ -18,10 +19,15 @@ export async function readTable(work: Work, operation: SqlTable, grant: TableGra
   const wanted = { named: grant.named === true, timestamps: operation.timestamps };
   const table = await resolveTable(session, operation.table, wanted, signal);
   checkMasks(table, operation, grant);
+  const masked = await maskedByServer(session, table, signal);
+  checkServerMasks(table, operation, masked);
   const isSnapshot = operation.consistency === "snapshot";
   const planned = await planRead(session, table, operation, grant.columns, signal);
   const read = operation.filter === undefined ? planned : { ...planned, filter: planFilter(table, operation.filter) };
-  if (isSnapshot) await beginSnapshot(session, signal);
+  if (isSnapshot) {
+    refuseInMemory(table);
+    await beginSnapshot(session, signal);
+  }
   const plan: Plan = {
     to: read.to ?? null,
     key: read.table.key.map(({ name }) => name),
@@ -32,7 +38,18 @@ export async function readTable(work: Work, operation: SqlTable, grant: TableGra
   const start = startOf(operation, read);
   const batch = await output.schema(read.emitted.map(arrowColumn), plan);
   const outcome = await readSlices({ ...work, read, batch }, start);
-  return read.warnings === undefined || read.warnings.length === 0 ? outcome : { ...outcome, warnings: read.warnings };
+  const warnings = [...(read.warnings ?? []), ...serverMaskWarnings(read.emitted, masked)];
+  return warnings.length === 0 ? outcome : { ...outcome, warnings };
+}
+
+/** A SNAPSHOT transaction reads no such table: error 41332. @throws SallyportError `request.invalid` */
+function refuseInMemory({ isInMemory, schema, name }: CatalogTable): void {
+  if (isInMemory !== true) return;
+  throw new SallyportError(
+    "request.invalid",
+    `${schema}.${name} is memory-optimized, and no snapshot of it can be read: leave \`consistency\` out.`,
+    { field: "operation.consistency" },
+  );
 }
 
 /** The run's plan, fixed by its first session, must be what this session would do too. */

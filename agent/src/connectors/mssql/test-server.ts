@@ -28,7 +28,7 @@ export interface TestServer {
 type BulkLoad = ReturnType<Connection["newBulkLoad"]>;
 export type BulkColumn = Parameters<BulkLoad["addColumn"]>;
 
-export async function startTestServer(): Promise<TestServer> {
+export async function startTestServer(options: { readonly engineEdition?: number } = {}): Promise<TestServer> {
   const authority = await makeAuthority();
   const tls = await authority.issue({ names: ["localhost"], addresses: ["127.0.0.1"] });
   const server = await startTds({
@@ -39,6 +39,7 @@ export async function startTestServer(): Promise<TestServer> {
       { ...READER, rights: "read" },
     ],
     databases: ["ERP"],
+    ...options,
   });
   const target: Target = {
     connection: "erp",

@@ -14,6 +14,7 @@ export interface Server {
   readonly sessions: Set<State>;
   /** Written in TypeScript, by lower-case `schema.name`, in every database. */
   readonly procedures: Map<string, Procedure>;
+  readonly engineEdition: number;
 }
 
 const same = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();

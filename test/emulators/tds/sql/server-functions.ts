@@ -41,7 +41,7 @@ const typeNames = Object.entries(TYPES).map(
   ([name, row]) => [catalogTypeName(name as SqlType["name"]), row.userId] as const,
 );
 
-function property(name: string): SqlValue {
+function property({ engineEdition }: State, name: string): SqlValue {
   switch (name.toLowerCase()) {
     case "productversion":
       return "16.0.1000.6";
@@ -52,7 +52,7 @@ function property(name: string): SqlValue {
     case "edition":
       return "Developer Edition (64-bit)";
     case "engineedition":
-      return "3";
+      return String(engineEdition);
     case "servername":
     case "machinename":
       return "EMULATOR";
@@ -145,7 +145,7 @@ const server: Readonly<Record<string, readonly [SqlType, Body]>> = {
     (state, [name]) =>
       state.store.databases.some((known) => known.toLowerCase() === text(name).toLowerCase()) ? 1 : 0,
   ],
-  serverproperty: [NAME, (_state, [name]) => property(text(name))],
+  serverproperty: [NAME, (state, [name]) => property(state, text(name))],
   collationproperty: [INT, (_state, [name, wanted]) => collationProperty(text(name), text(wanted))],
   databasepropertyex: [
     NAME,

@@ -33,6 +33,7 @@ export function openSession(options: SessionOptions): State {
     application,
     host,
     peers: options.server.sessions,
+    engineEdition: options.server.engineEdition,
     store,
     sqlite: store.connect(),
     temporary: new Map(),

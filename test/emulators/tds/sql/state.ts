@@ -50,6 +50,8 @@ export interface State {
   readonly host: string;
   /** All sessions of the server. */
   readonly peers: ReadonlySet<State>;
+  /** As SERVERPROPERTY says. */
+  readonly engineEdition: number;
   store: Store;
   sqlite: DatabaseSync;
   readonly temporary: Map<string, Table>;

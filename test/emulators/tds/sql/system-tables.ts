@@ -18,7 +18,9 @@ CREATE TABLE sys.views (name sysname NOT NULL, object_id int NOT NULL, schema_id
 CREATE TABLE sys.columns (object_id int NOT NULL, name sysname NULL, column_id int NOT NULL, system_type_id tinyint NOT NULL,
   user_type_id int NOT NULL, max_length smallint NOT NULL, precision tinyint NOT NULL, scale tinyint NOT NULL,
   collation_name sysname NULL, is_nullable bit NULL, is_identity bit NOT NULL, is_computed bit NOT NULL,
-  is_hidden bit NOT NULL, generated_always_type tinyint NULL);
+  is_hidden bit NOT NULL, generated_always_type tinyint NULL, encryption_type int NULL);
+CREATE TABLE sys.masked_columns (object_id int NOT NULL, name sysname NULL, column_id int NOT NULL, is_masked bit NOT NULL,
+  masking_function nvarchar(4000) NULL);
 CREATE TABLE sys.types (name sysname NOT NULL, system_type_id tinyint NOT NULL, user_type_id int NOT NULL,
   schema_id int NOT NULL, max_length smallint NOT NULL, precision tinyint NOT NULL, scale tinyint NOT NULL,
   collation_name sysname NULL, is_nullable bit NULL, is_user_defined bit NOT NULL, is_assembly_type bit NOT NULL);
@@ -179,7 +181,7 @@ function addTable(rows: Record<string, Row[]>, table: Table, columns: readonly C
     const { systemId, userId } = TYPES[column.type.name];
     const collation = TYPES[column.type.name].family === "string" ? column.type.collation.name : null;
     const [length, precision, scale] = sizes(column.type);
-    const flags = [column.nullable ? 1 : 0, column.identity === null ? 0 : 1, 0, 0, 0];
+    const flags = [column.nullable ? 1 : 0, column.identity === null ? 0 : 1, 0, 0, 0, null];
     rows.columns?.push([
       objectId,
       column.name,

@@ -19,6 +19,12 @@ export const SQL_ERRORS = {
   174: { class: 15, state: 1, ends: "batch", text: "The % function requires a different number of arguments." },
   206: { class: 16, state: 2, ends: "batch", text: "Operand type clash: % is incompatible with %" },
   207: { class: 16, state: 1, ends: "batch", text: "Invalid column name '%'." },
+  40515: {
+    class: 15,
+    state: 1,
+    ends: "batch",
+    text: "Reference to database and/or server name in '%' is not supported in this version of SQL Server.",
+  },
   208: { class: 16, state: 1, ends: "batch", text: "Invalid object name '%'." },
   209: { class: 16, state: 1, ends: "batch", text: "Ambiguous column name '%'." },
   4104: { class: 16, state: 1, ends: "batch", text: 'The multi-part identifier "%" could not be bound.' },

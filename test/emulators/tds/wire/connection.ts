@@ -75,7 +75,7 @@ export async function serveConnection(server: Server, socket: Socket): Promise<v
   const result =
     "state" in admission ? "ok" : { error: admission.errors[0]?.number ?? 18456, state: admission.trueState };
   log({ kind: "login", login: user, database, application, host, encrypted, result });
-  const packets = handshake(admissionTokens(admission, login7));
+  const packets = handshake(admissionTokens(admission, login7, server.faults.forConnection("route")));
   if ("errors" in admission) {
     stream.end(packets);
     return;

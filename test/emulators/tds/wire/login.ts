@@ -14,6 +14,7 @@ import {
   featureAck,
   infoToken,
   loginAck,
+  routingToken,
   sspiToken,
 } from "./tokens.ts";
 import { createWriter, type Writer } from "./writer.ts";
@@ -59,7 +60,12 @@ export function challengeTokens({ message }: Challenge): Writer {
   return writer;
 }
 
-export function admissionTokens(admission: Admission, login7: Login7): Writer {
+/** @param route where to, for a client that is sent on */
+export function admissionTokens(
+  admission: Admission,
+  login7: Login7,
+  route: { readonly host: string; readonly port: number } | null,
+): Writer {
   const writer = createWriter(2048);
   if ("errors" in admission) {
     // Clients see state 1 whatever the reason.
@@ -76,6 +82,7 @@ export function admissionTokens(admission: Admission, login7: Login7): Writer {
   loginAck(writer);
   environmentText(writer, "packetSize", String(login7.packetBytes), "4096");
   if (login7.utf8) featureAck(writer);
+  if (route !== null) routingToken(writer, route.host, route.port);
   doneToken(writer, DONE.batch, 0, 0, 0);
   return writer;
 }

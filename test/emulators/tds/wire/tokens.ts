@@ -86,6 +86,17 @@ export function transactionToken(writer: Writer, what: 8 | 9 | 10, descriptor: b
   });
 }
 
+/** Where the client is to connect instead [MS-TDS 2.2.7.9, type 20]. */
+export function routingToken(writer: Writer, host: string, port: number): void {
+  const name = Buffer.from(host, "utf16le");
+  const head = Buffer.alloc(8);
+  head.writeUInt8(20, 0);
+  head.writeUInt16LE(5 + name.length, 1);
+  head.writeUInt16LE(port, 4);
+  head.writeUInt16LE(host.length, 6);
+  withLength(writer, 0xe3, () => bytes(writer, Buffer.concat([head, name, Buffer.alloc(2)])));
+}
+
 /** The session was reset, as the client asked in its packet's header. */
 export function resetToken(writer: Writer): void {
   withLength(writer, 0xe3, () => bytes(writer, [18, 0, 0]));

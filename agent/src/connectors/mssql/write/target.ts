@@ -38,6 +38,12 @@ export async function resolveTarget(
   signal: AbortSignal,
 ): Promise<Target> {
   const found = await resolveTable(session, wanted.table, wanted, signal);
+  // Its rows take no locks, and no transaction that waits for them: UPDLOCK and HOLDLOCK are refused there (error 10794).
+  if (found.isInMemory === true) {
+    throw new SallyportError("request.invalid", `${wanted.table} is memory-optimized: nothing is written into it.`, {
+      field: "operation.table",
+    });
+  }
   const table = `${quoteName(found.schema)}.${quoteName(found.name)}`;
   const filled = await generatedColumns(session, table, signal);
   const pages = await codePages(

@@ -49,6 +49,12 @@ const rowsOf = async (sql: string): Promise<unknown[]> =>
   (await server.server.sql(sql)).rows.map((row) => ({ ...row }));
 const count = async (table: string): Promise<unknown> => (await rowsOf(`SELECT COUNT(*) AS n FROM ${table}`))[0];
 
+test("nothing is written into a memory-optimized table, whose rows take no locks", async () => {
+  await server.admin("CREATE TABLE dbo.Memory (Id int NOT NULL PRIMARY KEY)");
+  await server.admin("UPDATE sys.tables SET is_memory_optimized = 1 WHERE name = 'Memory'");
+  await assert.rejects(texts("dbo.Memory", "insert", [], ["Id"], [["1"]]), refusal("request.invalid"));
+});
+
 /** Type, a value as text, and how the server prints it. Extremes first. */
 const VALUES: readonly (readonly [declared: string, given: string, shown: unknown])[] = [
   ["bigint", "-9223372036854775808", -9223372036854775808n],

@@ -1,4 +1,5 @@
 /** `sql.write`: rows into a temporary table, then, once all have come, into the target in one transaction. */
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { SqlWrite } from "@sallyport/shared/schema/write-operations.ts";
 import type { Grant, Input, Outcome, Output } from "../../connector.ts";
 import { ask } from "../ask.ts";
@@ -55,9 +56,18 @@ async function changed(
   if (before !== undefined) return { answer: before.answer, repeated: true };
   const counts: WriteCounts = { rows, inserted: 0, updated: 0, deleted: 0 };
   for (const { counts: what, sql } of stepsOf(operation.action, target)) {
-    const [row] = await ask(session, { sql, parameters: [] }, signal);
-    counts[what] = Number(row?.changed);
+    counts[what] = countOf(await ask(session, { sql, parameters: [] }, signal));
   }
   await keys?.keep(counts, signal);
   return { answer: counts, repeated: false };
+}
+
+/**
+ * The number of rows that a step tells last: a trigger of the target may give rows of its own before that. Asked before COMMIT,
+ * because afterwards an answer that is none could not be taken back. @throws SallyportError `sql.failed`
+ */
+export function countOf(rows: readonly Readonly<Record<string, unknown>>[]): number {
+  const changed = Number(rows.at(-1)?.changed ?? Number.NaN);
+  if (Number.isSafeInteger(changed) && changed >= 0) return changed;
+  throw new SallyportError("sql.failed", "The server does not say how many rows the statement changed.");
 }
