@@ -57,9 +57,10 @@ const inOrder = async ({ store }: DeadLetterDeps, tenant: string, webhook: strin
 
 async function putBack(deps: DeadLetterDeps, key: LaneKey, n: number): Promise<boolean> {
   const { lanes } = deps.store;
-  for (;;) {
+  for (let tried = 0; ; tried++) {
     const [dead, head] = await Promise.all([lanes.dead(key, n), lanes.head(key)]);
-    if (dead === undefined || head === undefined) return false;
+    // Refused, and gone now: it was put back, by the very change whose answer was lost and that was sent again, or by somebody else.
+    if (dead === undefined || head === undefined) return tried > 0;
     await lanes.insertDue(key, deps.now().getTime() + LEAD_MS);
     const { next } = head.value;
     const done = await lanes.commit(key, [
@@ -68,7 +69,7 @@ async function putBack(deps: DeadLetterDeps, key: LaneKey, n: number): Promise<b
       removeOf(dead.row),
       insertItem(next, { event: dead.value.event, at: deps.now().toISOString() }),
     ]);
-    if (!done) continue;
+    if (!done.ok) continue;
     await ringSafely(deps, key);
     return true;
   }

@@ -183,6 +183,47 @@ describe("deliveries", () => {
     assert.ok(cases > 20, `${cases} cases`);
   });
 
+  it("a change whose answer was lost and that is sent again ends no delivery, and holds no lane", async () => {
+    for (let at = 1; ; at++) {
+      const process = rig.process();
+      const tenant = await rig.tenant();
+      await newWebhook(process, tenant);
+      receiver.taken.length = 0;
+      const sent = process.faults.writes;
+      process.faults.onWrite = (_, count) => (count === sent + at ? "repeat" : "send");
+      for (const id of ["1", "2"]) await process.emit(tenant, eventFor(tenant, id));
+      await deliverLane(process, lane(tenant, "orders"), never);
+      assert.deepEqual(receiver.taken, idsOf("orders", 1, 2), `write ${at}`);
+      assert.equal((await process.store.lanes.head(lane(tenant, "orders")))?.value.holder, "", `write ${at}`);
+      if (process.faults.writes < sent + at) break;
+    }
+  });
+
+  it("nor does it hide that an event was given up, or when to go on", async () => {
+    for (let at = 1; ; at++) {
+      const process = rig.process();
+      const tenant = await rig.tenant();
+      await newWebhook(process, tenant);
+      receiver.answer = () => 500;
+      await process.emit(tenant, eventAbout(tenant, "orders", "1"));
+      process.advance(DAY_MS);
+      process.bells.length = 0;
+      const sent = process.faults.writes;
+      process.faults.onWrite = (_, count) => (count === sent + at ? "repeat" : "send");
+      await deliverLane(process, lane(tenant, "orders"), never);
+      const [{ atMs = 0 } = {}] = process.bells;
+      assert.ok(atMs > process.now().getTime(), `write ${at}: rung for later`);
+      assert.deepEqual(process.alerts, ["webhook gave up"], `write ${at}`);
+      assert.equal((await listDeadLetters(process, tenant, "hook")).length, 1, `write ${at}`);
+      const before = process.faults.writes;
+      process.faults.onWrite = (_, count) => (count === before + 2 ? "repeat" : "send");
+      assert.deepEqual(await replay(process, tenant, "hook", "pulls.orders.1"), { replayed: 1 });
+      // Nothing of it is left to the tests that follow.
+      await removeWebhook(process, tenant, "hook");
+      if (before < sent + at) break;
+    }
+  });
+
   it("a drained process finishes nothing new, and gives the lane back", async () => {
     const process = rig.process();
     const tenant = await rig.tenant();

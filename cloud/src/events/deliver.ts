@@ -2,6 +2,7 @@
  * Working through a lane: its events one after the other, each until it was delivered or is a day old. One process at a time
  * holds a lane, so that a subject's events arrive in order; the hold of one that died is over after a while.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { DeliveryFailure } from "@sallyport/shared/schema/events.ts";
 import {
   insertDead,
@@ -75,10 +76,13 @@ async function claim(deps: DeliverDeps, key: LaneKey, holder: string): Promise<b
   for (;;) {
     const head = await deps.store.lanes.head(key);
     const nowMs = deps.now().getTime();
+    // Ours already: the answer was lost, and what was sent again was refused.
+    if (head?.value.holder === holder) return true;
     if (head === undefined || isAhead(head.value.heldUntil, nowMs)) return false;
     if (isAhead(head.value.nextAt, nowMs + SKEW_MS)) return false;
     const heldUntil = new Date(nowMs + HOLD_MS).toISOString();
-    if (await deps.store.lanes.commit(key, [writeHead({ ...head.value, holder, heldUntil }, head.etag)])) return true;
+    const written = await deps.store.lanes.commit(key, [writeHead({ ...head.value, holder, heldUntil }, head.etag)]);
+    if (written.ok) return true;
   }
 }
 
@@ -102,7 +106,7 @@ async function workThrough(held: Held): Promise<End> {
     if (items.length > 0 && !isOver(held)) {
       const end = await deliverPage(held, items);
       if (end !== undefined) return end;
-    } else if (await lanes.commit(held.key, [writeHead({ ...head.value, ...RELEASED }, head.etag)])) {
+    } else if ((await lanes.commit(held.key, [writeHead({ ...head.value, ...RELEASED }, head.etag)])).ok) {
       return { againMs: items.length === 0 ? undefined : held.now().getTime() };
     }
   }
@@ -165,21 +169,24 @@ async function afterFailure(
 /** Whoever adds events changes the head too, so a change may have to be tried again: so often at most. */
 const TRIES = 50;
 
-/** Changes the head and more, as long as this hold lasts. False when it was lost. */
+/**
+ * Changes the head and more, as long as this hold lasts. False when it was lost. An answer may get lost and the client sends the
+ * change again, which is refused: then what it removes is gone, or the head is as it would have made it.
+ */
 async function step(
   { store: { lanes }, key, holder }: Held,
   change: (head: LaneHead) => Partial<LaneHead>,
   more: readonly Change[] | ((head: LaneHead) => readonly Change[]),
 ): Promise<boolean> {
+  let wanted: LaneHead | undefined;
   for (let tried = 0; tried < TRIES; tried++) {
     const head: Stored<LaneHead> | undefined = await lanes.head(key);
-    if (head?.value.holder !== holder) return false;
+    if (head?.value.holder !== holder) return wanted !== undefined && isDeepStrictEqual(head?.value, wanted);
     const changes = typeof more === "function" ? more(head.value) : more;
-    const written = await lanes.commit(key, [
-      writeHead({ ...head.value, ...change(head.value) }, head.etag),
-      ...changes,
-    ]);
-    if (written) return true;
+    wanted = { ...head.value, ...change(head.value) };
+    const written = await lanes.commit(key, [writeHead(wanted, head.etag), ...changes]);
+    // Only who holds the lane removes of it.
+    if (written.ok || written.refused === 404) return true;
   }
   throw new Error("a lane that is held cannot be changed");
 }

@@ -35,9 +35,10 @@ export async function enter(deps: EnterDeps, key: LaneKey, event: CloudEvent): P
 async function append({ lanes, now }: EnterDeps, key: LaneKey, event: CloudEvent, digest: string): Promise<boolean> {
   const head = await lanes.head(key);
   const value = head?.value ?? EMPTY;
-  return lanes.commit(key, [
+  const written = await lanes.commit(key, [
     writeHead({ ...value, next: value.next + 1 }, head?.etag),
     insertItem(value.next, { event, at: now().toISOString() }),
     insertSeen(digest),
   ]);
+  return written.ok;
 }

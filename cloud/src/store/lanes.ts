@@ -12,7 +12,16 @@ import { cloudEvent, deliveryFailure } from "@sallyport/shared/schema/events.ts"
 import { nameId } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
 import { fromRow, type Stored, toProperties } from "./record.ts";
-import { acrossPartitions, type Change, commit, type Row, range, read, removeUnchanged } from "./tables.ts";
+import {
+  acrossPartitions,
+  type Change,
+  type Commit,
+  commit,
+  type Row,
+  range,
+  read,
+  removeUnchanged,
+} from "./tables.ts";
 
 const time = z.iso.datetime();
 const count = z.int().min(0);
@@ -83,7 +92,7 @@ export interface LaneStore {
   /** Of one webhook, or of all of the tenant's, in no order that means anything. */
   deadOf(tenant: string, webhook: string | undefined, most: number): Promise<(Numbered<DeadItem> & LaneKey)[]>;
   seen(key: LaneKey, digest: string): Promise<boolean>;
-  commit(key: LaneKey, changes: readonly Change[]): Promise<boolean>;
+  commit(key: LaneKey, changes: readonly Change[]): Promise<Commit>;
   /** Rows of these kinds that were written before; at most `most` are deleted. */
   forget(key: LaneKey, beforeMs: number, most: number): Promise<number>;
   /** Everything of a lane, at most `most` rows. */
@@ -127,7 +136,7 @@ export function laneStore(table: TableClient, random: (bytes: number) => Buffer)
       return found;
     },
     seen: async (key, digest) => (await read(table, partitionOf(key), `seen|${digest}`)) !== undefined,
-    commit: async (key, changes) => (await commit(table, partitionOf(key), changes)).ok,
+    commit: (key, changes) => commit(table, partitionOf(key), changes),
     async forget(key, beforeMs, most) {
       let gone = 0;
       for (const [from, to] of [

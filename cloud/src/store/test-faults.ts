@@ -12,13 +12,13 @@ export interface Faults {
   dead: boolean;
   /** How many writes were sent. */
   readonly writes: number;
-  /** Asked before each write. `lose`: not sent. `lose reply`: sent and applied, but no answer comes. `late`: no answer, and applied only just before the next write. `die`: both. */
+  /** Asked before each write. `lose`: not sent. `lose reply`: sent and applied, but no answer comes. `repeat`: as the clients do when no answer comes, sent again, and the second answer counts. `late`: no answer, and applied only just before the next write. `die`: both. */
   onWrite: (request: Sent, count: number) => Fate | Promise<Fate>;
   /** Added to the Date header of every answer: how late it is for this process. */
   dateShiftMs: number;
 }
 type Sent = { readonly method: string; readonly url: string };
-export type Fate = "send" | "lose" | "lose reply" | "late" | "die before" | "die after";
+export type Fate = "send" | "repeat" | "lose" | "lose reply" | "late" | "die before" | "die after";
 
 const inner = createDefaultHttpClient();
 
@@ -42,6 +42,7 @@ export function faultyNetwork(): Faults {
       throw noAnswer();
     }
     const response = await send();
+    if (fate === "repeat") return send();
     if (fate === "die after") faults.dead = true;
     if (fate !== "send") throw noAnswer();
     return response;
