@@ -33,6 +33,8 @@ const PARTS: Readonly<Record<string, string>> = {
   version: "1.0.0",
   file: "none.tar.gz",
 };
+/** A key that may remove something finds nothing to remove: those after it need what is there. */
+const REMOVED: typeof PARTS = { ...PARTS, site: "nobody", connection: "nobody", pull: "nobody" };
 /** Routes that ask for no key: agents sign what they send, health and the API's description are public. */
 const OPEN: readonly string[] = [
   ...["agent-enrol", "agent-health", "agent-release-file", "agent-releases", "agent-token", "health", "openapi"],
@@ -50,7 +52,8 @@ export function badKeys(stack: () => Stack): void {
   let routes: readonly Route[] = [];
   const keys = { otherTenants: "", withoutIt: (_: Scope) => "", limited: "" };
   const ask = async ({ method, route }: Route, authorization?: string) => {
-    const path = route.replace(/\{([^}:?]+)[^}]*\}/g, (_, part: string) => PARTS[part] ?? "nowhere");
+    const parts = method === "DELETE" ? REMOVED : PARTS;
+    const path = route.replace(/\{([^}:?]+)[^}]*\}/g, (_, part: string) => parts[part] ?? "nowhere");
     const answer = await call(`${stack().origin}/api/${path}`, {
       method,
       ca: stack().caPem,
