@@ -7,74 +7,12 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createSecureContext, createServer as createTlsServer, type SecureContext } from "node:tls";
-import { queryObjects } from "node:v8";
+import { createSecureContext, createServer as createTlsServer } from "node:tls";
 import { makeAuthority } from "../../../test/emulators/tls/certificates.ts";
-import type { Clock } from "../clock.ts";
-import type { Channel } from "./channel.ts";
-import { createSyslogCopy, type SyslogCopy } from "./copy.ts";
+import type { SyslogCopy } from "./copy.ts";
 import { framed } from "./message.ts";
-import { openChannel } from "./open-channel.ts";
-import { parseTarget, type SyslogTarget, targetText } from "./target.ts";
-import { openDatagrams } from "./udp.ts";
-
-const NO_TRUST = createSecureContext();
-
-/** For opening and for sending; no wait between tries is ever as long, to the millisecond. */
-const DEADLINES_MS = [10_000, 30_000];
-
-/** Time passes only where something waits for a try; each wait is told. */
-function impatientClock(): Clock & { readonly waits: number[] } {
-  const waits: number[] = [];
-  return {
-    waits,
-    wallMs: () => 0,
-    monotonicMs: () => performance.now(),
-    sleep: (ms, signal) =>
-      DEADLINES_MS.includes(ms)
-        ? new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }))
-        : new Promise((resolve) => {
-            waits.push(ms);
-            setImmediate(resolve);
-          }),
-  };
-}
-
-interface Told {
-  readonly what: string;
-  readonly facts: Record<string, unknown>;
-}
-
-interface CopyOptions {
-  readonly trust?: SecureContext;
-  readonly bufferBytes?: number;
-  readonly open?: (signal: AbortSignal) => Promise<Channel>;
-}
-
-function copyTo(target: SyslogTarget, options: CopyOptions = {}) {
-  const { trust = NO_TRUST, bufferBytes = 2 ** 20 } = options;
-  const told: Told[] = [];
-  const stop = new AbortController();
-  const note = (facts: Record<string, unknown>, what: string) => void told.push({ what, facts });
-  const clock = impatientClock();
-  const copy = createSyslogCopy({
-    open: options.open ?? ((signal) => openChannel(target, trust, signal)),
-    to: targetText(target),
-    clock,
-    random: () => 0.51,
-    log: { info: note, warn: note } as never,
-    bufferBytes,
-  });
-  const running = copy.run(stop.signal);
-  const take = (seq: number, text = `message ${seq}`) => copy.take(seq, framed(Buffer.from(text), target.transport));
-  return {
-    ...{ copy, take, told, clock },
-    async end() {
-      stop.abort();
-      await running;
-    },
-  };
-}
+import { parseTarget } from "./target.ts";
+import { copyTo } from "./test-copy.ts";
 
 /** Octet counting read back: every complete message. */
 function messagesIn(bytes: Buffer): string[] {
@@ -184,74 +122,6 @@ test("udp: one message a datagram", async () => {
   assert.deepEqual(datagrams, TEXTS);
   await end();
   server.close();
-});
-
-test("udp: the name is looked up again after minutes, and a server that stays gets every line", async () => {
-  const server = createSocket("udp4");
-  const { promise: all, resolve } = Promise.withResolvers<void>();
-  const datagrams: string[] = [];
-  server.on("message", (bytes) => {
-    if (datagrams.push(bytes.toString()) === 40) resolve();
-  });
-  server.bind(0, "127.0.0.1");
-  await once(server, "listening");
-  let lookups = 0;
-  let nowMs = 0;
-  const system = {
-    async lookup() {
-      lookups += 1;
-      return { address: "127.0.0.1", family: 4 };
-    },
-    // Each line a minute after the one before: it is asked when a channel opens, and after each line.
-    monotonicMs: () => (nowMs += 60_000),
-  };
-  const { take, told, end } = copyTo(
-    { transport: "udp", host: "siem", port: 1 },
-    { open: () => openDatagrams("siem", server.address().port, system) },
-  );
-  for (let line = 1; line <= 40; line += 1) take(line);
-  await all;
-  await end();
-  assert.equal(lookups, 8);
-  assert.deepEqual(told, []);
-  server.close();
-});
-
-test("what opens too late is closed", async () => {
-  const opening = Promise.withResolvers<Channel>();
-  const closed = Promise.withResolvers<void>();
-  const asked = Promise.withResolvers<void>();
-  const { take, end } = copyTo(
-    { transport: "udp", host: "siem", port: 1 },
-    {
-      open: () => {
-        asked.resolve();
-        return opening.promise;
-      },
-    },
-  );
-  take(1);
-  await asked.promise;
-  await end();
-  opening.resolve({ send: async () => {}, closed: closed.promise, close: closed.resolve });
-  await closed.promise;
-});
-
-test("a line that was sent leaves nothing behind", async () => {
-  const { copy, take, end } = copyTo(
-    { transport: "udp", host: "siem", port: 1 },
-    { open: async () => ({ send: async () => {}, closed: new Promise(() => {}), close: () => {} }) },
-  );
-  const send = async (lines: number): Promise<number> => {
-    for (let line = 1; line <= lines; line += 1) {
-      take(line);
-      await copy.drained();
-    }
-    return queryObjects(AbortSignal, { format: "count" });
-  };
-  const first = await send(20);
-  assert.ok((await send(500)) - first < 50);
-  await end();
 });
 
 test("a local socket: one message a line", async () => {
