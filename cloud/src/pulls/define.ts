@@ -31,8 +31,8 @@ export interface PutAnswer {
 
 /**
  * Creates a pull, or changes the one that has `revision`. The same definition again changes nothing.
- * Throws `api.invalid` (schedule, connection), `api.conflict` (exists, and no revision given), `api.changed`, also for a
- * revision of a pull that is gone.
+ * Throws `api.invalid` (schedule, connection), `api.too_large`, `api.conflict` (exists, and no revision given), `api.changed`,
+ * also for a revision of a pull that is gone.
  */
 export async function putPull(
   deps: PullDeps,
@@ -43,6 +43,7 @@ export async function putPull(
   const { store } = deps;
   const definition = pullDefinition.parse(given);
   requireTime(definition, deps.settings);
+  requireLength(definition);
   const dueMs = firstDue(key, definition, deps.clock.now());
   const connection = await store.connections.get(key.tenant, definition.connection);
   if (!connection || connection.value.removedAt) throw noConnection(definition);
@@ -85,6 +86,16 @@ async function keepConnection(
   if (before === undefined) await removePull(deps, key, revision);
   else await putPull(deps, key, before, revision);
   throw noConnection(definition);
+}
+
+/** A definition is one property of an entity, which Azure gives 32,768 characters. */
+const MOST_CHARACTERS = 32_000;
+
+function requireLength(definition: PullDefinition): void {
+  const characters = JSON.stringify(definition).length;
+  if (characters <= MOST_CHARACTERS) return;
+  const message = `The definition has ${characters} characters: let \`columns\` be "*" or name fewer, or read a view.`;
+  throw new SallyportError("api.too_large", message, { characters, maxCharacters: MOST_CHARACTERS });
 }
 
 const noConnection = ({ connection }: PullDefinition) =>

@@ -71,6 +71,13 @@ test("a definition is changed only by who knows its revision, and another table 
   await assert.rejects(putPull(deps, key, unknown, 3), { code: "api.invalid" });
   const badCron = definitionOf({ schedule: { cron: "99 * * * *" } });
   await assert.rejects(putPull(deps, key, badCron, 3), { code: "api.invalid" });
+  // What one entity cannot hold is said, and what just fits is stored.
+  const wide = (columns: number) => {
+    const names = Array.from({ length: columns }, (_, at) => `${"c".repeat(95)}${String(at).padStart(4, "0")}`);
+    return definitionOf({ operation: { op: "sql.table", table: "dbo.Wide", columns: names } });
+  };
+  await assert.rejects(putPull(deps, key, wide(320), 3), { code: "api.too_large" });
+  assert.equal((await putPull(deps, key, wide(305), 3)).revision, 4);
 });
 
 test("a tenant's pulls are listed, and no other's", async () => {
