@@ -18,6 +18,7 @@ import {
   type PolicyRequest,
   placeOf,
 } from "../policy/decide.ts";
+import { serverOf } from "../policy/find-connection.ts";
 import type { SqlOperation } from "../policy/sql-judge.ts";
 
 /** What is to be done, once the supervisor has said go. */
@@ -73,7 +74,10 @@ export function judge(
     decision: work.do === "refuse" ? "deny" : "allow",
     code: work.do === "refuse" ? work.error.code : undefined,
     asked: work.do === "refuse" ? askedOf(operation) : undefined,
-    login: credential?.form === "plain" ? hashLogin(loginKey, connection ?? "", credential.user) : undefined,
+    login:
+      credential?.form === "plain"
+        ? hashLogin(loginKey, serverOf(policy, connection ?? ""), credential.user)
+        : undefined,
     sealed: work.do === "serve" && work.credential.form === "sealed" ? true : undefined,
     seconds: work.do === "serve" ? work.allowed.limits.seconds : SHORT_SECONDS,
     bytes: work.do === "serve" ? mostSent(operation, work.allowed.limits.bytes) : undefined,

@@ -8,7 +8,7 @@ import { type PlainCredential, plainCredential } from "@sallyport/shared/protoco
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
 import { hashLogin } from "../journal/login.ts";
 import { type Allowed, type AllowedDirectory, decide } from "../policy/decide.ts";
-import { findConnection } from "../policy/find-connection.ts";
+import { findConnection, serverOf } from "../policy/find-connection.ts";
 import type { Work } from "./judge.ts";
 import type { Supervisor } from "./supervisor-link.ts";
 
@@ -45,7 +45,7 @@ export async function openWork(work: Work, deps: UnsealDeps): Promise<OpenedWork
   const login = { user, signIn, sealed: "opened" as const };
   const decision = decide(deps.policy, { ...work.asked, ...login }, deps.now);
   if ("deny" in decision) throw new SallyportError(decision.deny.code, decision.deny.reason);
-  await deps.supervisor.countLogin(hashLogin(deps.loginKey, connection, user));
+  await deps.supervisor.countLogin(hashLogin(deps.loginKey, serverOf(deps.policy, connection), user));
   return work.kind === "mssql"
     ? { ...work, asked: { ...work.asked, ...login }, credential: opened }
     : { ...work, asked: { ...work.asked, ...login }, credential: opened };

@@ -230,6 +230,12 @@ test("P6.3 P6.5 for another connection, or to another agent, it does not open", 
   const part = await sealed();
   assert.equal((await serve(part, { connection: "crm" })).code, "credential.refused");
   assert.equal((await serve(part, { connection: "crm" }, { connection: "erp" })).code, "credential.refused");
+  // Both lead to one server, and the login is one account of it: what was tried at one was tried at the other.
+  assert.equal((await serve(part, { connection: "crm" })).code, "credential.refused");
+  assert.equal((await serve(part)).code, "limit.logins");
+  await policyTaken({ failed: "9/1h" });
+  assert.equal((await serve(part)).last.kind, "end");
+  await policyTaken({});
   const other = await serve({ ...part, kid: "k".repeat(43) });
   assert.equal(other.code, "credential.not_sealed");
   assert.equal(other.journal.find(({ event }) => event === "unseal")?.decision, "deny");

@@ -45,6 +45,9 @@ export async function fillTraps(server: SampleServer): Promise<void> {
   }
 }
 
+/** A login of one connection only: what fails there is counted for no other. The server has none of this name. */
+export const GUESSED = "svc_payroll";
+
 export interface Places {
   /** Through which SQL Server is reached by all but `direct`. */
   readonly doorPort: number;
@@ -54,12 +57,12 @@ export interface Places {
 }
 
 export function trapPolicy({ port, database }: SampleServer, { doorPort, caFile, foreignCaFile }: Places): string {
-  const connection = (name: string, rules: string, { at = doorPort, ca = caFile } = {}) => `  ${name}:
+  const connection = (name: string, rules: string, { at = doorPort, ca = caFile, login = READER } = {}) => `  ${name}:
     kind: mssql
     address: localhost:${at}
     database: ${database}
     tls: { mode: required, ca: ${JSON.stringify(ca)} }
-    logins: [${READER}]
+    logins: [${login}]
     rules:
 ${rules}`;
   const table = (id: string, tables: string, columns: string) =>
@@ -74,7 +77,7 @@ ${connection(
     table("people", "dbo.People", "[Id, Country]") +
     table("salaries", "hr.Salaries", '"*"') +
     `      - { id: never-hr, deny: all, tables: ["hr.*"] }\n`,
-)}${connection("guarded", small("guarded"))}${connection("payroll", small("payroll"))}${connection(
+)}${connection("guarded", small("guarded"))}${connection("payroll", small("payroll"), { login: GUESSED })}${connection(
   "foreign",
   small("foreign"),
   { ca: foreignCaFile },

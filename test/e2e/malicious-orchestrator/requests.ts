@@ -10,6 +10,7 @@ import { encodeRecord, KIND } from "@sallyport/shared/protocol/records.ts";
 import { DEFAULT_LIMITS } from "@sallyport/shared/schema/operations.ts";
 import { dial, pingRequest, type Sender } from "../agent/sender.ts";
 import type { Attack } from "../malicious-relay/attack.ts";
+import { GUESSED } from "../malicious-relay/policy.ts";
 import { PASSWORD, type World } from "../malicious-relay/world.ts";
 
 export const ORDERS = { op: "sql.table", table: "dbo.Orders", columns: "*", watermark: "none" } as const;
@@ -324,7 +325,7 @@ export const REQUEST_ATTACKS: readonly Attack[] = [
     rule: "P5.2",
     name: "guesses passwords: refused with connection.login_failed in our words, then not tried any more",
     async run(world) {
-      const guess = { ...LOGIN, password: `guess-${randomBytes(6).toString("hex")}` };
+      const guess = { ...LOGIN, user: GUESSED, password: `guess-${randomBytes(6).toString("hex")}` };
       const codes: string[] = [];
       for (let tries = 0; tries < 5; tries += 1) {
         codes.push((await refusalOf(world, { connection: "guarded", credential: guess })).code);

@@ -1,14 +1,16 @@
 /** The owner's policy of the attacked agent: a rule of every type, each with something just beyond it. */
 
+/** Of `guarded` alone, so that what fails there is counted for no other connection. The server has none of this name. */
+export const GUESSED = "svc_guarded";
 const DAY_MS = 86_400_000;
 
-const connection = (name: string, port: number, more: string, rules: string): string => `
+const connection = (name: string, port: number, more: string, rules: string, login = "svc"): string => `
   ${name}:
     kind: mssql
     address: localhost:${port}
     database: ERP
     tls: { mode: required, ca: sql-ca.pem }
-    logins: [svc]
+    logins: [${login}]
     ${more}
     rules:${rules}`;
 
@@ -64,7 +66,7 @@ limits: { sessionsPerMinute: 6000 }
 connections:${[
     connection("erp", port, "limits: { sessions: 4, failedLogins: 99/1h }", readers("erp")),
     connection("little", port, "limits: { rows: 100 }", readers("little")),
-    connection("guarded", port, "limits: { failedLogins: 3/1h }", readers("guarded")),
+    connection("guarded", port, "limits: { failedLogins: 3/1h }", readers("guarded"), GUESSED),
     connection("every", port, "signIn: [sql]", every(day(-2), day(2))),
     connection("later", port, `hours: { allow: ["${hour(8)}-${hour(12)}"], timezone: UTC }`, readers("later")),
     connection("sealed", port, "credential: sealed", readers("sealed")),
