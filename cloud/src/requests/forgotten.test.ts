@@ -54,3 +54,17 @@ test("one whose process died in its call ends, and says what is known of it", as
   assert.deepEqual(await stateOf(later.deps, ids[1]!), ["failed", "write.outcome_unknown"]);
   assert.ok(ids.every((id) => bells.has(id)));
 });
+
+test("one that was forgotten for longer than it is waited for does not begin any more", async () => {
+  const ids = await Promise.all(
+    [read(), call].map(async (request) => idOf(await makeRequest(rig(async () => DONE).deps, by, request))),
+  );
+  const later = rig(() => assert.fail("asked"));
+  later.pass(901);
+  await ringForgotten(later.deps);
+  for (const request of ids) {
+    assert.equal(bellsFor(later.rung, request), 1);
+    await goOn(later.deps, { tenant: "acme", request });
+    assert.deepEqual(await stateOf(later.deps, request), ["failed", "api.internal"]);
+  }
+});

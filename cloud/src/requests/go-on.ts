@@ -31,13 +31,9 @@ async function attempt(deps: RequestDeps, bell: RequestBell, stored: Stored<Requ
   const { tenant, request: id } = bell;
   const { caller, deadline } = stored.value;
   const wasSealed = mayBeDone(stored.value);
+  // Nobody expects any more that it begins: its bell was lost for long, or its agent away.
   const isLate = deadline <= deps.now().toISOString();
-  const wanted = wasSealed
-    ? undefined
-    : await readAsked(deps.blobs, stored.value).catch((thrown: unknown) => {
-        if (isLate) return undefined;
-        throw thrown;
-      });
+  const wanted = wasSealed || isLate ? undefined : await readAsked(deps.blobs, stored.value);
   const mine = await claim(deps, stored);
   if (mine === undefined) return;
   if (wanted === undefined) return endUnfinished(deps, mine, wasSealed);
@@ -68,12 +64,14 @@ async function stepBack(deps: RequestDeps, bell: RequestBell, stored: Stored<Req
 /** Whether the agent may have got it, and done what is not done twice. */
 export const mayBeDone = ({ state, repeatable }: RequestRecord): boolean => state === "running" && !repeatable;
 
-/** Ends a request whose holder has died. */
+/** Ends a request whose holder has died, or that nobody begins any more. */
 export async function endUnfinished(deps: RequestDeps, mine: Stored<RequestRecord>, wasSealed: boolean): Promise<void> {
   const code = wasSealed ? "write.outcome_unknown" : "api.internal";
   const message = "The orchestrator's process that held this request ended before the agent answered.";
   const endedAt = deps.now().toISOString();
-  const error = { code, message, advice: ERRORS[code].advice, facts: {}, at: endedAt };
+  const died = { code, message, advice: ERRORS[code].advice, facts: {}, at: endedAt };
+  // Why it waited, where it did: nothing has happened since.
+  const error = wasSealed ? died : (mine.value.error ?? died);
   const ended = { ...mine.value, ...NOTHING_ASKED, state: "failed", endedAt, error } as const;
   if ((await deps.store.requests.update(mine, ended)) !== undefined) await dropAsked(deps.blobs, mine.value);
 }
