@@ -39,7 +39,7 @@ export function eventStore(table: TableClient): EventStore {
     },
     async forget(tenant, beforeMs, most) {
       let gone = 0;
-      for await (const row of range(table, tenant, inverted(beforeMs), "\uffff")) {
+      for await (const row of range(table, tenant, inverted(beforeMs), undefined)) {
         if (gone === most) break;
         await removeUnchanged(table, row);
         gone += 1;

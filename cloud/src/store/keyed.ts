@@ -74,8 +74,7 @@ export function keyed<S extends z.ZodObject>(table: TableClient, schema: S): Key
     remove: (stored) => removeUnchanged(table, { ...stored.row, etag: stored.etag }),
     async list(partition, most = 1000) {
       const found: Stored<z.infer<S>>[] = [];
-      // Row keys hold no control characters, and U+FFFF sorts after every text.
-      for await (const row of range(table, partition, "", "\uffff")) {
+      for await (const row of range(table, partition, "", undefined)) {
         found.push(fromRow(schema, row));
         if (found.length === most) break;
       }
@@ -84,7 +83,7 @@ export function keyed<S extends z.ZodObject>(table: TableClient, schema: S): Key
     async page(partition, { most, after }) {
       const found: Stored<z.infer<S>>[] = [];
       // A space sorts before every sign that a row key may hold.
-      for await (const row of range(table, partition, after === undefined ? "" : `${after} `, "\uffff")) {
+      for await (const row of range(table, partition, after === undefined ? "" : `${after} `, undefined)) {
         if (found.length === most) return { items: found, next: found.at(-1)?.row.row };
         found.push(fromRow(schema, row));
       }

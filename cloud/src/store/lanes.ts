@@ -152,7 +152,7 @@ export function laneStore(table: TableClient, random: (bytes: number) => Buffer)
     },
     async clear(key, most) {
       let gone = 0;
-      for await (const row of range(table, partitionOf(key), "", "\uffff")) {
+      for await (const row of range(table, partitionOf(key), "", undefined)) {
         if (gone === most) break;
         await removeUnchanged(table, row);
         gone += 1;

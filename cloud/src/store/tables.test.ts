@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
+// biome-ignore lint/correctness/noUndeclaredDependencies: the transport of the table client; product code needs none of it.
+import { createDefaultHttpClient, type HttpClient } from "@azure/core-rest-pipeline";
 import { createTables, openStore } from "./open.ts";
 import { type Change, commit, range, read, removeUnchanged } from "./tables.ts";
 import { testAzurite } from "./test-azurite.ts";
@@ -48,6 +50,33 @@ test("a replaced entity keeps nothing of the old one, and a read has both of the
   const after = await read(table, "p|2", "a");
   assert.deepEqual(after!.properties, { x: "3" });
   assert.ok(Math.abs(after!.readAtMs - after!.timestampMs) < 60_000);
+});
+
+test("a range without an end goes to the last key of its partition, and asks with signs of ASCII only", async () => {
+  const asked: string[] = [];
+  const inner = createDefaultHttpClient();
+  const httpClient: HttpClient = {
+    sendRequest: (request) => {
+      asked.push(decodeURIComponent(request.url));
+      return inner.sendRequest(request);
+    },
+  };
+  const changes = ["a", "b|1", "b}", "~", "ÿ"].map((row) => insert(row));
+  await commit(table, "p|5", changes);
+  await commit(table, "p|6", changes);
+  const seen = azurite.connectTable("runs", { httpClient });
+  const rows = await Array.fromAsync(range(seen, "p|5", "b", undefined));
+  assert.deepEqual(
+    rows.map(({ partition, row }) => `${partition} ${row}`),
+    ["p|5 b|1", "p|5 b}", "p|5 ~", "p|5 ÿ"],
+  );
+  const listing = openStore((name) => azurite.connectTable(name, { httpClient }), randomBytes);
+  await listing.sites.list("nobody");
+  await listing.sites.page("nobody", { most: 1 });
+  await listing.events.forget("nobody", 0, 1);
+  await listing.lanes.clear({ tenant: "nobody", webhook: "hook", lane: "pulls.orders" }, 1);
+  assert.equal(asked.length, 5);
+  for (const url of asked) assert.match(url, /^[ -~]+$/);
 });
 
 test("a range is in order, and excludes its end; a delete needs the entity unchanged", async () => {

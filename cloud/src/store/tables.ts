@@ -105,16 +105,17 @@ export async function read(
   }
 }
 
-/** Reads the entities whose row key is in [from, to), in order, with an optional further OData filter. */
+/** Reads the entities whose row key is in [from, to), in order, with an optional further OData filter; `to` undefined: to the partition's end. */
 export async function* range(
   table: TableClient,
   partition: string,
   from: string,
-  to: string,
+  to: string | undefined,
   filter = "",
   signal?: AbortSignal,
 ): AsyncGenerator<Row> {
-  const keys = `PartitionKey eq ${quoted(partition)} and RowKey ge ${quoted(from)} and RowKey lt ${quoted(to)}`;
+  const until = to === undefined ? "" : ` and RowKey lt ${quoted(to)}`;
+  const keys = `PartitionKey eq ${quoted(partition)} and RowKey ge ${quoted(from)}${until}`;
   const list = table.listEntities<Record<string, unknown>>({
     queryOptions: { filter: filter ? `${keys} and ${filter}` : keys },
     ...(signal ? { abortSignal: signal } : {}),
