@@ -39,6 +39,14 @@ export const buffersOf = (value: Values[string]): Buffer[] =>
     typeof one === "string" ? Buffer.from(one) : one,
   );
 
+/** With hyphens the first three groups are numbers [MS-DTYP 2.3.4.2]. */
+export function guidText(guid: Buffer): string {
+  const hex = Buffer.from([3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15].map((at) => guid[at]!)).toString(
+    "hex",
+  );
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
 /** The first part of a name, and what it stands under. */
 export function splitName(dn: string): readonly [rdn: string, parent: string] {
   for (let at = 0; at < dn.length; at += 1) {
@@ -108,7 +116,13 @@ export function createStore(domain: string, nowMs: () => number): Store {
     put(object, "whenChanged", [Buffer.from(stamp())]);
   };
   const rename = (object: Stored, dn: string): void => {
-    byDn.delete(key(object.dn));
+    const before = object.dn;
+    // A reference, as every name in a value: it follows what it names, and nobody's number counts on for it.
+    for (const { attributes } of byDn.values()) {
+      const parent = attributes.get("lastknownparent");
+      if (parent?.values[0]?.toString("utf8") === before) parent.values = [Buffer.from(dn)];
+    }
+    byDn.delete(key(before));
     object.dn = dn;
     byDn.set(key(dn), object);
     put(object, "distinguishedName", [Buffer.from(dn)]);
@@ -179,7 +193,7 @@ export function createStore(domain: string, nowMs: () => number): Store {
       for (const { name } of [...object.attributes.values()]) if (!KEPT.has(name.toLowerCase())) put(object, name, []);
       put(object, "isDeleted", [Buffer.from("TRUE")]);
       put(object, "lastKnownParent", [Buffer.from(parent)]);
-      rename(object, `${rdn}\\0ADEL:${object.guid.toString("hex")},CN=Deleted Objects,${domain}`);
+      rename(object, `${rdn}\\0ADEL:${guidText(object.guid)},CN=Deleted Objects,${domain}`);
     },
   };
   store.add(domain, "domainDNS", { objectSid: sidBytes(domainSid), maxPwdAge: "-36288000000000" });

@@ -1,5 +1,6 @@
-/** Whether a login sees what was deleted: without the right the directory leaves it out and says nothing. */
+/** What was deleted: whether a login is shown it (without the right it is left out, and nobody says so), and where it stood. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { textsOf } from "../attribute-types.ts";
 import type { Connection } from "../connection.ts";
 import { critical, pagedControl } from "../controls.ts";
 import { findOne } from "../query.ts";
@@ -22,6 +23,48 @@ export async function seesDeletions(connection: Connection, domain: string): Pro
   } catch (error) {
     if (error instanceof SallyportError && ["directory.not_found", "directory.permission"].includes(error.code)) {
       return false;
+    }
+    throw error;
+  }
+}
+
+/** A deleted object's own name [MS-ADTS 3.1.1.5.5.1.2], with its GUID. */
+const DELETED = /\\0ADEL:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}),/i;
+/** Units in units. */
+const MOST_PARENTS = 200;
+
+/** Where a deleted object stood, by its GUID and what was told of its parent; undefined where that cannot be told. */
+export type FormerPlaces = (guid: string, lastParent: string | undefined) => Promise<string | undefined>;
+
+/**
+ * `lastKnownParent` is a reference: where the parent was deleted as well, after what was in it, it says where the parent lies
+ * among the deleted, and the way goes on from there. Each parent is asked for once.
+ */
+export function formerPlaces(connection: Connection): FormerPlaces {
+  const known = new Map<string, string | undefined>();
+  const parentOf = async (guid: string): Promise<string | undefined> => {
+    if (!known.has(guid)) known.set(guid, await lastKnownParent(connection, guid));
+    return known.get(guid);
+  };
+  return async (guid, lastParent) => {
+    let parent = lastParent ?? (await parentOf(guid));
+    for (let above = 0; parent !== undefined && above < MOST_PARENTS; above += 1) {
+      const deleted = DELETED.exec(parent)?.[1];
+      if (deleted === undefined) return parent;
+      parent = await parentOf(deleted);
+    }
+    return undefined;
+  };
+}
+
+async function lastKnownParent(connection: Connection, guid: string): Promise<string | undefined> {
+  try {
+    const [base, attributes] = [`<GUID=${guid}>`, ["lastKnownParent"]];
+    const found = await findOne(connection, { base, scope: "base", attributes, controls: [critical(SHOW_DELETED)] });
+    return textsOf(found, "lastKnownParent")[0];
+  } catch (error) {
+    if (error instanceof SallyportError && ["directory.not_found", "directory.permission"].includes(error.code)) {
+      return undefined;
     }
     throw error;
   }

@@ -25,7 +25,9 @@ export interface Touched {
   readonly isDeleted: boolean;
   /** Its name changed too: it is new, was renamed, or was moved. */
   readonly isRenamed: boolean;
-  /** Where a deleted object stood. */
+  /** It was not there when the cookie was given. */
+  readonly isNew: boolean;
+  /** Where a deleted object stood. A reference: of a parent that was deleted later it says where that is now. */
   readonly lastParent: string | undefined;
 }
 
@@ -36,7 +38,7 @@ export interface DirSynced {
 }
 
 /** Asked for besides what is wanted: enough to tell what happened. Values are not taken from here. */
-const OWN = ["name", "isDeleted", "lastKnownParent", "objectGUID"];
+const OWN = ["name", "whenCreated", "isDeleted", "lastKnownParent", "objectGUID"];
 
 /**
  * @param root of the naming context: another base is refused (code 53)
@@ -62,12 +64,13 @@ export async function dirSync(
       const guid = guidOf(entry);
       if (guid === undefined) throw new SallyportError("directory.permission", "The login may not see objects' GUIDs.");
       const isDeleted = textsOf(entry, "isDeleted")[0]?.toUpperCase() === "TRUE";
-      const isRenamed = textsOf(entry, "name").length > 0 || touched.get(guid)?.isRenamed === true;
+      const before = touched.get(guid);
+      const isRenamed = textsOf(entry, "name").length > 0 || before?.isRenamed === true;
+      const isNew = textsOf(entry, "whenCreated").length > 0 || before?.isNew === true;
       touched.set(guid, {
-        dn: entry.dn,
-        isDeleted,
-        isRenamed,
-        lastParent: plainDn(textsOf(entry, "lastKnownParent")[0]),
+        dn: plainDn(entry.dn),
+        ...{ isDeleted, isRenamed, isNew },
+        lastParent: textsOf(entry, "lastKnownParent").map(plainDn)[0],
       });
     }
     if (answer === undefined) throw unsaid();
@@ -77,8 +80,8 @@ export async function dirSync(
   throw new SallyportError("directory.protocol", "The directory goes on giving changes with no end.");
 }
 
-/** Names in values come with what identifies the object before them: `<GUID=…>;<SID=…>;CN=…`. */
-const plainDn = (value: string | undefined): string | undefined => value?.replace(/^(?:<[^>]*>;)+/, "");
+/** Names come with what identifies the object before them: `<GUID=…>;<SID=…>;CN=…`. */
+const plainDn = (value: string): string => value.replace(/^(?:<[^>]*>;)+/, "");
 
 function controlValue(cookie: Buffer): Buffer {
   const writer = new BerWriter();

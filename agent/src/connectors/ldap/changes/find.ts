@@ -3,7 +3,7 @@ import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Filter } from "ldapts";
 import { isWithin, withinOf } from "../../../place.ts";
 import type { Directory } from "../root-dse.ts";
-import { seesDeletions } from "./deleted.ts";
+import { formerPlaces, seesDeletions } from "./deleted.ts";
 import { type DirSynced, dirSync } from "./dir-sync.ts";
 import { changedSince, guidsOf, numbersShown, updateNumbers } from "./usn.ts";
 import type { UpdateNumbers, Watermark } from "./watermark.ts";
@@ -20,8 +20,10 @@ export interface Found {
   readonly why: Why | undefined;
   /** GUIDs of what stands under the base with other values than before; undefined for everything. */
   readonly changed: ReadonlySet<string> | undefined;
-  /** GUIDs of what was deleted or moved away, as far as the directory says so. */
+  /** GUIDs of what was deleted or moved away, as far as the directory says so; none where all that is there was listed. */
   readonly gone: ReadonlySet<string>;
+  /** GUIDs of what is elsewhere, and may have been told as here for a while: named as gone, and not counted. */
+  readonly passed: ReadonlySet<string>;
   /** GUIDs of all that is there, where they were listed. */
   readonly present: ReadonlySet<string> | undefined;
   /** Where the next run begins. */
@@ -64,9 +66,11 @@ async function everything(finding: Finding, kind: "first" | "full", why: Why | u
   const present = await guidsOf(directory.connection, base, filter);
   const objects = present.size;
   const next: Watermark =
-    start === undefined ? { ...numbers!, objects } : { by: "dirSync", place, cookie: start.cookie, objects, giver };
+    start === undefined
+      ? { ...numbers!, objects }
+      : { by: "dirSync", place, cookie: start.cookie, objects, giver, readAll: true };
   const reason = why ?? (isAsked && start === undefined ? "dirSyncRefused" : undefined);
-  return { kind, why: reason, changed: undefined, gone: NONE, present, next };
+  return { kind, why: reason, changed: undefined, gone: NONE, passed: NONE, present, next };
 }
 
 async function numbersNow({ directory, place }: Finding): Promise<Omit<Watermark & { by: "usn" }, "objects">> {
@@ -107,21 +111,46 @@ async function synced(finding: Finding, since: Watermark & { by: "dirSync" }): P
   if (why !== undefined) return everything(finding, "full", why);
   const delta = await syncedOrRefused(finding, since.cookie);
   if (delta === undefined) return everything(finding, "full", "cookieLost");
-  const isHere = withinOf(base);
-  const changed = new Set<string>();
-  const gone = new Set<string>();
-  for (const [guid, { dn, isDeleted, isRenamed, lastParent }] of delta.touched) {
-    if (isDeleted) {
-      if (lastParent !== undefined && isHere(lastParent)) gone.add(guid);
-    } else if (isHere(dn)) changed.add(guid);
-    // Elsewhere, and under another name than before: it may have been moved away from here.
-    else if (isRenamed) gone.add(guid);
-  }
-  const isBlind = finding.reconcile || !(await seesDeletions(directory.connection, directory.root.domain));
+  const told = await sortOut(finding, since, delta);
+  const isBlind = finding.reconcile || told === undefined;
   const present = isBlind ? await guidsOf(directory.connection, base, filter) : undefined;
   const objects = present?.size ?? since.objects;
-  const next: Watermark = { by: "dirSync", place, cookie: delta.cookie, objects, giver };
-  return { kind: isBlind ? "reconcile" : "delta", why: undefined, changed, gone, present, next };
+  const next: Watermark = { by: "dirSync", place, cookie: delta.cookie, objects, giver, readAll: false };
+  const changed = told?.changed ?? changedHere(finding, delta);
+  const [gone, passed] = isBlind ? [NONE, NONE] : [told.gone, told.passed];
+  return { kind: isBlind ? "reconcile" : "delta", why: undefined, changed, gone, passed, present, next };
+}
+
+const changedHere = ({ base }: Finding, { touched }: DirSynced): ReadonlySet<string> => {
+  const isHere = withinOf(base);
+  return new Set([...touched].flatMap(([guid, { dn, isDeleted }]) => (!isDeleted && isHere(dn) ? [guid] : [])));
+};
+
+/** What is here, and what is not any more; undefined where the directory does not tell all of that. */
+async function sortOut(
+  finding: Finding,
+  { readAll }: Watermark & { by: "dirSync" },
+  delta: DirSynced,
+): Promise<(Pick<Found, "gone" | "passed"> & { readonly changed: ReadonlySet<string> }) | undefined> {
+  const { directory, base } = finding;
+  if (!(await seesDeletions(directory.connection, directory.root.domain))) return undefined;
+  const isHere = withinOf(base);
+  const formerPlace = formerPlaces(directory.connection);
+  const gone = new Set<string>();
+  const passed = new Set<string>();
+  for (const [guid, { dn, isDeleted, isRenamed, isNew, lastParent }] of delta.touched) {
+    if (isDeleted) {
+      const place = await formerPlace(guid, lastParent);
+      if (place === undefined) return undefined;
+      if (isHere(place)) gone.add(guid);
+      continue;
+    }
+    // Elsewhere, and under another name than before: it may have been moved away from here. What was only made there was not.
+    if (isHere(dn) || !isRenamed) continue;
+    if (!isNew) gone.add(guid);
+    else if (readAll) passed.add(guid);
+  }
+  return { changed: changedHere(finding, delta), gone, passed };
 }
 
 /** Update numbers tell nothing of what was deleted or moved away, so what is there is always listed. */
@@ -133,5 +162,13 @@ async function numbered(finding: Finding, since: Watermark): Promise<Found> {
   if (why !== undefined) return everything(finding, "full", why);
   const changed = await changedSince(directory.connection, base, filter, since.usn);
   const present = await guidsOf(directory.connection, base, filter);
-  return { kind: "reconcile", why: undefined, changed, gone: NONE, present, next: { ...now, objects: present.size } };
+  return {
+    kind: "reconcile",
+    why: undefined,
+    changed,
+    gone: NONE,
+    passed: NONE,
+    present,
+    next: { ...now, objects: present.size },
+  };
 }

@@ -54,7 +54,7 @@ test("a first run reads everybody, and its plan says where the next one begins, 
   const { rows, plan, told, warnings } = await run();
   assert.equal(told("insert").length, 11);
   assert.equal(rows.length, 11);
-  assert.match(plan?.to ?? "", /^dirSync\//);
+  assert.match(plan?.to ?? "", /^dirSyncAll\//);
   assert.deepEqual([plan?.key, warnings], [["objectGUID"], []]);
 });
 
@@ -76,6 +76,75 @@ test("changes come whole, deletions and what was moved away by their GUIDs, over
   assert.deepEqual(delta.warnings, []);
   const after = await run({ from: delta.to });
   assert.deepEqual(after.rows, []);
+});
+
+test("what is made elsewhere is neither counted nor named; right after a full run it may have been here, and is named", async (t) => {
+  const { ldap, run, guidOf } = await start(t);
+  ldap.store.remove(userDn(9));
+  const first = await run();
+  const make = (name: string): string => {
+    ldap.store.add(`CN=${name},${OUTSIDE}`, "user", { sAMAccountName: name });
+    return guidOf(`CN=${name},${OUTSIDE}`);
+  };
+  const soon = [make("one"), make("two"), make("three")];
+  const after = await run({ from: first.to, mostDeletes: 0 });
+  assert.deepEqual(after.told("delete").map(plain).sort(), soon.sort());
+  make("four");
+  const later = await run({ from: after.to, mostDeletes: 0 });
+  assert.deepEqual(later.rows, []);
+  // What was there before may have stood here.
+  ldap.store.move(userDn(0), `CN=user0,${OUTSIDE}`);
+  ldap.store.move(`CN=four,${OUTSIDE}`, `CN=vier,${OUTSIDE}`);
+  await assert.rejects(run({ from: later.to, mostDeletes: 0 }), { code: "directory.too_many_deletes" });
+  const away = [guidOf(`CN=user0,${OUTSIDE}`), guidOf(`CN=vier,${OUTSIDE}`)];
+  assert.deepEqual((await run({ from: later.to })).told("delete").map(plain).sort(), away.sort());
+  // A run that names all that there is says so by what it leaves out.
+  const whole = await run({ from: later.to, reconcile: true, mostDeletes: 1 });
+  assert.deepEqual([whole.told("delete"), whole.told("kept").length], [[], 9]);
+});
+
+test("what was deleted with the units it stood in is told, whatever became of their names", async (t) => {
+  const { ldap, run, guidOf } = await start(t);
+  const [outer, inner] = [`OU=Outer,${STAFF}`, `OU=Inner,OU=Outer,${STAFF}`];
+  const elsewhere = `OU=Other,${OUTSIDE}`;
+  for (const unit of [outer, inner, elsewhere]) ldap.store.add(unit, "organizationalUnit");
+  const people = [`CN=a,${inner}`, `CN=b,${outer}`];
+  for (const dn of [...people, `CN=c,${elsewhere}`]) ldap.store.add(dn, "user");
+  ldap.store.remove(userDn(9));
+  const { to } = await run();
+  const expected = people.map(guidOf).sort();
+  for (const dn of [...people, inner, outer, `CN=c,${elsewhere}`, elsewhere]) ldap.store.remove(dn);
+  const delta = await run({ from: to });
+  assert.deepEqual(delta.told("delete").map(plain).sort(), expected);
+  assert.deepEqual(delta.warnings, []);
+  // Of a parent that is hidden nobody can say where it stood: then all that is there is named.
+  ldap.emulated.answer = ({ base, controls }) =>
+    base.startsWith("<GUID=") && controls.has("1.2.840.113556.1.4.417")
+      ? { parts: [], code: 32, diagnostic: "0000208D: hidden\0" }
+      : undefined;
+  const listed = await run({ from: to });
+  assert.deepEqual([listed.told("delete"), listed.told("kept").length], [[], 10]);
+  assert.deepEqual(
+    listed.warnings.map(({ code }) => code),
+    ["directory.reconciled"],
+  );
+  ldap.emulated.answer = undefined;
+});
+
+test("a deletion that does not say where it was is asked for it, and else all that is there is named", async (t) => {
+  const { ldap, run, guidOf } = await start(t);
+  ldap.store.remove(userDn(9));
+  const { to } = await run();
+  const expected = guidOf(userDn(3));
+  ldap.store.remove(userDn(3));
+  const [tombstone] = [...ldap.store.all].filter(({ guid }) => guid.toString("hex") === expected);
+  const parent = tombstone!.attributes.get("lastknownparent")!;
+  // Told before, as it looks to DirSync: only a later change of the object comes.
+  parent.usn = 0;
+  assert.deepEqual((await run({ from: to })).told("delete").map(plain), [expected]);
+  parent.values = [];
+  const listed = await run({ from: to });
+  assert.deepEqual([listed.told("delete"), listed.told("kept").length], [[], 9]);
 });
 
 test("with `reconcile` a run names all that there is, and says so", async (t) => {
@@ -121,7 +190,7 @@ test("a login that is not shown whose cookie it is goes on by it all the same", 
   const [warning] = (await run({ from: known.to })).warnings;
   assert.deepEqual([warning?.facts.kind, warning?.facts.why], ["full", "otherController"]);
   const first = await run();
-  assert.match(first.to, /^dirSync\/[^/]+\/[0-9]+\/[^/]+$/);
+  assert.match(first.to, /^dirSyncAll\/[^/]+\/[0-9]+\/[^/]+$/);
   ldap.store.set(userDn(0), { sAMAccountName: "neu0" });
   assert.deepEqual((await run({ from: first.to })).told("update"), ["neu0"]);
   await assert.rejects(run({ by: "usn" }), { code: "directory.unsupported" });

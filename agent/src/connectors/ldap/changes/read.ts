@@ -64,7 +64,7 @@ export async function readChanges(reading: Reading, operation: AdChanges, grant:
     );
   } else {
     await readChanged(reading, selection, filterOfAll, found.changed, (entry) => rows.set("update", entry));
-    for (const guid of found.gone) if (!found.present?.has(guid)) await rows.name("delete", guid);
+    for (const guid of [...found.gone, ...found.passed]) await rows.name("delete", guid);
     for (const guid of found.present ?? []) if (!rows.told.has(guid)) await rows.name("kept", guid);
   }
   await output.flush();
@@ -89,8 +89,7 @@ function ofClasses({ classes }: Selection): Filter {
 /** A base that was moved, or rights that were lost, look like everything having been deleted. */
 function refuseTooMany({ gone, present, next }: Found, { mostDeletes, from }: AdChanges): void {
   const before = from === undefined ? 0 : parseWatermark(from).objects;
-  const missing = present === undefined ? gone.size : Math.max(before - present.size, 0);
-  const deletes = Math.max(gone.size, missing);
+  const deletes = present === undefined ? gone.size : Math.max(before - present.size, 0);
   if (deletes <= mostDeletes) return;
   throw new SallyportError("directory.too_many_deletes", `${deletes} objects would be deleted at once.`, {
     ...{ deletes, mostDeletes, objects: next.objects },

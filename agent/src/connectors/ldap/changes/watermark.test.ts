@@ -5,8 +5,8 @@ import { parseWatermark, placeOf, type Watermark, watermarkText } from "./waterm
 const place = placeOf("OU=Staff,DC=corp,DC=example", new Set(["user", "group"]));
 const numbers = { invocation: "01234567-89ab-cdef-0123-456789abcdef", usn: 2n ** 62n };
 const MARKS: readonly Watermark[] = [
-  { by: "dirSync", place, cookie: Buffer.from([0, 1, 254, 255]), objects: 5_269, giver: numbers },
-  { by: "dirSync", place, cookie: Buffer.alloc(0), objects: 0, giver: undefined },
+  { by: "dirSync", place, cookie: Buffer.from([0, 1, 254, 255]), objects: 5_269, giver: numbers, readAll: true },
+  { by: "dirSync", place, cookie: Buffer.alloc(0), objects: 0, giver: undefined, readAll: false },
   { by: "usn", place, ...numbers, objects: 1 },
 ];
 
@@ -15,7 +15,7 @@ test("a watermark comes back from its text as it was", () => {
 });
 
 test("a cookie that is too long for a watermark is told, not cut", () => {
-  const mark = { by: "dirSync", place, objects: 1, giver: numbers } as const;
+  const mark = { by: "dirSync", place, objects: 1, giver: numbers, readAll: false } as const;
   assert.equal(watermarkText({ ...mark, cookie: Buffer.alloc(3_100) }), undefined);
 });
 

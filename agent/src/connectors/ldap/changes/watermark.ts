@@ -18,13 +18,21 @@ interface Of {
 
 export type Watermark =
   /** The directory's own cookie [MS-ADTS 3.1.1.3.4.1.3], and who gave it, as far as the login is shown that. */
-  | (Of & { readonly by: "dirSync"; readonly cookie: Buffer; readonly giver: UpdateNumbers | undefined })
+  | (Of & {
+      readonly by: "dirSync";
+      readonly cookie: Buffer;
+      readonly giver: UpdateNumbers | undefined;
+      /** The run read everything, after the cookie was given: what was new meanwhile may have been told of, and have gone on. */
+      readonly readAll: boolean;
+    })
   /** Update sequence numbers are each controller's own. */
   | (Of & UpdateNumbers & { readonly by: "usn" });
 
 const MAX_CHARS = 4096;
 const NUMBERS = "([0-9a-f-]{36})\\/([0-9]{1,19})";
-const DIR_SYNC = new RegExp(`^dirSync\\/([A-Za-z0-9_-]{16})\\/([0-9]{1,12})\\/([A-Za-z0-9_-]*)(?:\\/${NUMBERS})?$`);
+const DIR_SYNC = new RegExp(
+  `^dirSync(All)?\\/([A-Za-z0-9_-]{16})\\/([0-9]{1,12})\\/([A-Za-z0-9_-]*)(?:\\/${NUMBERS})?$`,
+);
 const USN = new RegExp(`^usn\\/([A-Za-z0-9_-]{16})\\/([0-9]{1,12})\\/${NUMBERS}$`);
 
 /** What the watermark is of: another base, or other classes, have another set of objects. */
@@ -42,16 +50,17 @@ export function watermarkText(mark: Watermark): string | undefined {
     ...(by === "dirSync" ? [mark.cookie.toString("base64url")] : []),
     ...(numbers === undefined ? [] : [numbers.invocation, numbers.usn]),
   ];
-  const text = [by, place, objects, ...end].join("/");
+  const text = [by === "dirSync" && mark.readAll ? "dirSyncAll" : by, place, objects, ...end].join("/");
   return text.length > MAX_CHARS ? undefined : text;
 }
 
 /** @throws SallyportError `request.invalid` */
 export function parseWatermark(text: string): Watermark {
-  const [, place, objects, cookie, id, number] = DIR_SYNC.exec(text) ?? [];
+  const [, all, place, objects, cookie, id, number] = DIR_SYNC.exec(text) ?? [];
   if (place !== undefined && cookie !== undefined) {
     const giver = id === undefined || number === undefined ? undefined : { invocation: id, usn: BigInt(number) };
-    return { by: "dirSync", place, objects: Number(objects), cookie: Buffer.from(cookie, "base64url"), giver };
+    const read = { objects: Number(objects), cookie: Buffer.from(cookie, "base64url"), readAll: all !== undefined };
+    return { by: "dirSync", place, giver, ...read };
   }
   const [, where, count, invocation, usn] = USN.exec(text) ?? [];
   if (where !== undefined && invocation !== undefined && usn !== undefined) {
