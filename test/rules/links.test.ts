@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { deadLinks, readPages } from "./links.ts";
-import { ROOT } from "./source.ts";
+import { deadLinks, missingSources, readPages } from "./links.ts";
+import { ROOT, readSources } from "./source.ts";
 
 test("every link of a page leads to a file, and to a heading of it", () => {
   const pages = readPages();
@@ -28,4 +28,19 @@ test("a file or a heading that is not there is seen; what is shown as code is no
     "docs/b.md: a.md#two",
     "docs/b.md: #three",
   ]);
+});
+
+const OTHER_SOURCES = [
+  "docs/cost.ts",
+  ...readdirSync(join(ROOT, "infra"), { recursive: true }).map((name) => `infra/${name}`),
+];
+
+test("every source that a page names is there", () => {
+  const sources = [...readSources().map(({ path }) => path), ...OTHER_SOURCES];
+  assert.deepEqual(missingSources(readPages(), sources), []);
+});
+
+test("one that is not is seen, also where another's name ends like it", () => {
+  const page = { path: "a.md", text: "`pulls/tick.ts`, `tick.ts` and `ick.ts`" };
+  assert.deepEqual(missingSources([page], ["cloud/src/pulls/tick.ts"]), ["a.md: ick.ts"]);
 });

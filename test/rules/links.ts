@@ -1,4 +1,4 @@
-/** Links of the pages to each other: each leads to a file that there is, and to a heading of it. Pure but for the reading. */
+/** What pages name: links lead to a file that there is, and to a heading of it; sources are there. Pure but for the reading. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, posix, sep } from "node:path";
 import { ROOT } from "./source.ts";
@@ -62,5 +62,16 @@ export function deadLinks(pages: readonly Page[], exists: (path: string) => bool
         return anchor !== undefined && page !== undefined && !anchorsOf(page.text).has(anchor);
       })
       .map((target) => `${path}: ${target}`),
+  );
+}
+
+/**
+ * Sources that a page names and nobody has; a path may begin anywhere below the root, as `executor/main.ts` does.
+ * @param paths of all sources
+ */
+export function missingSources(pages: readonly Page[], paths: readonly string[]): string[] {
+  const isThere = (name: string): boolean => paths.some((path) => path === name || path.endsWith(`/${name}`));
+  return pages.flatMap(({ path, text }) =>
+    [...text.matchAll(/`([\w./-]+\.ts)`/g)].flatMap(([, name = ""]) => (isThere(name) ? [] : [`${path}: ${name}`])),
   );
 }
