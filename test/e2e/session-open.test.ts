@@ -5,6 +5,7 @@ import type { Consumer } from "@sallyport/cloud/src/sessions/session.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { FRAME, jsonBody } from "@sallyport/shared/protocol/frames.ts";
 import { nextAccept } from "../emulators/relay/clients.ts";
+import { track } from "../emulators/relay/tracking.ts";
 import { begin, emptyEnd, rejectOnce, SITE, serveOnce } from "./session-agent.ts";
 import { first, makeSessions, noRows, orchestrator, request, SCHEMA, second } from "./session-orchestrator.ts";
 
@@ -80,8 +81,17 @@ describe("a session through the relay", () => {
     assert.deepEqual([outcome.code, outcome.detail], ["agent.busy", { status: 503 }]);
   });
 
+  it("finds the agent's word before what a relay may add to it", async (t) => {
+    const { bench, run } = await makeSessions(t);
+    void rejectOnce(bench, second, 503, track("agent.draining", "relay.servicebus.windows.net").text, t);
+    await bench.relay.listening(second.path);
+    const outcome = await run();
+    assert.ok(!outcome.ok);
+    assert.deepEqual([outcome.code, outcome.detail], ["agent.draining", { status: 503 }]);
+  });
+
   it("a refusal in words that are no code of an agent's is agent.offline", async (t) => {
-    for (const words of ["policy.denied", "agent.bored", "whatever", ""]) {
+    for (const words of ["policy.denied", "agent.bored", "agent.", ".agent.busy", "whatever", ""]) {
       const { bench, run } = await makeSessions(t);
       void rejectOnce(bench, second, 503, words, t);
       await bench.relay.listening(second.path);

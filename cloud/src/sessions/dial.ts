@@ -30,7 +30,8 @@ const HANDSHAKE_MS = 35_000; // the relay itself gives a listener 30 s to accept
 
 /** Statuses of the relay's handshake (relay-hybrid-connections-protocol: sender). */
 function refusalOf(status: number, reason: string): ErrorCode {
-  const ownWord = reason.split(/[^a-z._]/)[0] ?? "";
+  // Whatever is said behind it: to its own words the relay adds ". TrackingId:…".
+  const ownWord = /^[a-z_]+(?:\.[a-z_]+)*/.exec(reason)?.[0] ?? "";
   if (status === 503 && isErrorCode(ownWord) && ownWord.startsWith("agent.")) return ownWord;
   return "agent.offline";
 }
