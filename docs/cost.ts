@@ -13,6 +13,7 @@ export const AMOUNTS = {
   parallel: [8, "claims that share an instance"],
   memory: [2, "gigabytes of an instance"],
   kept: [30, "days that results are kept"],
+  "logged-reads": [0, "1 where reads of storage are logged too"],
 } as const satisfies Record<string, readonly [number, string]>;
 
 /** USD; those that docs/cost.md does not name as read are from memory. */
@@ -36,11 +37,19 @@ export type Prices = { readonly [K in keyof typeof PRICES]: number };
 
 const DAYS = 30;
 const MINUTES = DAYS * 24 * 60;
-/** What a run takes beside its rows: estimated from what the code does. */
-const RUN = { tableOperations: 25, busOperations: 6, blobWrites: 6, vaultOperations: 2, logKilobytes: 6, calls: 1 };
+/** What a run takes beside its rows: estimated from what the code does. Its lines are kept unsampled: a request, the host's two, its own. */
+const RUN = {
+  ...{ tableReads: 15, tableWrites: 10, busOperations: 6, blobWrites: 6, blobReads: 6 },
+  ...{ vaultOperations: 2, logKilobytes: 10, calls: 1 },
+};
+/** While its session runs, somebody looks for a cancel twice a second (pulls/settings.ts), which is a read of a table. */
+const CANCEL_READS = 2;
+/** A line of a storage account's or the vault's log. */
+const LOG_LINE_KILOBYTES = 1;
 /** A canary: a connection counts this much at the relay at least, and two operations on tables. */
-const CANARY = { minutes: 5, kilobytes: 64, tableOperations: 2 };
-/** Both timers run each minute, and an agent asks for a token each quarter of an hour. */
+const CANARY = { minutes: 5, kilobytes: 64, tableReads: 0, tableWrites: 2 };
+/** Three timers run each minute, each on an instance of its own; an agent asks for a token each quarter of an hour. */
+const TIMERS = 3;
 const TIMER_SECONDS = 2;
 const TOKEN_MINUTES = 15;
 
@@ -52,18 +61,23 @@ export function costOf(amounts: Amounts, prices: Prices): Readonly<Record<string
   const tokens = agents * (MINUTES / TOKEN_MINUTES);
   const relayGb = (runs * Math.max(amounts.megabytes, 0.064)) / 1000 + (canaries * CANARY.kilobytes) / 1e6;
   const gbSeconds =
-    (runs * amounts.seconds * amounts.memory) / amounts.parallel + 2 * MINUTES * TIMER_SECONDS * amounts.memory;
+    (runs * amounts.seconds * amounts.memory) / amounts.parallel + TIMERS * MINUTES * TIMER_SECONDS * amounts.memory;
+  const tableReads = runs * (RUN.tableReads + CANCEL_READS * amounts.seconds) + canaries * CANARY.tableReads;
+  const tableWrites = runs * RUN.tableWrites + canaries * CANARY.tableWrites;
+  const storageLines = tableWrites + runs * RUN.blobWrites;
+  const readLines = amounts["logged-reads"] * (tableReads + runs * RUN.blobReads);
+  const logLines = storageLines + readLines + runs * RUN.vaultOperations;
   const beyond = (value: number, free: number) => Math.max(0, value - free);
   const storedGb = (runs * amounts.megabytes * amounts.kept) / DAYS / 1000;
   return {
     "relay: listeners": agents * prices.listener,
     "relay: traffic": beyond(relayGb, agents * prices["listener-gb"]) * prices["relay-gb"],
-    functions: gbSeconds * prices["gb-second"] + ((runs * RUN.calls + tokens + 2 * MINUTES) / 1e6) * prices.calls,
+    functions: gbSeconds * prices["gb-second"] + ((runs * RUN.calls + tokens + TIMERS * MINUTES) / 1e6) * prices.calls,
     "Service Bus": prices["service-bus"] + (beyond(runs * RUN.busOperations, 13e6) / 1e6) * prices["bus-operations"],
-    tables: ((runs * RUN.tableOperations + canaries * CANARY.tableOperations) / 1e5) * prices["table-operations"],
+    tables: ((tableReads + tableWrites) / 1e5) * prices["table-operations"],
     blobs: storedGb * prices["blob-gb"] + ((runs * RUN.blobWrites) / 1e4) * prices["blob-writes"],
     "Key Vault": ((runs * RUN.vaultOperations) / 1e4) * prices["vault-operations"],
-    logs: ((runs * RUN.logKilobytes) / 1e6) * prices["log-gb"],
+    logs: ((runs * RUN.logKilobytes + logLines * LOG_LINE_KILOBYTES) / 1e6) * prices["log-gb"],
   };
 }
 

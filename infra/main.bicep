@@ -54,7 +54,7 @@ param networkPrefix string = '10.71.0.0/24'
   'Standard'
   'Premium'
 ])
-@description('Private endpoints of Service Bus need Premium, which costs about 670 USD a month.')
+@description('Private endpoints of Service Bus need Premium, which costs about 670 USD a month. A namespace does not change from one to the other: choose before the first provision.')
 param serviceBusSku string = 'Standard'
 
 @description('Where alerts are sent. Without an address they are shown in the portal only.')
@@ -64,6 +64,18 @@ param alertEmail string = ''
 @maxValue(730)
 @description('How long logs are kept.')
 param logRetentionDays int = 90
+
+@description('True also logs each read of blobs and tables, of which a run makes dozens.')
+param logStorageReads bool = false
+
+@allowed([
+  'Standard_ZRS'
+  'Standard_LRS'
+  'Standard_GZRS'
+  'Standard_GRS'
+])
+@description('How the storage of state and results is kept. A region without availability zones takes Standard_LRS or Standard_GRS only.')
+param storageSku string = 'Standard_ZRS'
 
 @description('True takes up a vault of the same name that was deleted in the last 90 days.')
 param recoverVault bool = false
@@ -122,6 +134,7 @@ module hostStorage 'app/host-storage.bicep' = {
     assignRoles: assignRoles
     isPrivate: privateNetwork
     workspaceId: monitoring.outputs.workspaceId
+    logReads: logStorageReads
   }
 }
 
@@ -136,6 +149,8 @@ module storage 'app/storage.bicep' = {
     assignRoles: assignRoles
     isPrivate: privateNetwork
     workspaceId: monitoring.outputs.workspaceId
+    skuName: storageSku
+    logReads: logStorageReads
   }
 }
 

@@ -139,6 +139,11 @@ resource site 'Microsoft.Web/sites@2024-04-01' = {
             name: 'APPLICATIONINSIGHTS_CONNECTION_STRING'
             value: insights.properties.ConnectionString
           }
+          // Of the host, which holds a whole body before anybody is asked for a key: four times what the API takes.
+          {
+            name: 'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT'
+            value: '1048576'
+          }
           // Of Node and the C library: buffers are collected young and given back, so a long result takes no more than a short one.
           {
             name: 'NODE_OPTIONS'

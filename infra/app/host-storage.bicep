@@ -7,6 +7,7 @@ param principalId string
 param assignRoles bool
 param isPrivate bool
 param workspaceId string
+param logReads bool
 
 var blobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
 
@@ -60,8 +61,16 @@ resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
     workspaceId: workspaceId
     logs: [
       {
-        categoryGroup: 'allLogs'
+        category: 'StorageWrite'
         enabled: true
+      }
+      {
+        category: 'StorageDelete'
+        enabled: true
+      }
+      {
+        category: 'StorageRead'
+        enabled: logReads
       }
     ]
   }

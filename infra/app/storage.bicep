@@ -6,6 +6,9 @@ param principalId string
 param assignRoles bool
 param isPrivate bool
 param workspaceId string
+param skuName string
+// A run reads far more often than it writes, and each line costs what it weighs (docs/cost.md).
+param logReads bool
 
 var blobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 var blobDelegator = 'db58b8e5-c6ad-4a2a-8342-4190687cbf4a'
@@ -38,7 +41,7 @@ resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {
   tags: tags
   kind: 'StorageV2'
   sku: {
-    name: 'Standard_ZRS'
+    name: skuName
   }
   properties: {
     allowBlobPublicAccess: false
@@ -126,8 +129,16 @@ resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
     workspaceId: workspaceId
     logs: [
       {
-        categoryGroup: 'allLogs'
+        category: 'StorageWrite'
         enabled: true
+      }
+      {
+        category: 'StorageDelete'
+        enabled: true
+      }
+      {
+        category: 'StorageRead'
+        enabled: logReads
       }
     ]
   }
@@ -140,8 +151,16 @@ resource tableLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = 
     workspaceId: workspaceId
     logs: [
       {
-        categoryGroup: 'allLogs'
+        category: 'StorageWrite'
         enabled: true
+      }
+      {
+        category: 'StorageDelete'
+        enabled: true
+      }
+      {
+        category: 'StorageRead'
+        enabled: logReads
       }
     ]
   }

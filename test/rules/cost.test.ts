@@ -24,6 +24,11 @@ describe("what an installation costs", () => {
     assert.equal(costOf({ ...amounts, every: 60, megabytes: 0.3 }, prices)["relay: traffic"], 0);
     assert.ok(costOf({ ...amounts, every: 60, megabytes: 30 }, prices)["relay: traffic"]! > 90_000);
   });
+  it("reads of storage cost more to log than all that is logged without them", () => {
+    const busy = { ...amounts, pulls: 5, every: 30, seconds: 20 };
+    const [without, with_] = [0, 1].map((reads) => costOf({ ...busy, "logged-reads": reads }, prices).logs!);
+    assert.ok(with_! > 2 * without!, `${without} ${with_}`);
+  });
   it("docs/cost.md shows what the script prints", () => {
     const page = readFileSync(join(ROOT, "docs/cost.md"), "utf8");
     const [, command, printed] = /\$ npx node docs\/cost\.ts (.*)\n([\s\S]*?)```/.exec(page)!;

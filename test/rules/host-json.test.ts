@@ -27,6 +27,11 @@ test("an invocation outlasts the longest claim, and a message's lock the invocat
   assert.ok(seconds(host.functionTimeout) < seconds(serviceBus.maxAutoLockRenewalDuration));
 });
 
+test("no line that an alert looks for is sampled away", () => {
+  const { isEnabled, excludedTypes } = host.logging.applicationInsights.samplingSettings;
+  assert.deepEqual([isEnabled, excludedTypes.split(";").sort()], [true, ["Exception", "Request", "Trace"]]);
+});
+
 test("eight messages at a time and none ahead; what returns is completed", () => {
   assert.deepEqual(
     [serviceBus.maxConcurrentCalls, serviceBus.prefetchCount, serviceBus.autoCompleteMessages],

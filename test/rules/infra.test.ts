@@ -12,6 +12,7 @@ import {
   readInfra,
   settingFaults,
   settingNames,
+  storageLogFaults,
 } from "./infra.ts";
 import { containerName, entityNames, settingsKnown, settingsMissing, tableNames } from "./infra-facts.ts";
 import { MISTAKES } from "./infra-mistakes.ts";
@@ -47,6 +48,7 @@ function faultsOf(texts: readonly Source[]): string[] {
     ...outputFaults(files),
     ...keyFaults(files),
     ...logFaults(files),
+    ...storageLogFaults(files),
     ...symbolFaults(files),
     ...moduleFaults(files),
     ...parameterFaults(files, textOf("infra/main.parameters.json")),

@@ -1,6 +1,7 @@
 /** Rules over infra/: what a compiler would find, and what only the product knows. Each gives one sentence for each fault. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { MAX_BODY_BYTES } from "@sallyport/cloud/src/access/body.ts";
 import { field, literal, mentions, type Node, parseBicep, type Statement, within } from "./bicep.ts";
 import { LOGGED, PLATFORM_SETTINGS, settingsMissing } from "./infra-facts.ts";
 import { ROOT, type Source } from "./source.ts";
@@ -55,6 +56,12 @@ export const settingNames = (files: readonly BicepFile[]): string[] =>
     return given.flatMap((value) => [...within(value)]).flatMap((node) => literal(field(node, "name")) ?? []);
   });
 
+/** What a setting of the function app is, where its value is written out. */
+const settingValue = (files: readonly BicepFile[], wanted: string): string | undefined =>
+  made(files, "Microsoft.Web/sites")
+    .flatMap(({ body: site }) => [...within(field(site, "properties", "siteConfig", "appSettings"))])
+    .flatMap((node) => (literal(field(node, "name")) === wanted ? [literal(field(node, "value")) ?? "?"] : []))[0];
+
 /** @param explained settings that docs/deploy.md has a row for, because infra/ leaves them at their defaults */
 export function settingFaults(
   files: readonly BicepFile[],
@@ -67,7 +74,11 @@ export function settingFaults(
   const ftps = files.filter(({ statements }) =>
     statements.some(({ value }) => [...within(value)].some((node) => field(node, "ftpsState") !== undefined)),
   );
+  const largest = Number(settingValue(files, "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT") ?? Number.NaN);
   return [
+    ...(largest >= MAX_BODY_BYTES
+      ? []
+      : [`the host's limit of bodies is ${largest}, and the API takes ${MAX_BODY_BYTES}`]),
     ...ours.filter((name) => !known.has(name)).map((name) => `${name} is set, and nobody reads it`),
     ...names.filter((name, index) => names.indexOf(name) !== index).map((name) => `${name} is set twice`),
     ...names.filter((name) => name.includes(":")).map((name) => `${name}: the Flex plan refuses a colon`),
@@ -206,3 +217,26 @@ export const logFaults = (files: readonly BicepFile[]): string[] =>
       // The host's own storage has no tables of ours, and its blobs are covered.
       .map(({ path, statement }) => `${path}: ${statement.name} sends its logs nowhere`),
   );
+
+const isOfStorage = (scope: string, files: readonly BicepFile[], path: string): boolean =>
+  ["blobServices", "tableServices"].some((service) =>
+    made(files, `Microsoft.Storage/storageAccounts/${service}`).some(
+      (one) => one.path === path && one.statement.name === scope,
+    ),
+  );
+
+/** What was changed in storage is logged; what was read only where somebody asks for it, for that is nearly all there is. */
+export const storageLogFaults = (files: readonly BicepFile[]): string[] =>
+  made(files, "Microsoft.Insights/diagnosticSettings")
+    .filter(({ path, body: one }) => isOfStorage(mentions(field(one, "scope"))[0]?.name ?? "", files, path))
+    .flatMap(({ path, statement, body: one }) => {
+      const logs = field(one, "properties", "logs");
+      const items = logs?.kind === "array" ? logs.items : [];
+      const said = items.map((item) => {
+        const enabled = literal(field(item, "enabled")) ?? mentions(field(item, "enabled"))[0]?.name;
+        return `${literal(field(item, "category")) ?? "all"}: ${enabled}`;
+      });
+      return said.join() === "StorageWrite: true,StorageDelete: true,StorageRead: logReads"
+        ? []
+        : [`${path} ${statement.name}: logs ${said.join(", ")}`];
+    });
