@@ -53,6 +53,7 @@ const VERBS: Readonly<Record<string, readonly string[]>> = {
   webhooks: ["list", "create", "show", "rotate", "test", "remove", "dead", "replay"],
   keys: ["list", "create", "rotate", "revoke"],
   audit: ["list"],
+  releases: ["add", "list", "ring"],
   diff: [],
   apply: [],
   login: [],

@@ -10,6 +10,7 @@ import { addEvents } from "./events.ts";
 import { addKeys } from "./keys.ts";
 import { addLogin } from "./login.ts";
 import { addPulls } from "./pulls.ts";
+import { addReleases } from "./releases.ts";
 import { addRequests } from "./requests.ts";
 import { addRuns } from "./runs.ts";
 import { addSigningKey } from "./signing-key.ts";
@@ -56,6 +57,7 @@ Start here:
     addWebhooks,
     addKeys,
     addAudit,
+    addReleases,
     addApply,
     addLogin,
     addSigningKey,

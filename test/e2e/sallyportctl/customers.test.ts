@@ -1,8 +1,10 @@
 /** The verbs of `sallyportctl` that bring a customer in and let people ask, against the real function app. */
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { drawPublisherKey, writeArchive, writeManifest } from "../../build/manifest.ts";
+import { file } from "../../build/release/entries.ts";
 import { CONNECTION, SITE, TENANT } from "../../stack/start.ts";
 import { type Operator, startOperator } from "./operator.ts";
 import { runCtl } from "./run.ts";
@@ -147,6 +149,34 @@ describe("sallyportctl: customers, their agents and keys, and who may ask", () =
       ["sites", "remove", "bergen", ...at, "--yes"],
       ["tenants", "show", "leaner"],
       ["audit", "list", ...at],
+    ]);
+  });
+
+  it("releases: added with their files, listed, and let go ring by ring", async () => {
+    const release = join(operator.folder, "release");
+    mkdirSync(release);
+    const of = { version: "9.1.0", channel: "stable", ring: "early", minimum: "0.1.0" } as const;
+    const packed = { version: of.version, platform: "linux-x64", epochSeconds: 0 };
+    const one = writeArchive(release, [file("node", "a program")], packed);
+    writeManifest(release, { ...of, notBefore: new Date(0) }, [one], drawPublisherKey().privateKey);
+    const good = readFileSync(join(release, one.name));
+    writeFileSync(join(release, one.name), "another file");
+    const wrong = await operator.ctl(["releases", "add", release]);
+    assert.deepEqual([wrong.exitCode, wrong.stdout], [78, ""]);
+    assert.match(wrong.stderr, /linux-x64\.tar\.gz is not the file that the manifest names/);
+    writeFileSync(join(release, one.name), good);
+    await operator.session("releases", [
+      ["releases", "list"],
+      ["releases", "add", operator.folder],
+      ["releases", "add", release],
+      ["releases", "add", release],
+      ["releases", "add", release, "--json"],
+      ["releases", "ring", "stable", "9.1.0", "first"],
+      ["releases", "ring", "stable", "9.1.0", "broad"],
+      ["releases", "ring", "stable", "9.1.0", "everybody"],
+      ["releases", "ring", "preview", "9.1.0", "first"],
+      ["releases", "list"],
+      ["releases", "ring", "stable", "9.1.0", "none", "--json"],
     ]);
   });
 
