@@ -40,6 +40,6 @@ async function hold(t: Parameters<typeof createStage>[0], failure: Failure): Pro
   await stage.checkWire(failure.wire);
 }
 
-test("the page says what the table does: `node test/e2e/directory/failures/page.ts` writes it", () => {
+test("the page says what the table does: `npx node test/rules/pages.ts` writes it", () => {
   assert.equal(readFileSync(PAGE, "utf8"), page());
 });

@@ -1,7 +1,7 @@
 /**
  * docs/connectors/active-directory-errors.md, made from the table that the tests hold.
  *
- *   node test/e2e/directory/failures/page.ts     write the page
+ *   npx node test/rules/pages.ts     write the page, and all others that are made
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -15,7 +15,7 @@ export const PAGE: string = fileURLToPath(
 
 const HEAD = `# What goes wrong with a directory, and what a session makes of it
 
-Made from the table in \`test/e2e/directory/failures\` by \`node test/e2e/directory/failures/page.ts\`; each row is a test with the code, the message and the bound
+Made from the table in \`test/e2e/directory/failures\` by \`npx node test/rules/pages.ts\`; each row is a test with the code, the message and the bound
 that stand here. [docs/errors.md](../errors.md) says of each code whether it is tried again. Messages may change, codes do not.
 
 **By when**: *at once*, before a port is touched; *with the answer*, which ends it whatever the deadlines are; else the deadline that ends it.
