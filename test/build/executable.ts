@@ -17,8 +17,8 @@ const SCRIPTS = { sallyport: "agent/src/cli/main.ts", "sign-in": "agent/src/sign
 /** What the bundle's folder has of the executor. */
 const [SERVE, SERVE_CACHE] = ["serve.js", "serve.cache"];
 
-/** For every process, whatever it is started with. The rest is given where one is started (agent/src/program-executable.ts). */
-const NODE_FLAGS = ["--disable-sigusr1", "--no-experimental-sqlite", "--disable-warning=ExperimentalWarning"];
+/** For every process, whatever it is started with. The rest is given where one is started (agent/src/supervisor/executor-command.ts). */
+const NODE_FLAGS = ["--disable-sigusr1", "--disable-warning=ExperimentalWarning"];
 
 /** https://nodejs.org/docs/latest-v24.x/api/single-executable-applications.html */
 export const RESOURCE = "NODE_SEA_BLOB";
