@@ -1,5 +1,4 @@
 /** YAML 1.2 without what surprises: no anchors, aliases, tags, directives, duplicate keys or second documents. */
-// biome-ignore lint/correctness/noUndeclaredDependencies: agent and cloud declare it, and only they read YAML.
 import { type Document, isCollection, isMap, isScalar, LineCounter, type Node, parseAllDocuments, visit } from "yaml";
 
 const KIB = 1024;
