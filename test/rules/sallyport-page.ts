@@ -17,7 +17,7 @@ const WIDTH = 110;
 const READERS = "root, or the agent's account";
 const POLICY_READERS = "whoever can read the policy";
 const ROOT = "root";
-const ROOT_OR_OWNER = "root; of an agent with a folder of its own, whoever owns it";
+const ROOT_OR_OWNER = "root, or whoever owns the folder that `--state` names";
 
 interface Row {
   readonly who: string;
@@ -30,7 +30,7 @@ export const VERBS: Readonly<Record<string, Row>> = {
   enroll: { who: ROOT_OR_OWNER },
   run: {
     who: "the service does, as the agent's account, which can change neither policy nor program",
-    exits: "0 when it was asked to stop, 75 when nothing that the orchestrator sends arrives any more",
+    exits: "0 when it was asked to stop, 75 when whatever keeps it running should start it again",
   },
   status: { who: READERS, exits: "1 when no agent is running" },
   ready: { who: READERS, exits: "1 when it takes no sessions now" },
@@ -80,7 +80,7 @@ export const EXITS: Readonly<Record<number, string>> = {
   [EXIT.policyInvalid]: "policy.yaml is not valid",
   [EXIT.unreachable]: "the orchestrator, or the way to it, cannot be reached (`network.*`)",
   [EXIT.internal]: "a fault of this program: please tell us",
-  [EXIT.tryAgain]: "try again later",
+  [EXIT.tryAgain]: "try again later: what is wrong may pass by itself",
   [EXIT.refused]: "refused: by the orchestrator, a signature, or a rule that holds whatever you say",
   [EXIT.configuration]: "configuration: agent.yaml, a file that cannot be read or written, rights that this verb needs",
 };
@@ -148,7 +148,7 @@ export async function sallyportPage(): Promise<string> {
   return [
     HEAD,
     `## Verbs\n\n| verb | what it does | who may run it | exit codes of its own |\n|---|---|---|---|\n${rows.join("")}`,
-    `## Exit codes\n\nAny verb may end with 0, 64, 70, 77 or 78; one that asks the orchestrator with 69 or 75, too, and one that goes by the policy with 65.\n\n| exit | means |\n|---|---|\n${exits.join("")}`,
+    `## Exit codes\n\nAny verb may end with 0, 64, 70, 77 or 78; \`run\`, and one that asks the orchestrator, with 75 or 69, too, and one that goes by the policy with 65.\n\n| exit | means |\n|---|---|\n${exits.join("")}`,
     `## Each verb\n\n${sections.join("\n")}`,
     `## The service on Windows\n\nThere these four verbs have other options.\n\n${others.join("\n")}`,
   ].join("\n");
