@@ -59,7 +59,11 @@ test("its flags hold: it reads nothing but its own file, writes and starts nothi
   const [argument] = nodeArguments([...flags(), `--require=${probe}`]);
   const { stdout } = run([argument!, "@executor"], { NODE_OPTIONS: "--allow-fs-read=* --allow-fs-write=*" });
   const denied = "ERR_ACCESS_DENIED";
-  assert.deepEqual(JSON.parse(stdout), { read: denied, write: denied, start: denied, own: "done" });
+  const sqlite = "ERR_UNKNOWN_BUILTIN_MODULE";
+  assert.deepEqual(JSON.parse(stdout), { read: denied, write: denied, start: denied, own: "done", sqlite });
+  // The supervisor locks its folder by it (agent/src/supervisor/hold.ts).
+  const [unconfined] = nodeArguments([`--require=${probe}`]);
+  assert.equal(JSON.parse(run([unconfined!, "version"]).stdout).sqlite, "done");
 });
 
 test("without the permission model, or with more than its rights, an executor ends with 78", () => {
@@ -75,7 +79,8 @@ const outcome = (act) => { try { act(); return "done"; } catch (error) { return 
 process.stdout.write(JSON.stringify({
   read: outcome(() => fs.readdirSync(".")),
   write: outcome(() => fs.writeFileSync("written", "")),
-  start: outcome(() => require("node:child_process").spawnSync(process.execPath)),
+  start: outcome(() => require("node:child_process").spawnSync(process.execPath, ["--version"])),
   own: outcome(() => fs.closeSync(fs.openSync(process.execPath))),
+  sqlite: outcome(() => require("node:sqlite")),
 }));
 process.exit(0);`;
