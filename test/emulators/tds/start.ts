@@ -31,6 +31,8 @@ export interface TdsOptions {
   readonly databases: readonly string[];
   /** What SERVERPROPERTY says: 3, the default, is SQL Server, 5 Azure SQL Database. */
   readonly engineEdition?: number;
+  /** The databases are copies of another server's, which only read: DATABASEPROPERTYEX says so, and nothing else here does. */
+  readonly isReplica?: boolean;
   /** A directory for the SQLite files, kept; by default a temporary one that `close` removes. */
   readonly directory?: string;
 }
@@ -88,6 +90,7 @@ export async function startTds(options: TdsOptions): Promise<Tds> {
     sessions: new Set(),
     procedures: new Map(),
     engineEdition: options.engineEdition ?? 3,
+    isReplica: options.isReplica ?? false,
   };
   const gate = { server, defaultDatabase, nextSpid: () => spid++ };
   const listener = createServer((socket) => {

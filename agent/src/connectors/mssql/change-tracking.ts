@@ -16,6 +16,7 @@ import { type ChangeWatermark, lost, parseWatermark, retentionWarning, watermark
 import { type ChangesRead, loadFirst, requireKeyRead } from "./first-load.ts";
 import { maybeGone, operationColumn } from "./operation-column.ts";
 import { requireAllowed } from "./read-plan.ts";
+import { refuseReplica } from "./replica.ts";
 import type { Session } from "./session.ts";
 import { readSlices, type Work } from "./slices.ts";
 import { beginSnapshot } from "./snapshot.ts";
@@ -39,6 +40,7 @@ export async function readTracked(work: Work, changes: ChangesRead): Promise<Out
   }
   requireKeyRead(changes);
   requireAllowed(table.key, changes.allowed);
+  await refuseReplica(work.session, work.signal);
   return operation.from === undefined ? firstRun(work, changes) : nextRun(work, changes, operation.from);
 }
 

@@ -9,6 +9,7 @@ import type { Filter } from "./filter.ts";
 import { boundText, type Growing, growingColumn, planGrowing } from "./growing.ts";
 import { warnOfOpenTransaction } from "./open-transaction.ts";
 import { rowversionBefore, rowversionText } from "./position.ts";
+import { refuseReplica } from "./replica.ts";
 import type { Session } from "./session.ts";
 import type { Statement } from "./statement.ts";
 
@@ -62,6 +63,7 @@ export async function planRead(
   if (from !== undefined && !isRowversion(from)) {
     throw new SallyportError("request.invalid", "The watermark is no rowversion.", { field: "operation.from" });
   }
+  await refuseReplica(session, signal);
   const { to, warnings } = await upperBound(session, operation, signal);
   const read = {
     warnings,

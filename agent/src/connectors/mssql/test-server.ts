@@ -28,7 +28,9 @@ export interface TestServer {
 type BulkLoad = ReturnType<Connection["newBulkLoad"]>;
 export type BulkColumn = Parameters<BulkLoad["addColumn"]>;
 
-export async function startTestServer(options: { readonly engineEdition?: number } = {}): Promise<TestServer> {
+export async function startTestServer(
+  options: { readonly engineEdition?: number; readonly isReplica?: boolean } = {},
+): Promise<TestServer> {
   const authority = await makeAuthority();
   const tls = await authority.issue({ names: ["localhost"], addresses: ["127.0.0.1"] });
   const server = await startTds({

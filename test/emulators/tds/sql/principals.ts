@@ -15,6 +15,7 @@ export interface Server {
   /** Written in TypeScript, by lower-case `schema.name`, in every database. */
   readonly procedures: Map<string, Procedure>;
   readonly engineEdition: number;
+  readonly isReplica: boolean;
 }
 
 const same = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();

@@ -149,10 +149,11 @@ const server: Readonly<Record<string, readonly [SqlType, Body]>> = {
   collationproperty: [INT, (_state, [name, wanted]) => collationProperty(text(name), text(wanted))],
   databasepropertyex: [
     NAME,
-    (_state, [, name]) => {
+    ({ isReplica }, [, name]) => {
       const wanted = text(name).toLowerCase();
+      if (wanted === "updateability") return isReplica ? "READ_ONLY" : "READ_WRITE";
       if (wanted === "collation") return "SQL_Latin1_General_CP1_CI_AS";
-      return wanted === "updateability" ? "READ_WRITE" : wanted === "status" ? "ONLINE" : null;
+      return wanted === "status" ? "ONLINE" : null;
     },
   ],
   objectproperty: [

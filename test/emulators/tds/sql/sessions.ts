@@ -34,6 +34,7 @@ export function openSession(options: SessionOptions): State {
     host,
     peers: options.server.sessions,
     engineEdition: options.server.engineEdition,
+    isReplica: options.server.isReplica,
     store,
     sqlite: store.connect(),
     temporary: new Map(),

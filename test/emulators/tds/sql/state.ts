@@ -52,6 +52,7 @@ export interface State {
   readonly peers: ReadonlySet<State>;
   /** As SERVERPROPERTY says. */
   readonly engineEdition: number;
+  readonly isReplica: boolean;
   store: Store;
   sqlite: DatabaseSync;
   readonly temporary: Map<string, Table>;
