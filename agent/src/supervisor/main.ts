@@ -39,7 +39,7 @@ import {
   storeUsage,
   whyUntrusted,
 } from "./startup.ts";
-import { keepStatus, writeStatus } from "./status.ts";
+import { type AgentStatus, keepStatus, writeStatus } from "./status.ts";
 import { createStatusView } from "./status-view.ts";
 import { createTokenKeeper } from "./token-keeper.ts";
 import { requestHealth, requestToken } from "./tokens.ts";
@@ -224,7 +224,7 @@ async function serve(paths: StatePaths, options: AgentOptions, signal: AbortSign
     tokens,
     network,
     onAccept: accepts.onAccept,
-    onState: () => tellStatus(),
+    onState: () => void tellStatus(),
     clock,
     random: Math.random,
     log,
@@ -243,11 +243,10 @@ async function serve(paths: StatePaths, options: AgentOptions, signal: AbortSign
   });
 
   /** At once: whoever locks, drains or waits for the agent to be ready wants its word now. */
-  const tellStatus = (): void => {
+  const tellStatus = (last: Partial<AgentStatus> = {}): Promise<void> =>
     status()
-      .then((now) => writeStatus(paths, now))
+      .then((now) => writeStatus(paths, { ...now, ...last }))
       .catch((error: Error) => log.error({ why: error.message }, "the status file could not be written"));
-  };
 
   const stopped = new AbortController();
   const unreached = liveness.run(stopped.signal);
@@ -255,13 +254,13 @@ async function serve(paths: StatePaths, options: AgentOptions, signal: AbortSign
     unreached,
     tokens.run(stopped.signal),
     listener.run(stopped.signal),
-    keepStatus(async () => writeStatus(paths, await status()), clock, log, stopped.signal),
+    keepStatus(tellStatus, clock, stopped.signal),
     watchFlag(
       isOwnerDraining,
       (set) => {
         note({ event: "drain", decision: set ? "deny" : "allow" });
         if (set) accepts.finishAll();
-        tellStatus();
+        void tellStatus();
       },
       clock,
       stopped.signal,
@@ -271,7 +270,7 @@ async function serve(paths: StatePaths, options: AgentOptions, signal: AbortSign
       (locked) => {
         note({ event: "lock", decision: locked ? "deny" : "allow" });
         if (locked) accepts.stopAll("agent.locked", "The agent's owner locked it.");
-        void within(accepts.idle(), STOP_WITHIN_MS, clock).then(tellStatus);
+        void within(accepts.idle(), STOP_WITHIN_MS, clock).then(() => tellStatus());
       },
       clock,
       stopped.signal,
@@ -299,7 +298,7 @@ async function serve(paths: StatePaths, options: AgentOptions, signal: AbortSign
   await running;
   note({ event: "stop" });
   await journaling.close();
-  writeStatus(paths, { ...(await status()), ready: false, notReady: "the agent has stopped" });
+  await tellStatus({ ready: false, notReady: "the agent has stopped" });
   log.info("agent stopped");
   return why;
 }

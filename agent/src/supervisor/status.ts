@@ -2,7 +2,6 @@
 import { userInfo } from "node:os";
 import { parseJson } from "@sallyport/shared/json.ts";
 import { sha256Text } from "@sallyport/shared/schema/ids.ts";
-import type { Logger } from "pino";
 import { z } from "zod";
 import type { Clock } from "../clock.ts";
 import { readTextIfAny, type StatePaths, writeFileDurably } from "../state.ts";
@@ -117,15 +116,10 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Writes the status every 5 s; a full disk does not end the agent. */
-export async function keepStatus(
-  write: () => Promise<void>,
-  clock: Clock,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
+/** Writes the status every 5 s. @param write never rejects: a full disk does not end the agent */
+export async function keepStatus(write: () => Promise<void>, clock: Clock, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await write().catch((error: Error) => log.error({ why: error.message }, "the status file could not be written"));
+    await write();
     await clock.sleep(STATUS_EVERY_MS, signal).catch(() => {});
   }
 }
