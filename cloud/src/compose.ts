@@ -122,7 +122,7 @@ async function build(): Promise<Orchestrator> {
     resource: settings.SALLYPORT_RELAY_RESOURCE,
     token: () => tokenFor(MANAGEMENT_SCOPE),
   });
-  const canarySeconds = settings.SALLYPORT_CANARY_SECONDS ?? 300;
+  const canarySeconds = settings.SALLYPORT_CANARY_SECONDS;
   const sender = relaySender(settings.SALLYPORT_RELAY, () => tokenFor(RELAY_SCOPE));
   const bus = serviceBusClient(identity);
   const events = composeEvents({

@@ -4,7 +4,10 @@
  */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { z } from "zod";
+import { DEFAULT_RATES } from "./access/rates.ts";
+import { DEFAULT_BACKOFF } from "./events/backoff.ts";
 import { areNetworks } from "./events/networks.ts";
+import { DEFAULT_PULL_SETTINGS } from "./pulls/settings.ts";
 
 /** A Key Vault reference that did not resolve arrives as its own text. */
 const REFERENCE = "@Microsoft.KeyVault(";
@@ -21,73 +24,159 @@ const seconds = (most: number) => z.coerce.number().int().min(1).max(most).optio
 /** The same where tenths matter. */
 const fraction = (most: number) => z.coerce.number().min(0.1).max(most).optional();
 
+/** What docs/settings.md says of a setting beside its name: `test/rules/settings-page.ts` makes the page. */
+interface Told {
+  /** In what form it is a secret. */
+  readonly secret?: string;
+  /** The value where none is given, for one whose default is somewhere else. */
+  readonly otherwise?: string | number;
+}
+const told = <T extends z.ZodType>(schema: T, description: string, more: Told = {}): T =>
+  schema.meta({ description, ...more });
+
 const environment = z.object({
-  /** Where agents and people reach this app, where that is not https:// and the host name that the platform sets. */
-  SALLYPORT_ORIGIN: z.url({ protocol: /^https$/ }).optional(),
-  WEBSITE_HOSTNAME: z.string().min(1),
-  /** SHA-256 of the first admin key, as hex; never the key. */
-  SALLYPORT_ADMIN_KEY_SHA256: z
-    .string()
-    .regex(
-      /^[0-9a-f]{64}$/,
-      "is no SHA-256 as 64 lower-case hex digits; in Azure `azd provision` makes the key and sets it",
-    ),
-  /** Storage of state and results: a connection string, or the account's endpoint for a managed identity. */
-  SALLYPORT_TABLES: z.string().min(1),
-  SALLYPORT_BLOBS: z.string().min(1),
-  SALLYPORT_CONTAINER: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{2,62}$/)
-    .default("sallyport"),
-  /** A connection string; or, for a managed identity, the next one in its place. */
-  SALLYPORT_SERVICEBUS: z.string().optional(),
-  SALLYPORT_SERVICEBUS__fullyQualifiedNamespace: z.string().optional(),
-  /** How the orchestrator dials agents: a connection string with a Send rule, or the namespace's host name. */
-  SALLYPORT_RELAY: z.string().min(1),
-  /** A connection string of the namespace's Listen-only rule, or https://VAULT/secrets/NAME with it: listen tokens are minted from it. */
-  SALLYPORT_RELAY_LISTEN: z.string().min(1),
-  /** The relay namespace in Azure Resource Manager: https://management.azure.com/subscriptions/…/namespaces/NAME */
-  SALLYPORT_RELAY_RESOURCE: z.url({ protocol: /^https$/ }),
-  /** The orchestrator's signing key: https://VAULT/keys/NAME, without a version, or a file with a private ES256 JWK. */
-  SALLYPORT_SIGNING_KEY: fileOrVault(/^\/keys\/[0-9a-zA-Z-]{1,127}$/, "key's address https://VAULT/keys/NAME"),
-  /** Credentials: https://VAULT, or an encrypted file, and then the file with its key. */
-  SALLYPORT_SECRETS: fileOrVault(/^\/?$/, "vault's address https://VAULT"),
-  SALLYPORT_SECRETS_KEY: z.string().min(1).optional(),
-  SALLYPORT_LEASE_SECONDS: seconds(600),
-  SALLYPORT_WAKE_LEAD_SECONDS: seconds(3600),
-  SALLYPORT_CLAIM_SECONDS: seconds(780),
-  /** How long an agent may go unproven before it is pinged; agents take no shorter time from anybody. */
-  SALLYPORT_CANARY_SECONDS: z.coerce.number().int().min(30).max(3600).optional(),
-  /** Claims without a committed slice after which a run fails, and the pause after the first, which doubles. */
-  SALLYPORT_CLAIMS: z.coerce.number().int().min(1).max(20).optional(),
-  SALLYPORT_BACKOFF_SECONDS: fraction(900),
-  /** The pause for an agent that is offline or busy. */
-  SALLYPORT_WAIT_SECONDS: fraction(900),
-  /** Networks that webhooks may reach beside the public Internet, in CIDR, separated by commas; none otherwise. */
-  SALLYPORT_WEBHOOK_NETWORKS: z.string().refine(areNetworks, "is no list of networks").optional(),
-  /** The pause after a webhook's first failure, which doubles. */
-  SALLYPORT_WEBHOOK_BACKOFF_SECONDS: fraction(900),
-  /** A slice is committed at the first checkpoint after this. */
-  SALLYPORT_SLICE_SECONDS: fraction(600),
-  /** Whose tokens are taken beside API keys: https://login.microsoftonline.com/DIRECTORY/v2.0, and what they are for. */
-  SALLYPORT_ENTRA_ISSUER: z.url({ protocol: /^https$/ }).optional(),
-  SALLYPORT_ENTRA_AUDIENCE: z.string().min(1).max(256).optional(),
-  /** Days of silence after which an agent is retired: revoked, as if somebody had done it. */
-  SALLYPORT_RETIRE_DAYS: z.coerce.number().int().min(1).max(3650).default(180),
-  /** Calls a second that a caller may go on making in an instance, and how many may come at once. */
-  SALLYPORT_RATE: z.coerce.number().min(0.1).max(10_000).optional(),
-  SALLYPORT_BURST: z.coerce.number().int().min(1).max(100_000).optional(),
-  /** Where traces and metrics go: nowhere, to standard error, or to a collector by OTLP over HTTP (docs/telemetry.md). */
-  SALLYPORT_TELEMETRY: z.enum(["none", "console", "otlp"]).default("none"),
-  /** The collector's base address, and headers by which it knows us, as `name=value,name=value`. */
-  SALLYPORT_TELEMETRY_ENDPOINT: z.url({ protocol: /^https?$/ }).default("http://localhost:4318"),
-  SALLYPORT_TELEMETRY_HEADERS: z
-    .string()
-    .regex(/^([A-Za-z0-9-]{1,64}=[^,=\s][^,\r\n]{0,4095}(,|$))*$/)
-    .default(""),
-  /** The share of runs whose traces are kept. */
-  SALLYPORT_TELEMETRY_RATIO: z.coerce.number().min(0).max(1).default(1),
+  SALLYPORT_ORIGIN: told(
+    z.url({ protocol: /^https$/ }).optional(),
+    "Where agents and people reach this app. Agents pin it at enrolment.",
+    { otherwise: "`https://` and `WEBSITE_HOSTNAME`" },
+  ),
+  WEBSITE_HOSTNAME: told(z.string().min(1), "The app's own host name."),
+  SALLYPORT_ADMIN_KEY_SHA256: told(
+    z
+      .string()
+      .regex(
+        /^[0-9a-f]{64}$/,
+        "is no SHA-256 as 64 lower-case hex digits; in Azure `azd provision` makes the key and sets it",
+      ),
+    "SHA-256 of the first admin key, as 64 lower-case hex digits; never the key.",
+  ),
+  SALLYPORT_TABLES: told(
+    z.string().min(1),
+    "Where state is: the account's endpoint of tables for a managed identity, or a connection string.",
+    { secret: "as a connection string" },
+  ),
+  SALLYPORT_BLOBS: told(z.string().min(1), "Where results are, in the same way.", { secret: "as a connection string" }),
+  SALLYPORT_CONTAINER: told(
+    z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9-]{2,62}$/)
+      .default("sallyport"),
+    "The results' container.",
+  ),
+  SALLYPORT_SERVICEBUS: told(
+    z.string().optional(),
+    "A connection string of Service Bus, for who has no identity there. This or the next one.",
+    { secret: "yes" },
+  ),
+  SALLYPORT_SERVICEBUS__fullyQualifiedNamespace: told(
+    z.string().optional(),
+    "The Service Bus namespace's host name, for a managed identity. The queue's trigger reads it too.",
+  ),
+  SALLYPORT_RELAY: told(
+    z.string().min(1),
+    "How the orchestrator dials agents: the relay namespace's host name, or a connection string with a Send rule.",
+    { secret: "as a connection string" },
+  ),
+  SALLYPORT_RELAY_LISTEN: told(
+    z.string().min(1),
+    "A connection string of the namespace's Listen-only rule, or `https://VAULT/secrets/NAME` with it: listen tokens are minted from it.",
+    { secret: "as a connection string" },
+  ),
+  SALLYPORT_RELAY_RESOURCE: told(
+    z.url({ protocol: /^https$/ }),
+    "The relay namespace in Azure Resource Manager: `https://management.azure.com/subscriptions/…/namespaces/NAME`.",
+  ),
+  SALLYPORT_SIGNING_KEY: told(
+    fileOrVault(/^\/keys\/[0-9a-zA-Z-]{1,127}$/, "key's address https://VAULT/keys/NAME"),
+    "The orchestrator's signing key: `https://VAULT/keys/NAME`, without a version, or a file with a private ES256 JWK.",
+  ),
+  SALLYPORT_SECRETS: told(
+    fileOrVault(/^\/?$/, "vault's address https://VAULT"),
+    "Credentials: `https://VAULT`, or an encrypted file.",
+  ),
+  SALLYPORT_SECRETS_KEY: told(
+    z.string().min(1).optional(),
+    "The file with that file's key; with a vault there is none.",
+  ),
+  SALLYPORT_LEASE_SECONDS: told(seconds(600), "How long a claim of a run lives without being renewed.", {
+    otherwise: DEFAULT_PULL_SETTINGS.leaseSeconds,
+  }),
+  SALLYPORT_WAKE_LEAD_SECONDS: told(
+    seconds(3600),
+    "A wake entry stands at least this long before the change that it serves ([runs.md](runs.md)).",
+    { otherwise: DEFAULT_PULL_SETTINGS.wakeLeadSeconds },
+  ),
+  SALLYPORT_CLAIM_SECONDS: told(seconds(780), "A claim hands its run over at the first checkpoint after this.", {
+    otherwise: DEFAULT_PULL_SETTINGS.claimSeconds,
+  }),
+  SALLYPORT_CANARY_SECONDS: told(
+    z.coerce.number().int().min(30).max(3600).default(300),
+    "How long an agent may go unproven before it is pinged; agents take no shorter time from anybody. Shorter costs money ([cost.md](cost.md)).",
+  ),
+  SALLYPORT_CLAIMS: told(
+    z.coerce.number().int().min(1).max(20).optional(),
+    "Claims without a committed slice after which a run fails.",
+    { otherwise: DEFAULT_PULL_SETTINGS.claims },
+  ),
+  SALLYPORT_BACKOFF_SECONDS: told(fraction(900), "The pause after the first such claim, which doubles.", {
+    otherwise: DEFAULT_PULL_SETTINGS.backoffSeconds,
+  }),
+  SALLYPORT_WAIT_SECONDS: told(fraction(900), "The pause for an agent that is offline or busy.", {
+    otherwise: DEFAULT_PULL_SETTINGS.waitSeconds,
+  }),
+  SALLYPORT_WEBHOOK_NETWORKS: told(
+    z.string().refine(areNetworks, "is no list of networks").optional(),
+    "Networks that webhooks may reach beside the public Internet, in CIDR, separated by commas.",
+  ),
+  SALLYPORT_WEBHOOK_BACKOFF_SECONDS: told(fraction(900), "The pause after a webhook's first failure, which doubles.", {
+    otherwise: DEFAULT_BACKOFF.firstSeconds,
+  }),
+  SALLYPORT_SLICE_SECONDS: told(fraction(600), "A slice is committed at the first checkpoint after this.", {
+    otherwise: DEFAULT_PULL_SETTINGS.sliceSeconds,
+  }),
+  SALLYPORT_ENTRA_ISSUER: told(
+    z.url({ protocol: /^https$/ }).optional(),
+    "Whose tokens are taken beside API keys: `https://login.microsoftonline.com/DIRECTORY/v2.0` ([api.md](api.md)).",
+  ),
+  SALLYPORT_ENTRA_AUDIENCE: told(z.string().min(1).max(256).optional(), "What such a token is for."),
+  SALLYPORT_RETIRE_DAYS: told(
+    z.coerce.number().int().min(1).max(3650).default(180),
+    "Days of silence after which an agent is retired: revoked, as if somebody had done it.",
+  ),
+  SALLYPORT_RATE: told(
+    z.coerce.number().min(0.1).max(10_000).optional(),
+    "Calls a second that a caller may go on making in an instance.",
+    { otherwise: DEFAULT_RATES.perSecond },
+  ),
+  SALLYPORT_BURST: told(
+    z.coerce.number().int().min(1).max(100_000).optional(),
+    "How many of them may come at once after a pause.",
+    { otherwise: DEFAULT_RATES.burst },
+  ),
+  SALLYPORT_TELEMETRY: told(
+    z.enum(["none", "console", "otlp"]).default("none"),
+    "Where traces and metrics go: nowhere (`none`), to standard error (`console`), or to a collector (`otlp`; [telemetry.md](telemetry.md)).",
+  ),
+  SALLYPORT_TELEMETRY_ENDPOINT: told(
+    z.url({ protocol: /^https?$/ }).default("http://localhost:4318"),
+    "The collector's base address.",
+  ),
+  SALLYPORT_TELEMETRY_HEADERS: told(
+    z
+      .string()
+      .regex(/^([A-Za-z0-9-]{1,64}=[^,=\s][^,\r\n]{0,4095}(,|$))*$/)
+      .default(""),
+    "Headers by which the collector knows us, as `name=value,name=value`.",
+    { secret: "yes" },
+  ),
+  SALLYPORT_TELEMETRY_RATIO: told(
+    z.coerce.number().min(0).max(1).default(1),
+    "The share of runs whose traces are kept.",
+  ),
 });
+
+/** Every setting that is read, for the page of them. */
+export const SETTINGS: Readonly<Record<string, z.ZodType>> = environment.shape;
 
 export type Settings = z.infer<typeof environment>;
 

@@ -12,6 +12,7 @@ import { ERRORS_PAGE, errorsPage } from "./errors-page.ts";
 import { POLICY_SCHEMA, policySchemaText } from "./policy-schema.ts";
 import { PAGE as ROUTES_PAGE, withTable } from "./routes-page.ts";
 import { SALLYPORT_PAGE, sallyportPage } from "./sallyport-page.ts";
+import { SETTINGS_PAGE, settingsPage } from "./settings-page.ts";
 import { ROOT } from "./source.ts";
 import { PAGE as TYPES_PAGE, withTypes } from "./types-table.ts";
 
@@ -25,6 +26,7 @@ export const PAGES: readonly Page[] = [
   { path: ERRORS_PAGE, text: () => errorsPage(ERRORS) },
   { path: SALLYPORT_PAGE, text: sallyportPage },
   { path: ROUTES_PAGE, text: (now) => withTable(now) },
+  { path: SETTINGS_PAGE, text: settingsPage },
   { path: TYPES_PAGE, text: withTypes },
   { path: FAILURES_PAGE, text: failuresPage },
   { path: POLICY_SCHEMA, text: policySchemaText },

@@ -130,6 +130,12 @@ test("a hook that never ends is given up when the grace is over", async (t) => {
   assert.doesNotMatch(said, /the app has ended/);
 });
 
+test("a setting says how large a body may be", async (t) => {
+  const host = await start(t, "http", { env: { FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: "4" } });
+  const post = (body: string) => call(authority.caPem, `${host.url}/api/binary`, { method: "POST", body });
+  assert.deepEqual([(await post("12345")).status, (await post("1234")).status], [413, 201]);
+});
+
 test("a kill is a crash, and exited tells", async (t) => {
   const host = await start(t, "bundle");
   host.kill("SIGKILL");

@@ -3,6 +3,7 @@ import { endRegistration, getProgrammingModel, runHooks } from "./core.ts";
 import { supplyCoreModule } from "./core-resolution.ts";
 import { type HostFunction, readFunction, type ServiceBusFunction } from "./functions.ts";
 import { type HostSettings, readHostJson } from "./host-json.ts";
+import { MAX_REQUEST_BYTES } from "./http/body.ts";
 import type { HostKeys } from "./http/keys.ts";
 import { makeRouter } from "./http/router.ts";
 import { openHttpFront } from "./http/server.ts";
@@ -44,7 +45,8 @@ export type Host = {
  */
 export async function startHost(options: HostOptions): Promise<Host> {
   const settings = await readHostJson(options.appDir);
-  const front = await openHttpFront(options);
+  const maxRequestBytes = Number(process.env.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT ?? MAX_REQUEST_BYTES);
+  const front = await openHttpFront({ ...options, maxRequestBytes });
   process.env.WEBSITE_HOSTNAME = new URL(front.url).host; // as in Azure: where the app itself is reached
   const identity = options.identity && (await openIdentityEndpoint(options.identity));
   Object.assign(process.env, identity?.settings);

@@ -98,6 +98,7 @@ function settingsOf({ adminKey, caFile, queue, relay, storage }: Found, at: Addr
     AZURE_CLIENT_ID: at.clientId,
     AZURE_TOKEN_CREDENTIALS: "ManagedIdentityCredential",
     APPLICATIONINSIGHTS_CONNECTION_STRING: "InstrumentationKey=00000000-0000-0000-0000-000000000000",
+    FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: "1048576",
     NODE_OPTIONS: "--max-semi-space-size=4",
     MALLOC_ARENA_MAX: "2",
     MALLOC_MMAP_THRESHOLD_: "131072",

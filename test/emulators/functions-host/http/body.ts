@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 
-/** The request limit of a function app: 100 MB. Source: "Azure Functions HTTP trigger", limits. */
+/** The request limit of a function app where the setting FUNCTIONS_REQUEST_BODY_SIZE_LIMIT names no other: 100 MB. Source: "Azure Functions HTTP trigger", limits. */
 export const MAX_REQUEST_BYTES = 104_857_600;
 
 export type RequestBody = { bytes: Uint8Array } | { refused: 413 };
