@@ -58,6 +58,8 @@ async function run(options: RunOptions): Promise<void> {
   const config = configOf(options);
   // Only this verb needs the supervisor, and loading it takes a while.
   const [{ runAgent }, { openLog }] = await Promise.all([import("../supervisor/main.ts"), import("./own-log.ts")]);
+  // The relay's library is of Node 6's time: what it calls is deprecated and works, and no reader of the log can change it.
+  process.noDeprecation = true;
   const log = openLog();
   cleanAfterStart();
   const stop = new AbortController();
