@@ -153,7 +153,7 @@ test("doctor of one connection: a table, advice and a code of its own, without a
   writeFileSync(join(state, "policy.yaml"), EVERY_OPERATION.replace("sql01.corp.example", "no-such-host.invalid"));
   const { status, stdout } = sallyport("doctor", "--state", state, "--connection", "erp");
   assert.equal(status, 2);
-  const advice = /\nerp +Is no-such-host\.invalid right .*\n +docs\/checks\/connection\.md\n/;
+  const advice = /\nerp +Is no-such-host\.invalid right .*\n +docs\/checks\/connection\.md of the repository\n/;
   assert.match(stdout, /^erp +no-such-host\.invalid:1433 +FAIL +DNS: .*$/m);
   assert.match(stdout, advice);
   assert.match(stdout, /1 failed, 0 warnings, 0 ok {3}\(exit 2\)\n$/);

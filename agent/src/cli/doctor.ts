@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { loadConfig } from "../config.ts";
+import { docsPage } from "../docs-page.ts";
 import { type Check, type Finding, runChecks } from "../doctor/check.ts";
 import { allChecks, connectionChecks } from "../doctor/checks.ts";
 import { statePaths } from "../state.ts";
@@ -73,7 +74,9 @@ function report(options: OutputOptions, findings: readonly Finding[]): void {
   };
   const indent = Math.max(...findings.map(({ component }) => component.length), "COMPONENT".length) + 2;
   const advice = findings.flatMap(({ component, check, advice: text }) =>
-    text === undefined ? [] : [`${component.padEnd(indent)}${text}`, `${" ".repeat(indent)}docs/checks/${check}.md`],
+    text === undefined
+      ? []
+      : [`${component.padEnd(indent)}${text}`, `${" ".repeat(indent)}${docsPage(`checks/${check}.md`)}`],
   );
   const summary = `${failed} failed, ${counted(warned, "warning")}, ${ok} ok   (exit ${exit})`;
   print(options, { exit, findings }, [...rows, ...advice, summary], paint);

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isOpenToOthers } from "@sallyport/shared/secret-file.ts";
+import { docsPage } from "../docs-page.ts";
 import { type Ask, askNative } from "../install/windows/native-child.ts";
 import { installationFaults } from "../install/windows/own-lists.ts";
 import type { StatePaths } from "../state.ts";
@@ -31,14 +32,13 @@ function faultsOf(paths: StatePaths, program: readonly string[]): readonly strin
 export function closed(paths: StatePaths, faultsOf = installationFaults, ask: Ask = askNative): Verdict {
   const faults = faultsOf(paths);
   if (faults === undefined) {
-    const advice = `Install it as a service, or compare the rights of ${paths.root} with docs/hardening.md by hand.`;
+    const advice = `Install it as a service, or compare the rights of ${paths.root} with ${docsPage("hardening.md")} by hand.`;
     return { status: "warn", details: "rights are looked at in an installation only", advice };
   }
   if (faults.length === 0) {
     const answer = ask({ ask: "dumps" });
     if ("keepsDumps" in answer && answer.keepsDumps) {
-      const advice =
-        "A dump of an executor holds a credential: remove LocalDumps from the registry (docs/hardening.md).";
+      const advice = `A dump of an executor holds a credential: remove LocalDumps from the registry (${docsPage("hardening.md")}).`;
       return { status: "warn", details: "Windows keeps dumps of programs that crash", advice };
     }
     return { status: "ok", details: "keys are the service's, policy and program are not" };
@@ -83,13 +83,13 @@ function open(paths: StatePaths): Verdict | undefined {
 function changeable(paths: StatePaths, program: readonly string[], isRunning: boolean): Verdict {
   const account = statSync(paths.identity).uid;
   if (account === 0) {
-    const advice = "Give it an account of its own (docs/hardening.md): root can change its policy and its program.";
+    const advice = `Give it an account of its own (${docsPage("hardening.md")}): root can change its policy and its program.`;
     return { status: "warn", details: "the agent's files are root's", advice };
   }
   const rights = rightsOf(account, statSync(paths.identity).gid);
   const own = [paths.policy, ...program].filter((file) => existsSync(file) && isChangeable(file, rights) === true);
   if (own.length > 0) {
-    const advice = "Let root own them and give the agent's account no right to write there (docs/hardening.md).";
+    const advice = `Let root own them and give the agent's account no right to write there (${docsPage("hardening.md")}).`;
     const details = `the agent's account can change ${shortened(own)}`;
     // Where it runs, its owner said --insecure-files; otherwise it will refuse to start.
     return { status: isRunning ? "warn" : "FAIL", details, advice };

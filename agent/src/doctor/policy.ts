@@ -1,5 +1,6 @@
 /** The owner's policy: valid, in force in the running agent, and saying what its owner may have forgotten. */
 import type { Policy } from "@sallyport/shared/schema/policy.ts";
+import { docsPage } from "../docs-page.ts";
 import { digestPolicy } from "../policy/file.ts";
 import { endingGrants, summaryOf } from "../policy/summary.ts";
 import type { AgentStatus } from "../supervisor/status.ts";
@@ -42,7 +43,9 @@ function judged(owners: Policy, now: Date): Verdict {
   const details = summaryOf(owners, now);
   const connections = Object.entries(owners.connections);
   const advice = [
-    ...(connections.length === 0 ? ["It denies everything: docs/policy.md shows how to allow something."] : []),
+    ...(connections.length === 0
+      ? [`It denies everything: ${docsPage("policy.md")} shows how to allow something.`]
+      : []),
     ...endingGrants(owners, now, ENDS_SOON_DAYS).map(
       ({ rule, days }) =>
         `The grant ${rule} ends in ${days} ${days === 1 ? "day" : "days"}: extend its \`until\`, or let it end.`,

@@ -1,4 +1,5 @@
 /** The text of a policy to begin with: it denies everything, and shows what could be said. */
+import { docsPage } from "../docs-page.ts";
 
 export interface FirstConnection {
   readonly name: string;
@@ -9,7 +10,8 @@ export interface FirstConnection {
 }
 
 const HEAD = `# What this agent may do. Nothing that is not allowed here is ever done, whoever asks; the orchestrator sees a digest of
-# this file and cannot change it. After each change: \`sallyport policy check\`. Everything is in docs/policy.md.
+# this file and cannot change it. After each change: \`sallyport policy check\`. Everything is in
+# ${docsPage("policy.md")}.
 v: 1
 updates: notify                 # manual | notify | window
 # limits: { rows: 50000000, sessionsPerMinute: 30 }   # of the whole agent; a connection and a rule have theirs
