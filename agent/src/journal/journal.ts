@@ -60,15 +60,17 @@ export function openJournal(folder: string, options: JournalOptions): Journal {
 
   const open = (): number => {
     const path = currentPath(folder);
-    file = openRegular(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
-    written = fstatSync(file).size;
+    const opened = openRegular(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
+    written = fstatSync(opened).size;
+    // Only now: what fails from here on is taken back to that size.
+    file = opened;
     const first = written === 0 ? undefined : listFiles(folder).at(-1);
     // A first line that cannot be read tells neither number nor time; the head knows how many come after it.
     const isUnread = first === undefined || Number.isNaN(first.firstAtMs);
     firstSeq = isUnread ? (head?.seq ?? 0) + 1 - (written === 0 ? 0 : countLines(path)) : first.firstSeq;
     firstAtMs = isUnread ? nowMs() : first.firstAtMs;
     syncFolder(folder);
-    return file;
+    return opened;
   };
 
   /** Opens the file that the next line goes to; a full or an old one is set aside. True where it was not open before. */
