@@ -1,4 +1,4 @@
-// What somebody should look at. docs/operate.md says for each what to do.
+// What somebody should look at. docs/azure.md says for each what to do.
 param name string
 param location string
 param tags object

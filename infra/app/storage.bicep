@@ -74,7 +74,7 @@ resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2023-05-01'
   parent: account
   name: 'default'
   properties: {
-    // A blob that was deleted by mistake can be brought back for two weeks (docs/operate.md).
+    // A blob that was deleted by mistake can be brought back for two weeks (docs/azure.md).
     deleteRetentionPolicy: {
       enabled: true
       days: 14

@@ -35,7 +35,7 @@ resource vault 'Microsoft.KeyVault/vaults@2023-07-01' = {
   }
 }
 
-// Made once: a later deployment leaves it and its versions as they are. Rotation: docs/operate.md.
+// Made once: a later deployment leaves it and its versions as they are. Rotation: docs/azure.md.
 resource signing 'Microsoft.KeyVault/vaults/keys@2023-07-01' = {
   parent: vault
   name: 'sallyport-signing'

@@ -24,7 +24,7 @@ export async function afterDeploy({ uri, origin, say, pauseMs, tries }: Deployed
     const problem = await look(base);
     if (problem === undefined) break;
     if (tried === tries)
-      throw new Error(`The app does not answer yet: ${problem}. docs/operate.md, "The app does not start".`);
+      throw new Error(`The app does not answer yet: ${problem}. docs/azure.md, "The app does not start".`);
     if (problem !== last) say(`Waiting: ${problem}`);
     last = problem;
     await pause(pauseMs);

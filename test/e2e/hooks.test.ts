@@ -189,7 +189,7 @@ describe("after deploying", () => {
   });
   it("it gives up with the last answer", async (t) => {
     const { run } = await app(t, [[500]]);
-    await assert.rejects(run(3), /does not answer yet: health is 500\. docs\/operate\.md/);
+    await assert.rejects(run(3), /does not answer yet: health is 500\. docs\/azure\.md/);
     const none = { say: () => undefined, pauseMs: 1, tries: 1 };
     await assert.rejects(afterDeploy({ ...none, uri: undefined, origin: undefined }), /SERVICE_API_URI/);
     await assert.rejects(afterDeploy({ ...none, uri: "http://127.0.0.1:1", origin: undefined }), /does not answer yet/);

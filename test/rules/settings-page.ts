@@ -10,7 +10,7 @@ export const SETTINGS_PAGE: string = fileURLToPath(new URL("../../docs/settings.
 const HEAD = `# Settings of the function app
 
 Made from \`cloud/src/settings.ts\` by \`npx node test/rules/pages.ts\`. They are environment variables, read once when the app is loaded; what is missing or wrong is named in one line of the
-log, never with its value ([operate.md](operate.md#the-app-does-not-start)). A value may be a Key Vault reference. The agent has none of these: its file is [agent.yaml](agent-yaml.md).
+log, never with its value ([azure.md](azure.md#the-app-does-not-start)). A value may be a Key Vault reference. The agent has none of these: its file is [agent.yaml](agent-yaml.md).
 
 In Azure \`azd provision\` sets what [infra/](../infra/README.md) makes, and of the rest what stands in azd's environment under the same name (\`azd env set NAME VALUE\`, then \`azd provision\`). What is
 left to you goes into \`infra/app/function-app.bicep\`: settings that were changed in the portal are gone with the next \`azd provision\`.
