@@ -13,18 +13,35 @@ import { ldapSearch } from "./ldap-tools.ts";
 import { escapeValue, GROUP_COUNT, GROUPS, LARGE_GROUPS, SPECIAL, SPECIAL_NAMES, STAFF, USERS } from "./people.ts";
 import { targetOf } from "./sign-ins.ts";
 
-const GRANT: DirectoryGrant = {
+type ReadGrant = Extract<DirectoryGrant, { kind: "directoryRead" }>;
+
+const GRANT: ReadGrant = {
   ...{ kind: "directoryRead", rule: "all", bases: [DC], classes: "*", attributes: "*", denied: [], denials: [] },
   neverRead: { oids: NEVER_READ_OIDS, arcs: NEVER_READ_ARCS },
 };
 
-async function search(controller: Controller, wish: object): Promise<readonly (readonly unknown[])[]> {
+async function search(
+  controller: Controller,
+  wish: object,
+  denials: ReadGrant["denials"] = [],
+): Promise<readonly (readonly unknown[])[]> {
   const recorder = createRecorder();
   const operation = adSearch.parse({ op: "ad.search", classes: ["user"], ...wish });
   const target = targetOf(controller, "required", "simple");
-  await ldapConnector(target, operation, GRANT, DEFAULT_LIMITS, recorder, new AbortController().signal);
+  await ldapConnector(target, operation, { ...GRANT, denials }, DEFAULT_LIMITS, recorder, new AbortController().signal);
   return recorder.rows;
 }
+
+/** Of one unit's first part: names that some directory takes for it. */
+const respelt = (first: string): string[] => [
+  first.toUpperCase(),
+  first.toLowerCase(),
+  first.replace("=", " =  "),
+  first.replace("OU=", "2.5.4.11="),
+  first.replace("e", "\\65"),
+  first.replace("e", "é"),
+  first.replace("e", "ｅ"),
+];
 
 export async function checkReading(check: Check, controller: Controller): Promise<void> {
   await check(
@@ -42,6 +59,23 @@ export async function checkReading(check: Check, controller: Controller): Promis
       }
     },
   );
+  await check("what an owner denies is not read by any spelling of its place that the controller takes", async () => {
+    const [, first = "", above = ""] = /^([^,]+),(.*)$/.exec(SPECIAL) ?? [];
+    const denials = [{ id: "special", bases: [SPECIAL] }];
+    let known = 0;
+    for (const spelling of [first, ...respelt(first)]) {
+      const wish = { base: `${spelling},${above}`, attributes: ["cn"] };
+      const isTaken = await search(controller, wish).then(
+        (rows) => rows.length > 0,
+        () => false,
+      );
+      const code = isTaken ? "policy.denied" : "directory.not_found";
+      await assert.rejects(search(controller, wish, denials), { code }, spelling);
+      known += isTaken ? 1 : 0;
+    }
+    assert.ok(known >= 5, `${known} spellings are known`);
+    await assert.rejects(search(controller, { base: above, attributes: ["cn"] }, denials), { code: "policy.denied" });
+  });
   await check(
     `${USERS} users and ${GROUP_COUNT} groups, one of 1,800 members and one of 5,000, each whole`,
     async () => {

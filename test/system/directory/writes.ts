@@ -172,6 +172,8 @@ async function checkGuard(check: Check, controller: Controller): Promise<void> {
     [`CN=DC1,OU=Domain Controllers,${DC}`, "computer"],
     [`CN=Domain Admins,CN=Users,${DC}`, "group"],
     [`CN=Enterprise Admins,CN=Users,${DC}`, "group"],
+    [`CN=Cert Publishers,CN=Users,${DC}`, "group"],
+    [DC, "domainDNS"],
     [`CN=Administrators,CN=Builtin,${DC}`, "group"],
     [`CN=Backup Operators,CN=Builtin,${DC}`, "group"],
     [`CN=quiet,${UNIT}`, "user"],

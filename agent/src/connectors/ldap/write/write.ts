@@ -111,7 +111,8 @@ async function addingUnder(
     throw new SallyportError("directory.exists", "There is another object of that name.");
   }
   const dn = `${firstText(operation.object)},${parent.dn}`;
-  const request = await adding(directory, dn, operation, heldAt(grant, [dn], dn));
+  const places = there === undefined ? [dn] : [dn, there.dn];
+  const request = await adding(directory, dn, operation, heldAt(grant, places, dn));
   if (operation.password !== undefined) privately(directory, request);
   // Of the same name and class it was added before; whatever else it holds is `modify`'s.
   return there === undefined
