@@ -7,6 +7,8 @@ import { plan } from "./plan.ts";
 
 const attributes = z.union([z.literal("*"), z.array(schemaName).min(1).max(200)]);
 const classes = z.array(schemaName).min(1).max(50);
+/** Times counted in 100 ns leave as ISO text: the one way for those after 2262. */
+const timestamps = z.literal("text").optional();
 
 /** What a run adds to a request that reads, as in `operations.ts`. */
 const resume = {
@@ -25,6 +27,7 @@ export const adSearch = z.strictObject({
   /** `*`: every attribute that an object has, less those that are never read. */
   attributes,
   filter: directoryFilter.optional(),
+  timestamps,
   ...resume,
 });
 
@@ -42,6 +45,7 @@ export const adChanges = z.strictObject({
   reconcile: z.boolean().default(false),
   /** A run that would take away more ends with an error instead. */
   mostDeletes: z.int().min(0).max(1_000_000_000).default(500),
+  timestamps,
   ...resume,
 });
 

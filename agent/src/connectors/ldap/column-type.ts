@@ -6,7 +6,7 @@ import type { Column, ColumnType, ItemType } from "@sallyport/shared/rows/types.
 import type { AttributeType } from "./attribute-types.ts";
 import type { EntryAttribute, TakeValue } from "./message.ts";
 import { sidText } from "./sid.ts";
-import { fileTime, generalizedTime } from "./time.ts";
+import { fileTime, generalizedTime, isoText } from "./time.ts";
 
 type Append = TakeValue<ColumnBuffer>;
 
@@ -69,6 +69,17 @@ const ticks: Syntax = {
   },
 };
 
+/** The pull's option `timestamps: text`: also what nanoseconds do not hold, of the years after 2262. */
+const ticksText: Syntax = {
+  type: { kind: "utf8" },
+  append(buffer, bytes, start, end) {
+    const instant = fileTime(bytes.toString("latin1", start, end));
+    if (instant === undefined) throw notExact(buffer.column, "is no count since 1601");
+    if (instant === "never") buffer.appendNull();
+    else buffer.appendString(isoText(instant));
+  },
+};
+
 const sid: Syntax = {
   type: { kind: "utf8" },
   append(buffer, bytes, start, end) {
@@ -114,23 +125,30 @@ const appendGuid: Append = (buffer, bytes, start, end) => {
   buffer.appendUuid(bytes, start);
 };
 
-const syntaxOf = ({ name, syntax }: AttributeType): Syntax =>
-  syntax === "2.5.5.16" && TIMES.has(name.toLowerCase()) ? ticks : (SYNTAXES[syntax] ?? text);
+export type TimestampForm = "text" | undefined;
+
+function syntaxOf({ name, syntax }: AttributeType, timestamps: TimestampForm): Syntax {
+  if (syntax !== "2.5.5.16" || !TIMES.has(name.toLowerCase())) return SYNTAXES[syntax] ?? text;
+  return timestamps === "text" ? ticksText : ticks;
+}
 
 const isGuid = ({ name, syntax, isSingle }: AttributeType): boolean =>
   isSingle && syntax === "2.5.5.10" && GUIDS.has(name.toLowerCase());
 
 /** The column of an attribute: NULL where an object has no value, a list where the schema allows several. */
-export function columnOf(attribute: AttributeType): Column {
+export function columnOf(attribute: AttributeType, timestamps?: TimestampForm): Column {
   const { name, syntax, isSingle } = attribute;
-  const { type } = syntaxOf(attribute);
+  const { type } = syntaxOf(attribute, timestamps);
   const own: ColumnType = isGuid(attribute) ? uuid : isSingle ? type : { kind: "list", of: type };
   return { name, type: own, nullable: true, source: `${syntax}${isSingle ? "" : "[]"}` };
 }
 
 /** Writes an object's values into its column, as NULL where there are none. @throws SallyportError `value.not_exact`, `limit.bytes` */
-export function writerOf(type: AttributeType): (buffer: ColumnBuffer, attribute: EntryAttribute) => void {
-  const append = isGuid(type) ? appendGuid : syntaxOf(type).append;
+export function writerOf(
+  type: AttributeType,
+  timestamps?: TimestampForm,
+): (buffer: ColumnBuffer, attribute: EntryAttribute) => void {
+  const append = isGuid(type) ? appendGuid : syntaxOf(type, timestamps).append;
   if (type.isSingle) {
     return (buffer, attribute) => {
       const count = attribute.each(append, buffer);

@@ -2,13 +2,13 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { RowBatch } from "@sallyport/shared/rows/columns.ts";
 import type { Column } from "@sallyport/shared/rows/types.ts";
-import { columnOf, writerOf } from "./column-type.ts";
+import { columnOf, type TimestampForm, writerOf } from "./column-type.ts";
 import type { Entry, EntryAttribute, TakeValue } from "./message.ts";
 import type { Selection } from "./selection.ts";
 
 /** The columns of a selection; one for a name that the schema does not have, too, so that a pull's columns stay. */
-export const columnsOf = ({ attributes, unknown }: Selection): Column[] => [
-  ...attributes.map(columnOf),
+export const columnsOf = ({ attributes, unknown }: Selection, timestamps?: TimestampForm): Column[] => [
+  ...attributes.map((attribute) => columnOf(attribute, timestamps)),
   ...unknown.map((name): Column => ({ name, type: { kind: "utf8" }, nullable: true, source: "unknown" })),
 ];
 
@@ -16,9 +16,10 @@ export const columnsOf = ({ attributes, unknown }: Selection): Column[] => [
 export function rowWriter(
   { attributes }: Selection,
   batch: Pick<RowBatch, "columns" | "rowDone">,
+  timestamps?: TimestampForm,
 ): (entry: Entry) => void {
   const { columns } = batch;
-  const writers = attributes.map(writerOf);
+  const writers = attributes.map((attribute) => writerOf(attribute, timestamps));
   // A directory nearly always spells a name as its schema does: then no lower-case text is made for it.
   const placeOf = new Map(
     attributes.flatMap(({ name }, at) => [[name, at] as const, [name.toLowerCase(), at] as const]),

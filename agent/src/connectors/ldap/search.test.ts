@@ -79,6 +79,27 @@ test("a value that its column cannot hold is an error, and its text is not in it
   }
 });
 
+test("with `timestamps: text` times of any year are carried, as text; others stay what they are", async (t) => {
+  const { target, ldap } = await startDirectory(t);
+  addUsers(ldap, 2, (index) => ({
+    accountExpires: ["2650467743999999999", "9223372036854775807"][index]!,
+    whenCreated: "20200101000000.0Z",
+  }));
+  const wish = { attributes: ["accountExpires", "whenCreated"], timestamps: "text" } as const;
+  const { recorder } = await run(target(), {
+    ...wish,
+    filter: { attribute: "sAMAccountName", is: "startsWith", value: "user" },
+  });
+  assert.deepEqual(recorder.rows, [
+    ["9999-12-31T23:59:59.9999999Z", "2020-01-01T00:00:00.000000"],
+    [null, "2020-01-01T00:00:00.000000"],
+  ]);
+  assert.deepEqual(
+    recorder.columns.map(({ type }) => type.kind),
+    ["utf8", "timestamp"],
+  );
+});
+
 const FILTERS: readonly (readonly [filter: unknown, found: readonly string[]])[] = [
   [{ attribute: "sAMAccountName", is: "equal", value: "USER00001" }, ["user00001"]],
   [{ attribute: "sAMAccountName", is: "startsWith", value: "user0000" }, ["user00000", "user00001", "user00002"]],

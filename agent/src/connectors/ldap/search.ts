@@ -39,8 +39,8 @@ export async function readSearch(reading: Reading, operation: AdSearch, grant: R
   const names = [...new Set([...selection.attributes.map(({ name }) => name), "objectClass", "objectGUID"])];
   const key = selection.attributes.filter(({ oid }) => oid === GUID_OID).map(({ name }) => name);
   const plan = { to: null, key, isolation: "readCommitted", consistency: "fuzzy" } as const;
-  const batch = await output.schema(columnsOf(selection), plan);
-  const write = rowWriter(selection, batch);
+  const batch = await output.schema(columnsOf(selection, operation.timestamps), plan);
+  const write = rowWriter(selection, batch, operation.timestamps);
   const isWithin = withinOf(selection.base);
   const put = (entry: Entry): void => {
     // What lies outside is not shown, whatever the directory answers.

@@ -24,6 +24,7 @@ interface Asked {
   readonly classes?: readonly string[];
   readonly attributes?: "*" | readonly string[];
   readonly filter?: unknown;
+  readonly timestamps?: "text";
 }
 
 export async function run(

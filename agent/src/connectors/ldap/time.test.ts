@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fileTime, generalizedTime, writeFileTime, writeGeneralizedTime } from "./time.ts";
+import { fileTime, generalizedTime, isoText, writeFileTime, writeGeneralizedTime } from "./time.ts";
 
 const DAY = 86_400_000;
 const at = (iso: string, ticks = 0) => {
@@ -57,4 +57,19 @@ test("what rows show is written back as the directory has it", () => {
     assert.equal(writeFileTime(bad), undefined, bad);
   }
   assert.equal(writeGeneralizedTime("2026-02-30T00:00:00Z"), undefined);
+});
+
+test("an instant is written to its last tick, in any year", () => {
+  const texts: readonly (readonly [string, string])[] = [
+    ["1", "1601-01-01T00:00:00.0000001Z"],
+    ["133801920000000001", "2025-01-01T08:00:00.0000001Z"],
+    ["116444735999999999", "1969-12-31T23:59:59.9999999Z"],
+    ["2650467743999999999", "9999-12-31T23:59:59.9999999Z"],
+    ["9223372036854775806", "+030828-09-14T02:48:05.4775806Z"],
+  ];
+  for (const [ticks, text] of texts) {
+    const instant = fileTime(ticks);
+    assert.ok(typeof instant === "object");
+    assert.equal(isoText(instant), text);
+  }
 });

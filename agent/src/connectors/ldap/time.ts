@@ -52,6 +52,13 @@ export function fileTime(text: string): Instant | "never" | undefined {
   return { days: Number(days) - DAYS_1601_TO_1970, ticks: Number(ticks - days * TICKS_PER_DAY) };
 }
 
+/** `2300-01-01T00:00:00.0000001Z`, always with 7 digits; after 9999 with a sign and six digits for the year, as ISO 8601 expands it. */
+export function isoText({ days, ticks }: Instant): string {
+  const [day = ""] = new Date(days * MS_PER_DAY).toISOString().split("T");
+  const [, clock = ""] = new Date(Math.floor(ticks / 10_000)).toISOString().split("T");
+  return `${day}T${clock.slice(0, 8)}.${String(ticks % 10_000_000).padStart(7, "0")}Z`;
+}
+
 /** An instant in UTC as rows show it: `2026-11-22T11:30:00Z`, with up to 7 digits of a second. */
 const ISO = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.(\d{1,7}))?Z?$/;
 

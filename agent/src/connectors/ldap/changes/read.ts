@@ -9,6 +9,7 @@ import { AndFilter, EqualityFilter, type Filter, OrFilter } from "ldapts";
 import { withinOf } from "../../../place.ts";
 import type { Outcome } from "../../connector.ts";
 import type { DirectoryGrant } from "../../directory-grant.ts";
+import type { TimestampForm } from "../column-type.ts";
 import { attributeOf, type Entry } from "../message.ts";
 import { searchPages } from "../query.ts";
 import { guidOf, isInPieces, readWhole } from "../ranges.ts";
@@ -55,8 +56,8 @@ export async function readChanges(reading: Reading, operation: AdChanges, grant:
     throw new SallyportError("directory.unsupported", "The directory's cookie is too long to keep.");
   const plan: Plan = { to, key: [key], isolation: "readCommitted", consistency: "fuzzy" };
   const operationColumn: Column = { name: CHANGE_COLUMN, type: { kind: "utf8" }, nullable: false, source: "change" };
-  const batch = await output.schema([operationColumn, ...columnsOf(selection)], plan);
-  const rows = changeRows(reading, selection, batch, key);
+  const batch = await output.schema([operationColumn, ...columnsOf(selection, operation.timestamps)], plan);
+  const rows = changeRows(reading, selection, batch, key, operation.timestamps);
   const filterOfAll = { base: selection.base, filter };
   if (found.changed === undefined) {
     await readEach(reading, selection, filterOfAll, (entry) =>
@@ -109,9 +110,15 @@ interface ChangeRows {
   name(happened: Happened, guid: string): Promise<void>;
 }
 
-function changeRows({ output }: Reading, selection: Selection, batch: RowBatch, key: string): ChangeRows {
+function changeRows(
+  { output }: Reading,
+  selection: Selection,
+  batch: RowBatch,
+  key: string,
+  timestamps: TimestampForm,
+): ChangeRows {
   const [happening, ...columns] = batch.columns;
-  const write = rowWriter(selection, { columns, rowDone: () => batch.rowDone() });
+  const write = rowWriter(selection, { columns, rowDone: () => batch.rowDone() }, timestamps);
   const told = new Set<string>();
   const done = async (): Promise<void> => {
     if (batch.full) await output.flush();
