@@ -67,6 +67,8 @@ export interface Orchestrator {
 
 // Read when the app is loaded: a wrong setting is named at start, not at the first call.
 const settings: Settings = readSettings(process.env);
+/** Pulls and requests have another pause of their own. */
+const WAIT = settings.SALLYPORT_WAIT_SECONDS === undefined ? {} : { waitSeconds: settings.SALLYPORT_WAIT_SECONDS };
 /** The doorbells' queue. */
 export const SLICES_QUEUE = "slices";
 /** The queue that rings for webhooks, and the topic that events go to. */
@@ -213,8 +215,8 @@ async function build(): Promise<Orchestrator> {
       ring: ringRequests(slices),
       settings: {
         ...DEFAULT_REQUEST_SETTINGS,
-        ...(settings.SALLYPORT_LEASE_SECONDS === undefined ? {} : { leaseSeconds: settings.SALLYPORT_LEASE_SECONDS }),
-        ...(settings.SALLYPORT_WAIT_SECONDS === undefined ? {} : { waitSeconds: settings.SALLYPORT_WAIT_SECONDS }),
+        leaseSeconds: settings.SALLYPORT_LEASE_SECONDS,
+        ...WAIT,
       },
       log: (what, facts) => logLine("request", what, facts),
     },
@@ -240,13 +242,13 @@ function pullDeps({
   const container = blobService.getContainerClient(settings.SALLYPORT_CONTAINER);
   const pullSettings: PullSettings = {
     ...DEFAULT_PULL_SETTINGS,
-    ...given("leaseSeconds", settings.SALLYPORT_LEASE_SECONDS),
-    ...given("wakeLeadSeconds", settings.SALLYPORT_WAKE_LEAD_SECONDS),
-    ...given("claimSeconds", settings.SALLYPORT_CLAIM_SECONDS),
-    ...given("claims", settings.SALLYPORT_CLAIMS),
-    ...given("backoffSeconds", settings.SALLYPORT_BACKOFF_SECONDS),
-    ...given("waitSeconds", settings.SALLYPORT_WAIT_SECONDS),
-    ...given("sliceSeconds", settings.SALLYPORT_SLICE_SECONDS),
+    leaseSeconds: settings.SALLYPORT_LEASE_SECONDS,
+    wakeLeadSeconds: settings.SALLYPORT_WAKE_LEAD_SECONDS,
+    claimSeconds: settings.SALLYPORT_CLAIM_SECONDS,
+    claims: settings.SALLYPORT_CLAIMS,
+    backoffSeconds: settings.SALLYPORT_BACKOFF_SECONDS,
+    sliceSeconds: settings.SALLYPORT_SLICE_SECONDS,
+    ...WAIT,
   };
   return {
     store,
@@ -265,9 +267,6 @@ function pullDeps({
     log: (what, facts) => logLine("pull", what, facts),
   };
 }
-
-const given = <K extends keyof PullSettings>(name: K, value: number | undefined): Partial<PullSettings> =>
-  value === undefined ? {} : { [name]: value };
 
 function tableClient(setting: string, name: string, identity: DefaultAzureCredential): TableClient {
   return isEndpoint(setting)

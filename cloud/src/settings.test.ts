@@ -34,7 +34,7 @@ describe("the function app's settings", () => {
     assert.equal(settings.SALLYPORT_CONTAINER, "sallyport");
     assert.equal(settings.SALLYPORT_LEASE_SECONDS, 30);
     assert.equal(settings.SALLYPORT_BACKOFF_SECONDS, 0.1);
-    assert.equal(settings.SALLYPORT_CLAIM_SECONDS, undefined);
+    assert.deepEqual([settings.SALLYPORT_CLAIM_SECONDS, settings.SALLYPORT_RATE], [300, 50]);
     assert.ok(!("PATH" in settings));
   });
   it("say where agents reach the app: the platform's host name, or an address of its own", () => {

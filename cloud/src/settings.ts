@@ -8,6 +8,7 @@ import { DEFAULT_RATES } from "./access/rates.ts";
 import { DEFAULT_BACKOFF } from "./events/backoff.ts";
 import { areNetworks } from "./events/networks.ts";
 import { DEFAULT_PULL_SETTINGS } from "./pulls/settings.ts";
+import { DEFAULT_REQUEST_SETTINGS } from "./requests/deps.ts";
 
 /** A Key Vault reference that did not resolve arrives as its own text. */
 const REFERENCE = "@Microsoft.KeyVault(";
@@ -20,16 +21,16 @@ const fileOrVault = (path: RegExp, what: string) =>
       (text) => !text.startsWith("https:") || path.test(text.replace(/^https:\/\/[^/?#@]+/, "")),
       `is no ${what}`,
     );
-const seconds = (most: number) => z.coerce.number().int().min(1).max(most).optional();
+const seconds = (most: number) => z.coerce.number().int().min(1).max(most);
 /** The same where tenths matter. */
-const fraction = (most: number) => z.coerce.number().min(0.1).max(most).optional();
+const fraction = (most: number) => z.coerce.number().min(0.1).max(most);
 
 /** What docs/settings.md says of a setting beside its name: `test/rules/settings-page.ts` makes the page. */
 interface Told {
   /** In what form it is a secret. */
   readonly secret?: string;
-  /** The value where none is given, for one whose default is somewhere else. */
-  readonly otherwise?: string | number;
+  /** What it is where none is given and that is no one value. */
+  readonly otherwise?: string;
 }
 const told = <T extends z.ZodType>(schema: T, description: string, more: Told = {}): T =>
   schema.meta({ description, ...more });
@@ -98,42 +99,45 @@ const environment = z.object({
     z.string().min(1).optional(),
     "The file with that file's key; with a vault there is none.",
   ),
-  SALLYPORT_LEASE_SECONDS: told(seconds(600), "How long a claim of a run lives without being renewed.", {
-    otherwise: DEFAULT_PULL_SETTINGS.leaseSeconds,
-  }),
-  SALLYPORT_WAKE_LEAD_SECONDS: told(
-    seconds(3600),
-    "A wake entry stands at least this long before the change that it serves ([runs.md](runs.md)).",
-    { otherwise: DEFAULT_PULL_SETTINGS.wakeLeadSeconds },
+  SALLYPORT_LEASE_SECONDS: told(
+    seconds(600).default(DEFAULT_PULL_SETTINGS.leaseSeconds),
+    "How long a claim of a run lives without being renewed.",
   ),
-  SALLYPORT_CLAIM_SECONDS: told(seconds(780), "A claim hands its run over at the first checkpoint after this.", {
-    otherwise: DEFAULT_PULL_SETTINGS.claimSeconds,
-  }),
+  SALLYPORT_WAKE_LEAD_SECONDS: told(
+    seconds(3600).default(DEFAULT_PULL_SETTINGS.wakeLeadSeconds),
+    "A wake entry stands at least this long before the change that it serves ([runs.md](runs.md)).",
+  ),
+  SALLYPORT_CLAIM_SECONDS: told(
+    seconds(780).default(DEFAULT_PULL_SETTINGS.claimSeconds),
+    "A claim hands its run over at the first checkpoint after this.",
+  ),
   SALLYPORT_CANARY_SECONDS: told(
     z.coerce.number().int().min(30).max(3600).default(300),
     "How long an agent may go unproven before it is pinged; agents take no shorter time from anybody. Shorter costs money ([cost.md](cost.md)).",
   ),
   SALLYPORT_CLAIMS: told(
-    z.coerce.number().int().min(1).max(20).optional(),
+    z.coerce.number().int().min(1).max(20).default(DEFAULT_PULL_SETTINGS.claims),
     "Claims without a committed slice after which a run fails.",
-    { otherwise: DEFAULT_PULL_SETTINGS.claims },
   ),
-  SALLYPORT_BACKOFF_SECONDS: told(fraction(900), "The pause after the first such claim, which doubles.", {
-    otherwise: DEFAULT_PULL_SETTINGS.backoffSeconds,
-  }),
-  SALLYPORT_WAIT_SECONDS: told(fraction(900), "The pause for an agent that is offline or busy.", {
-    otherwise: DEFAULT_PULL_SETTINGS.waitSeconds,
+  SALLYPORT_BACKOFF_SECONDS: told(
+    fraction(900).default(DEFAULT_PULL_SETTINGS.backoffSeconds),
+    "The pause after the first such claim, which doubles.",
+  ),
+  SALLYPORT_WAIT_SECONDS: told(fraction(900).optional(), "The pause for an agent that is offline or busy.", {
+    otherwise: `\`${DEFAULT_PULL_SETTINGS.waitSeconds}\`, for requests by hand \`${DEFAULT_REQUEST_SETTINGS.waitSeconds}\``,
   }),
   SALLYPORT_WEBHOOK_NETWORKS: told(
     z.string().refine(areNetworks, "is no list of networks").optional(),
     "Networks that webhooks may reach beside the public Internet, in CIDR, separated by commas.",
   ),
-  SALLYPORT_WEBHOOK_BACKOFF_SECONDS: told(fraction(900), "The pause after a webhook's first failure, which doubles.", {
-    otherwise: DEFAULT_BACKOFF.firstSeconds,
-  }),
-  SALLYPORT_SLICE_SECONDS: told(fraction(600), "A slice is committed at the first checkpoint after this.", {
-    otherwise: DEFAULT_PULL_SETTINGS.sliceSeconds,
-  }),
+  SALLYPORT_WEBHOOK_BACKOFF_SECONDS: told(
+    fraction(900).default(DEFAULT_BACKOFF.firstSeconds),
+    "The pause after a webhook's first failure, which doubles.",
+  ),
+  SALLYPORT_SLICE_SECONDS: told(
+    fraction(600).default(DEFAULT_PULL_SETTINGS.sliceSeconds),
+    "A slice is committed at the first checkpoint after this.",
+  ),
   SALLYPORT_ENTRA_ISSUER: told(
     z.url({ protocol: /^https$/ }).optional(),
     "Whose tokens are taken beside API keys: `https://login.microsoftonline.com/DIRECTORY/v2.0` ([api.md](api.md)).",
@@ -144,14 +148,12 @@ const environment = z.object({
     "Days of silence after which an agent is retired: revoked, as if somebody had done it.",
   ),
   SALLYPORT_RATE: told(
-    z.coerce.number().min(0.1).max(10_000).optional(),
+    z.coerce.number().min(0.1).max(10_000).default(DEFAULT_RATES.perSecond),
     "Calls a second that a caller may go on making in an instance.",
-    { otherwise: DEFAULT_RATES.perSecond },
   ),
   SALLYPORT_BURST: told(
-    z.coerce.number().int().min(1).max(100_000).optional(),
+    z.coerce.number().int().min(1).max(100_000).default(DEFAULT_RATES.burst),
     "How many of them may come at once after a pause.",
-    { otherwise: DEFAULT_RATES.burst },
   ),
   SALLYPORT_TELEMETRY: told(
     z.enum(["none", "console", "otlp"]).default("none"),

@@ -22,7 +22,7 @@ left to you goes into \`infra/app/function-app.bicep\`: settings that were chang
 /** What it is without a value: of the schema, or told beside it; `needed` where there has to be one. */
 function defaultOf(schema: z.ZodType): string {
   const { otherwise } = schema.meta() ?? {};
-  if (otherwise !== undefined) return typeof otherwise === "number" ? `\`${otherwise}\`` : String(otherwise);
+  if (otherwise !== undefined) return String(otherwise);
   const parsed = schema.safeParse(undefined);
   if (!parsed.success) return "needed";
   return parsed.data === undefined || parsed.data === "" ? "none" : `\`${parsed.data}\``;

@@ -5,7 +5,7 @@ import type { Store } from "../store/open.ts";
 import { entra } from "./entra.ts";
 import type { GuardDeps } from "./guard.ts";
 import { noteUsed } from "./keys.ts";
-import { createRates, DEFAULT_RATES } from "./rates.ts";
+import { createRates } from "./rates.ts";
 import { repeatKey } from "./repeat-key.ts";
 import { places } from "./resources.ts";
 
@@ -19,8 +19,7 @@ export interface GuardParts {
 
 export function openGuard({ settings, store, secrets, now, random }: GuardParts): GuardDeps {
   const { SALLYPORT_ENTRA_ISSUER: issuer, SALLYPORT_ENTRA_AUDIENCE: audience } = settings;
-  const { SALLYPORT_RATE: perSecond = DEFAULT_RATES.perSecond, SALLYPORT_BURST: burst = DEFAULT_RATES.burst } =
-    settings;
+  const { SALLYPORT_RATE: perSecond, SALLYPORT_BURST: burst } = settings;
   return {
     ...{ store, now, random },
     repeatKey: repeatKey({ store, secrets, random }),

@@ -23,7 +23,7 @@ export interface EventParts {
   /** Networks in CIDR, separated by commas, that webhooks may reach beside the public ones. */
   readonly networks: string | undefined;
   /** The first pause after a failure; the default otherwise. */
-  readonly firstSeconds: number | undefined;
+  readonly firstSeconds: number;
   readonly random: (bytes: number) => Buffer;
   readonly now: () => Date;
   readonly log: (what: string, facts: Readonly<Record<string, unknown>>) => void;
@@ -49,7 +49,7 @@ export function composeEvents(parts: EventParts): Events {
   const common = { store, random, now, log, monotonic: () => performance.now(), ring: queueRing(parts.deliveries) };
   const emit = createEmit({ ...common, lanes: store.lanes, publish: topicPublish(parts.topic) });
   const reach = { resolve: dnsResolve(), networks: allowedNetworks(networksOf(parts.networks)) };
-  const backoff: Backoff = { ...DEFAULT_BACKOFF, firstSeconds: parts.firstSeconds ?? DEFAULT_BACKOFF.firstSeconds };
+  const backoff: Backoff = { ...DEFAULT_BACKOFF, firstSeconds: parts.firstSeconds };
   return {
     webhooks: { ...common, ...reach, lanes: store.lanes, secrets, origin, few: fewAtOnce(LOOKUPS_OF_A_TENANT) },
     deliver: { ...common, ...reach, timeoutMs: TIMEOUT_MS, secretsOf: readSecretsOf(secrets), backoff, alert },
