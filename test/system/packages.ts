@@ -10,6 +10,9 @@ export const WIXL: Packages = { wixl: "/usr/bin/wixl", msitools: "/usr/bin/msibu
 export const SIGNING: Packages = { osslsigncode: "/usr/bin/osslsigncode" };
 export const WINE: Packages = { wine: "/usr/bin/wine", wine64: "/usr/lib/wine/wine64" };
 
+/** A container engine that needs no daemon. */
+export const PODMAN: Packages = { podman: "/usr/bin/podman", crun: "/usr/bin/crun" };
+
 const SCHEMA = "/usr/share/samba/setup/ad-schema";
 /** A domain controller, whose modules `samba` only recommends, and clients of a directory that share no code with ours. */
 export const SAMBA: Packages = {

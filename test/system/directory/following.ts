@@ -18,7 +18,15 @@ export const ATTRIBUTES: readonly string[] = [
   "distinguishedName",
 ];
 export const GRANT: DirectoryGrant = {
-  ...{ kind: "directoryRead", rule: "staff", bases: [STAFF, DC], classes: "*", attributes: "*", denied: [], denials: [] },
+  ...{
+    kind: "directoryRead",
+    rule: "staff",
+    bases: [STAFF, DC],
+    classes: "*",
+    attributes: "*",
+    denied: [],
+    denials: [],
+  },
   neverRead: { oids: NEVER_READ_OIDS, arcs: NEVER_READ_ARCS },
 };
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { TENANT } from "../../stack/start.ts";
 import { until } from "../processes.ts";
 import { CONNECTION, type World } from "../world.ts";
-import { type Root, type RootCommand, runIn, startIn } from "./root.ts";
+import { type Root, type RootCommand, type RunCommand, startIn } from "./root.ts";
 
 /** As the root has them. */
 export interface Place {
@@ -28,7 +28,7 @@ export interface Enrolled {
  */
 export async function enrol(
   { stack, folder }: World,
-  root: Root,
+  run: RunCommand,
   site: string,
   configuration: string,
   more: readonly string[] = [],
@@ -44,7 +44,7 @@ export async function enrol(
     ...["--rendezvous-host", `localhost:${stack.relay.rendezvousPort}`],
   ];
   const args = [place.program, "enroll", "--origin", stack.origin, "--code-file", "-", "--json", ...relay, ...more];
-  const printed = await runIn(root, { args, input: `${code}\n` });
+  const printed = await run({ args, input: `${code}\n` });
   const { agent } = JSON.parse(printed) as { agent: string };
   return { site, agent, secrets: [code] };
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { basename } from "node:path";
 import { childrenOf, commandLine, descendantsOf, environment, limits, status, until } from "../processes.ts";
-import { type Root, type RootCommand, runIn } from "./root.ts";
+import type { RootCommand, RunCommand } from "./root.ts";
 
 /** A warm executor's command line; those that wrap it have replaced themselves by then. */
 export const executorOf = (agent: number): Promise<string[]> =>
@@ -35,7 +35,12 @@ export const PROBED = {
 };
 
 /** The flags are the artefact's, and its Node holds them: it reads the program and nothing else, and writes nothing. */
-export async function isConfined(root: Root, agent: number, user: RootCommand["user"], version: string): Promise<void> {
+export async function isConfined(
+  run: RunCommand,
+  agent: number,
+  user: RootCommand["user"],
+  version: string,
+): Promise<void> {
   const app = `/opt/sallyport/versions/${version}/app`;
   const [node, ...flags] = (await executorOf(agent)).slice(0, -1);
   assert.equal(node, `/opt/sallyport/versions/${version}/node`);
@@ -45,7 +50,7 @@ export async function isConfined(root: Root, agent: number, user: RootCommand["u
     [`--allow-fs-read=${app}`],
   );
   const script = probe("/etc/sallyport", "/var/lib/sallyport", 'process.argv[1] + "/serve.js"');
-  const printed = await runIn(root, { args: [node!, ...flags, "--eval", script, app], user });
+  const printed = await run({ args: [node!, ...flags, "--eval", script, app], user });
   assert.deepEqual(JSON.parse(printed), PROBED);
 }
 
@@ -72,12 +77,12 @@ export function areUnseen(agent: number, secrets: readonly string[]): void {
 }
 
 /** Somebody's NODE_OPTIONS: the command runs as if it were not there; the bare program, given it, refuses. */
-export async function ignoresForeignOptions(root: Root, evil: string, wasLoaded: () => boolean): Promise<void> {
+export async function ignoresForeignOptions(run: RunCommand, evil: string, wasLoaded: () => boolean): Promise<void> {
   const environment = { NODE_OPTIONS: `--require=${evil}` };
-  assert.match(await runIn(root, { args: ["/usr/bin/sallyport", "version"], environment }), /^sallyport \d/);
+  assert.match(await run({ args: ["/usr/bin/sallyport", "version"], environment }), /^sallyport \d/);
   assert.equal(wasLoaded(), false);
   const current = "/opt/sallyport/current";
-  const bare = runIn(root, {
+  const bare = run({
     args: [`${current}/node`, `${current}/app/sallyport.mjs`, "run"],
     environment: { NODE_OPTIONS: "--no-warnings" },
   });

@@ -35,7 +35,7 @@ export async function checkExecutable(check: Check, world: World, release: Relea
     // Also so that this process, which has copied for seconds, sees which of its connections have ended meanwhile.
     assert.match(await runIn(root, { args: [PROGRAM, "version"] }), /^sallyport \d/);
     const more = ["--state", STATE, "--account", ACCOUNT.name];
-    enrolled = await enrol(world, root, SITE, inRoot(STATE), more, place);
+    enrolled = await enrol(world, (command) => runIn(root, command), SITE, inRoot(STATE), more, place);
     await setPolicy(world, enrolled, inRoot(STATE));
     assert.match(await runIn(root, { args: [PROGRAM, "policy", "check", "--state", STATE] }), /is valid/);
   });

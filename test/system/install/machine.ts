@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { childrenOf, commandLine, descendantsOf, status, stopChild, until } from "../processes.ts";
 import { removeControlGroup } from "./control-group.ts";
-import { type Root, type RootCommand, runIn } from "./root.ts";
+import { type Root, type RunCommand, runIn } from "./root.ts";
 
 /** What the tests here look after. */
 export const SERVICE = "sallyport.service";
@@ -18,12 +18,13 @@ export interface Machine {
   readonly changes: string;
   /** Its files as they are seen from here, while it runs. */
   readonly root: Root;
-  /** @throws with what the command wrote where it fails */
-  run(args: readonly string[], more?: Omit<RootCommand, "args">): Promise<string>;
+  run: RunCommand;
   /** What its services have said since it was started. */
   log(): Promise<string>;
   /** The main process of one of its services, as it is called here; undefined where none runs. */
   processOf(unit: string): Promise<number | undefined>;
+  /** A process, by what it is called in the machine. */
+  process(inside: string): number | undefined;
   /** The cord is pulled, and put in again; resolves when all that starts with the machine has been started. */
   restart(): Promise<void>;
   /** Pulls the cord for good. */
@@ -56,14 +57,17 @@ export async function startMachine(folder: string): Promise<Machine> {
     get root() {
       return { folder: `/proc/${init}/root`, mounts: [], init };
     },
-    run: (args, more = {}) => runIn(machine.root, { ...more, args }),
-    log: () => machine.run(["/usr/bin/journalctl", "--no-pager", "--output=cat"]),
+    run: (command) => runIn(machine.root, command),
+    log: () => machine.run({ args: ["/usr/bin/journalctl", "--no-pager", "--output=cat"] }),
     async processOf(unit) {
       const args = ["/usr/bin/systemctl", "show", "--property=MainPID", "--value", unit];
-      const inside = (await machine.run(args)).trim();
-      if (inside === "0") return undefined;
-      // The last number is what it is called in the innermost name space.
-      return descendantsOf(init).find((pid) => new RegExp(`^NSpid:.*\\t${inside}$`, "m").test(status(pid)));
+      const inside = (await machine.run({ args })).trim();
+      return inside === "0" ? undefined : machine.process(inside);
+    },
+    process(inside) {
+      // What it is called in each name space, from the outermost to its own: the machine's is the one whose first process is `init`.
+      const depth = namesOf(init).length - 1;
+      return descendantsOf(init).find((pid) => namesOf(pid)[depth] === inside);
     },
     async restart() {
       await off();
@@ -91,7 +95,7 @@ export async function startMachine(folder: string): Promise<Machine> {
         init = childrenOf(child.pid!).find((pid) => commandLine(pid)[0]?.endsWith("/systemd")) ?? 0;
         if (init === 0) return false;
         const state = await machine
-          .run(["/bin/sh", "-c", "systemctl is-system-running || true"])
+          .run({ args: ["/bin/sh", "-c", "systemctl is-system-running || true"] })
           .catch(({ message }: Error) => message);
         return /^(running|degraded)$/m.test(state);
       },
@@ -105,6 +109,8 @@ export async function startMachine(folder: string): Promise<Machine> {
   await boot();
   return machine;
 }
+
+const namesOf = (pid: number): string[] => /^NSpid:\s+(.*)$/m.exec(status(pid))?.[1]?.split(/\s+/) ?? [];
 
 /** A group of its own below the root of the hierarchy that systemd uses (cgroups(7), version 2). */
 function controlGroup(): string {

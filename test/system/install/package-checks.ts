@@ -27,13 +27,14 @@ export async function checkPackage(check: Check, world: World, release: Release)
   const machine = world.cleanup.add(await startMachine(folder), (it) => it.close());
   const { relay } = world.stack;
   const inRoot = (path: string): string => join(machine.root.folder, path);
-  const sallyport = (...args: string[]): Promise<string> => machine.run(["/usr/bin/sallyport", ...args]);
+  const sallyport = (...args: string[]): Promise<string> => machine.run({ args: ["/usr/bin/sallyport", ...args] });
   const told = async <T>(...args: string[]): Promise<T> => JSON.parse(await sallyport(...args, "--json")) as T;
-  const systemctl = (...words: string[]): Promise<string> => machine.run(["/usr/bin/systemctl", ...words]);
+  const systemctl = (...words: string[]): Promise<string> => machine.run({ args: ["/usr/bin/systemctl", ...words] });
   const shown = async (unit: string, property: string): Promise<string> =>
     (await systemctl("show", `--property=${property}`, "--value", unit)).trim();
   const apt = (...args: string[]): Promise<string> =>
-    machine.run(["/usr/bin/apt-get", "--quiet", "--yes", ...args], {
+    machine.run({
+      args: ["/usr/bin/apt-get", "--quiet", "--yes", ...args],
       environment: { ...PATHS, DEBIAN_FRONTEND: "noninteractive" },
     });
   const before = listing(machine.changes);
@@ -64,7 +65,7 @@ export async function checkPackage(check: Check, world: World, release: Release)
     assert.deepEqual(states, ["inactive", "inactive", "active"]);
   });
   await check("as root it enrols, and nothing more is needed than `service install` to start it", async () => {
-    enrolled = await enrol(world, machine.root, SITE, inRoot("/etc/sallyport"));
+    enrolled = await enrol(world, machine.run, SITE, inRoot("/etc/sallyport"));
     await setPolicy(world, enrolled, inRoot("/etc/sallyport"));
     const said = await told<{ account: string; enrolled: boolean; started: boolean }>("service", "install");
     assert.deepEqual([said.account, said.enrolled, said.started], ["sallyport", true, true]);
@@ -77,14 +78,14 @@ export async function checkPackage(check: Check, world: World, release: Release)
     "started by systemd, by its account without any right, it is ready and a pull runs through it",
     async () => {
       await world.pull(SITE);
-      const doctor = await machine.run(["/bin/sh", "-c", "sallyport doctor || true"], { environment: PATHS });
+      const doctor = await machine.run({ args: ["/bin/sh", "-c", "sallyport doctor || true"], environment: PATHS });
       assert.match(doctor, /^files +\/var\/lib\/sallyport +ok /m);
       assert.doesNotMatch(doctor, /FAIL/);
     },
   );
   await check("its executors are confined, and none of its processes can do more than its account", async () => {
     const pid = await running();
-    await isConfined(machine.root, pid, account, VERSION);
+    await isConfined(machine.run, pid, account, VERSION);
     await isPowerless(pid);
   });
   await check("what its unit forbids is refused to whatever runs in it, and what the agent needs is not", async () => {
@@ -118,7 +119,7 @@ export async function checkPackage(check: Check, world: World, release: Release)
   });
   await check("a foreign NODE_OPTIONS loads nothing", async () => {
     writeFileSync(inRoot("/tmp/evil.cjs"), `require("node:fs").writeFileSync("/tmp/loaded", "");\n`);
-    await ignoresForeignOptions(machine.root, "/tmp/evil.cjs", () => existsSync(inRoot("/tmp/loaded")));
+    await ignoresForeignOptions(machine.run, "/tmp/evil.cjs", () => existsSync(inRoot("/tmp/loaded")));
   });
   await check("killed, it is started again by itself, and `service status` says so", async () => {
     const former = await running();
@@ -153,13 +154,13 @@ export async function checkPackage(check: Check, world: World, release: Release)
   });
   await check("another account takes over with all of its files, and pulls", async () => {
     const former = await running();
-    await machine.run(["/usr/sbin/useradd", "--system", "--user-group", "--no-create-home", "svc-erp"]);
+    await machine.run({ args: ["/usr/sbin/useradd", "--system", "--user-group", "--no-create-home", "svc-erp"] });
     await sallyport("service", "account", "svc-erp");
     assert.equal(await sallyport("service", "account"), "svc-erp\n");
     await serving(former);
     await world.pull(SITE);
     await sallyport("service", "account", "sallyport");
-    await machine.run(["/usr/sbin/userdel", "svc-erp"]);
+    await machine.run({ args: ["/usr/sbin/userdel", "svc-erp"] });
     await serving();
   });
   await check("the key's secret part becomes a credential of systemd's: no file has it, and pulls go on", async () => {

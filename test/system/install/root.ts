@@ -20,6 +20,9 @@ export interface RootCommand {
   readonly user?: { readonly uid: string; readonly gid: string } | undefined;
 }
 
+/** Runs a command to its end wherever that is. @throws with what it wrote where it fails */
+export type RunCommand = (command: RootCommand) => Promise<string>;
+
 /** Every root has them, and a container's runtime brings them. */
 export function addDevices(folder: string): void {
   mkdirSync(join(folder, "dev"), { recursive: true });

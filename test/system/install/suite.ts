@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { manifest } from "@sallyport/shared/release/manifest.ts";
 import { readPublicKey, verifyMinisign } from "@sallyport/shared/release/minisign.ts";
-import { installPackages, WIXL } from "../packages.ts";
+import { installPackages, PODMAN, WIXL } from "../packages.ts";
 import type { Check, Suite } from "../suite.ts";
 import { startWorld } from "../world.ts";
 import { checkExecutable } from "./executable-checks.ts";
@@ -22,7 +22,7 @@ export const install: Suite = {
     "a release: twice the same, installed by apt on a machine with systemd, as an image and one executable, confined, updated, removed without a trace",
   async run(check) {
     if (process.geteuid?.() !== 0) throw new Error("installing in a root of its own needs root");
-    installPackages(WIXL);
+    installPackages({ ...WIXL, ...PODMAN });
     const folder = mkdtempSync(join(tmpdir(), "sallyport-release-"));
     try {
       await checkUnit(check, folder);

@@ -27,7 +27,7 @@ type Outcomes = Readonly<Record<string, string>>;
 /** @param unit the file of the service's unit */
 export async function tryUnit(machine: Machine, unit: string): Promise<{ confined: Outcomes; open: Outcomes }> {
   const { folder } = machine.root;
-  const shell = (...lines: string[]): Promise<string> => machine.run(["/bin/sh", "-c", lines.join(" && ")]);
+  const shell = (...lines: string[]): Promise<string> => machine.run({ args: ["/bin/sh", "-c", lines.join(" && ")] });
   await shell(
     ...["mkdir /home/probe /var/spool/probe", "chmod 777 /var/spool/probe", "touch /tmp/probe-of-others"],
     "mknod -m 666 /dev/probe c 1 3",
@@ -55,10 +55,10 @@ export async function tryUnit(machine: Machine, unit: string): Promise<{ confine
 async function outcomes(machine: Machine, unit: string, text: string): Promise<Outcomes> {
   // Units of this start only, which leave nothing.
   writeFileSync(join(machine.root.folder, "run/systemd/system", unit), text);
-  await machine.run(["/usr/bin/systemctl", "daemon-reload"]);
-  await machine.run(["/usr/bin/systemctl", "start", unit]);
+  await machine.run({ args: ["/usr/bin/systemctl", "daemon-reload"] });
+  await machine.run({ args: ["/usr/bin/systemctl", "start", unit] });
   const said = await until("what was tried is in the log", async () => {
-    const log = await machine.run(["/usr/bin/journalctl", "--no-pager", "--output=cat", "--unit", unit]);
+    const log = await machine.run({ args: ["/usr/bin/journalctl", "--no-pager", "--output=cat", "--unit", unit] });
     const found = [...log.matchAll(/^tried (.*): (done|refused)$/gm)];
     return found.length === Object.keys(TRIED).length && found;
   });

@@ -47,7 +47,7 @@ export async function checkUpdates(
   { machine, release, enrolled: { site, agent } }: Updated,
 ): Promise<void> {
   const inRoot = (path: string): string => join(machine.root.folder, path);
-  const sallyport = (...args: string[]): Promise<string> => machine.run(["/usr/bin/sallyport", ...args]);
+  const sallyport = (...args: string[]): Promise<string> => machine.run({ args: ["/usr/bin/sallyport", ...args] });
   const told = async <T>(...args: string[]): Promise<T> => JSON.parse(await sallyport(...args, "--json")) as T;
   const publish = (version: string, main?: string) => publishNext(stack, release, folder, version, main);
   const viewed = async (): Promise<AgentView> => {

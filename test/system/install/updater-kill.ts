@@ -8,11 +8,8 @@ export async function killUpdaterAt({ root, run }: Machine, words: string): Prom
   const file = join(root.folder, "run/systemctl-that-kills");
   writeFileSync(file, KILLS(words));
   chmodSync(file, 0o755);
-  await run([
-    "/bin/sh",
-    "-c",
-    "cp /usr/bin/systemctl /run/systemctl && mount --bind /run/systemctl-that-kills /usr/bin/systemctl",
-  ]);
+  const swap = "cp /usr/bin/systemctl /run/systemctl && mount --bind /run/systemctl-that-kills /usr/bin/systemctl";
+  await run({ args: ["/bin/sh", "-c", swap] });
 }
 
 const KILLS = (words: string): string => `#!/bin/sh
