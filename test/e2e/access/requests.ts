@@ -163,6 +163,17 @@ export function requestsByHand(stack: () => Stack, admin: () => Ask): void {
     assert.equal((await written(stack().sqlServer.server)).length, 2);
   });
 
+  it("a write whose call may be over before it runs in the queue, and its call has the result all the same", async () => {
+    const operation = { op: "sql.write", table: "dbo.Written", action: "insert", columns: ["Id", "Name"] };
+    const input = { rows: [[4711, "by the queue"]] };
+    const { status, json, text } = await make(operation, { connection: "writer", input, waitSeconds: 29 });
+    assert.deepEqual([status, json.state, json.count, json.error], [200, "succeeded", 0, null], text);
+    assert.deepEqual((json.result as unknown as { inserted: number }).inserted, 1);
+    // What came by way of the record is kept with it.
+    assert.ok(json.keptUntil);
+    assert.equal((await written(stack().sqlServer.server)).filter(({ Id }) => Id === 4711).length, 1);
+  });
+
   it("an agent that is away is waited for: 202 with where to look, and the result when it is back", async () => {
     await stack().agent.close();
     const { status, json, headers } = await make(table("dbo.Small"));
