@@ -1,7 +1,7 @@
 /** Table `runs`: everything of one pull in one partition, so that a decision about it fits one transaction (docs/runs.md). */
 import type { TableClient } from "@azure/data-tables";
 import { MAX_WARNINGS, warning } from "@sallyport/shared/protocol/warnings.ts";
-import { position, sha256Text } from "@sallyport/shared/schema/ids.ts";
+import { position, sha256Text, watermark } from "@sallyport/shared/schema/ids.ts";
 import { plan } from "@sallyport/shared/schema/operations.ts";
 import { pullDefinition, runState } from "@sallyport/shared/schema/pull.ts";
 import { z } from "zod";
@@ -26,7 +26,7 @@ export const cursorRecord = z.object({
   oldest: count,
   /** The next decided run replaces everything before it. */
   replaces: z.boolean(),
-  watermark: position.nullable(),
+  watermark: watermark.nullable(),
   activeRun: z.string().nullable(),
   nextFence: count,
   nextDue: time.nullable(),
@@ -63,8 +63,8 @@ export const runRecord = z.object({
   maskKey: sha256Text.nullable().default(null),
   /** Digest of what the definition asked for: connection, operation, watermark mode, sink. */
   asked: sha256Text.nullable(),
-  from: position.nullable(),
-  to: position.nullable(),
+  from: watermark.nullable(),
+  to: watermark.nullable(),
   position: position.nullable(),
   slices: count,
   complete: z.boolean(),

@@ -4,7 +4,7 @@ import { rotation } from "../crypto/rotation.ts";
 import { sealedPart } from "../crypto/sealed-part.ts";
 import { updateReport } from "../release/manifest.ts";
 import { suggestion } from "./api-requests.ts";
-import { base64url, nameId, position, randomId, runId, sha256Text } from "./ids.ts";
+import { base64url, nameId, randomId, runId, sha256Text, watermark } from "./ids.ts";
 import { pullDefinition, runState } from "./pull.ts";
 
 /** RFC 9457 problem details; `type` is `urn:sallyport:` and the code. */
@@ -125,7 +125,7 @@ export const keyRotation = z.strictObject({
 });
 export const newRunShape = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("manual") }),
-  z.strictObject({ kind: z.literal("backfill"), from: position.optional(), to: position.optional() }),
+  z.strictObject({ kind: z.literal("backfill"), from: watermark.optional(), to: watermark.optional() }),
 ]);
 /**
  * Starts a run by hand; nothing, or nothing in it, is an ordinary one. A backfill reads from `from` (the beginning when left

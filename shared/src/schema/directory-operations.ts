@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { requestedName, schemaName } from "./directory-words.ts";
 import { directoryFilter } from "./filter.ts";
-import { position } from "./ids.ts";
+import { position, watermark } from "./ids.ts";
 import { plan } from "./plan.ts";
 
 const attributes = z.union([z.literal("*"), z.array(schemaName).min(1).max(200)]);
@@ -12,9 +12,9 @@ const timestamps = z.literal("text").optional();
 
 /** What a run adds to a request that reads, as in `operations.ts`. */
 const resume = {
-  from: position.optional(),
+  from: watermark.optional(),
   plan: plan.optional(),
-  to: position.optional(),
+  to: watermark.optional(),
   position: position.optional(),
 };
 

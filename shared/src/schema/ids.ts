@@ -15,5 +15,11 @@ export const base64url = z.string().regex(/^[A-Za-z0-9_-]*$/);
 /** SHA-256 as base64url: 43 characters. */
 export const sha256Text = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 
-/** Opaque to everything but its connector: how far a run has got, or up to where a pull has read. */
+/** Opaque to everything but its connector: how far a run has got. */
 export const position = z.string().min(1).max(4096);
+
+/** Characters of a watermark: a directory's cookie has 24 bytes for each controller that there ever was. A table's property holds twice as many. */
+export const MAX_WATERMARK_CHARS = 16_384;
+
+/** Opaque as well: up to where a pull has read, and a run is to read. */
+export const watermark = z.string().min(1).max(MAX_WATERMARK_CHARS);

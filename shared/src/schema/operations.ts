@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { adChanges, adSchema, adSearch, adWrite, directoryChangesBy } from "./directory-operations.ts";
 import { sqlFilter } from "./filter.ts";
-import { position } from "./ids.ts";
+import { position, watermark } from "./ids.ts";
 import { columnName, parameterValue, tableName } from "./operation-words.ts";
 import { plan } from "./plan.ts";
 import { sqlCall, sqlWrite } from "./write-operations.ts";
@@ -32,13 +32,13 @@ const parameters = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/), 
 
 const resume = {
   /** The pull's watermark: read what came after it. Absent in a first run. */
-  from: position.optional(),
+  from: watermark.optional(),
   /** The plan that the run's first session fixed. */
   plan: plan.optional(),
   /** The last committed checkpoint: reading resumes strictly after it. */
   position: position.optional(),
   /** A backfill's own upper bound, in the place of the one that the session would find. */
-  to: position.optional(),
+  to: watermark.optional(),
 };
 
 /** What mode `column` needs. `lagSeconds`: how far behind the server's clock, or the greatest value, a run stays. */

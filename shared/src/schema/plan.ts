@@ -1,6 +1,6 @@
 /** How a run reads, whatever the kind of its source. */
 import { z } from "zod";
-import { position } from "./ids.ts";
+import { watermark } from "./ids.ts";
 import { columnName } from "./operation-words.ts";
 
 /**
@@ -9,7 +9,7 @@ import { columnName } from "./operation-words.ts";
  * `to`: the upper bound of a watermark mode, opaque; null where the mode has none.
  */
 export const plan = z.strictObject({
-  to: position.nullable(),
+  to: watermark.nullable(),
   key: z.array(columnName).max(32),
   isolation: z.enum(["readCommitted", "snapshot"]),
   consistency: z.enum(["exact", "fuzzy", "statement"]),

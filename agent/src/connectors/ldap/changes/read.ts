@@ -53,7 +53,10 @@ export async function readChanges(reading: Reading, operation: AdChanges, grant:
   // A run's later session reads to an end that is no earlier: what is between comes again.
   const to = operation.plan?.to ?? operation.to ?? watermarkText(found.next);
   if (to === undefined)
-    throw new SallyportError("directory.unsupported", "The directory's cookie is too long to keep.");
+    throw new SallyportError(
+      "directory.unsupported",
+      "The directory's cookie is too long to keep: read with `by: usn`.",
+    );
   const plan: Plan = { to, key: [key], isolation: "readCommitted", consistency: "fuzzy" };
   const operationColumn: Column = { name: CHANGE_COLUMN, type: { kind: "utf8" }, nullable: false, source: "change" };
   const batch = await output.schema([operationColumn, ...columnsOf(selection, operation.timestamps)], plan);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { watermark } from "@sallyport/shared/schema/ids.ts";
 import { parseWatermark, placeOf, type Watermark, watermarkText } from "./watermark.ts";
 
 const place = placeOf("OU=Staff,DC=corp,DC=example", new Set(["user", "group"]));
@@ -16,7 +17,10 @@ test("a watermark comes back from its text as it was", () => {
 
 test("a cookie that is too long for a watermark is told, not cut", () => {
   const mark = { by: "dirSync", place, objects: 1, giver: numbers, readAll: false } as const;
-  assert.equal(watermarkText({ ...mark, cookie: Buffer.alloc(3_100) }), undefined);
+  assert.equal(watermarkText({ ...mark, cookie: Buffer.alloc(12_300) }), undefined);
+  // Of a domain that has had 400 controllers in all.
+  const long = watermarkText({ ...mark, cookie: Buffer.alloc(100 + 400 * 24) });
+  assert.ok(watermark.safeParse(long).success);
 });
 
 test("the place is the same however the base is spelt, and another for another base or other classes", () => {

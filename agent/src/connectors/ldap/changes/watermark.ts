@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
+import { MAX_WATERMARK_CHARS } from "@sallyport/shared/schema/ids.ts";
 
 /** Of this controller's database as it is since it was last restored [MS-ADTS 3.1.1.1.9]: its id, and how far it had counted. */
 export interface UpdateNumbers {
@@ -28,7 +29,6 @@ export type Watermark =
   /** Update sequence numbers are each controller's own. */
   | (Of & UpdateNumbers & { readonly by: "usn" });
 
-const MAX_CHARS = 4096;
 const NUMBERS = "([0-9a-f-]{36})\\/([0-9]{1,19})";
 const DIR_SYNC = new RegExp(
   `^dirSync(All)?\\/([A-Za-z0-9_-]{16})\\/([0-9]{1,12})\\/([A-Za-z0-9_-]*)(?:\\/${NUMBERS})?$`,
@@ -51,7 +51,7 @@ export function watermarkText(mark: Watermark): string | undefined {
     ...(numbers === undefined ? [] : [numbers.invocation, numbers.usn]),
   ];
   const text = [by === "dirSync" && mark.readAll ? "dirSyncAll" : by, place, objects, ...end].join("/");
-  return text.length > MAX_CHARS ? undefined : text;
+  return text.length > MAX_WATERMARK_CHARS ? undefined : text;
 }
 
 /** @throws SallyportError `request.invalid` */
