@@ -159,6 +159,20 @@ test("what is refused", async (t) => {
   }
 });
 
+test("a global catalogue is no address of a directory: it has some of the attributes only", () => {
+  const policy = (port: number): string => `v: 1
+connections:
+  corp:
+    kind: activeDirectory
+    address: dc1.corp.example:${port}
+    tls: { mode: required }
+    logins: [svc]
+    rules: []
+`;
+  for (const port of [3268, 3269]) assert.match(problemsOf(policy(port)).join(), /line 5.*global catalogue/);
+  for (const port of [636, 389, 13_269]) assert.deepEqual(problemsOf(policy(port)), []);
+});
+
 const RAW = `v: 1
 connections:
   lab:

@@ -1,7 +1,7 @@
 /** A connection of kind `activeDirectory`, and its rules. */
 import { z } from "zod";
 import { directoryAction, distinguishedName, READ_VERBS, schemaName } from "./directory-words.ts";
-import { authorities, everyConnection, sessionLimits } from "./policy-connection.ts";
+import { authorities, everyConnection, sessionLimits, splitAddress } from "./policy-connection.ts";
 import { byShape } from "./policy-shapes.ts";
 import { caller, ruleId, until } from "./policy-words.ts";
 
@@ -91,6 +91,9 @@ export const directoryRule: z.ZodType<DirectoryRule> = byShape<DirectoryRule>((r
   return rule.allow.some((word) => WRITE_WORDS.includes(word)) ? directoryWriteRule : directoryReadRule;
 });
 
+/** What is missing there reads as if an object had no such value. */
+const GLOBAL_CATALOGUES: readonly number[] = [3268, 3269];
+
 /** `limits.rows` counts objects. */
 export const directoryConnection = z
   .strictObject({
@@ -107,6 +110,12 @@ export const directoryConnection = z
       .max(3)
       .default(["simple"]),
     rules: z.array(directoryRule).max(1000),
+  })
+  .check(({ value, issues }) => {
+    if (!GLOBAL_CATALOGUES.includes(splitAddress(value.address).port)) return;
+    const message =
+      "a global catalogue has a part of the attributes, and no changes: use the controller's port 636 or 389";
+    issues.push({ code: "custom", message, path: ["address"], input: value });
   })
   .check(({ value, issues }) => {
     if (value.tls.mode !== "sealed" || value.signIn.every((word) => word === "ntlm")) return;
