@@ -3,19 +3,17 @@
  * an ATTENTION, in this order and one because of the other. The time it took is told, not judged.
  */
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import type { RunView } from "@sallyport/shared/schema/api.ts";
-import { type LogEntry, startTds, type Tds } from "../emulators/tds/start.ts";
-import { makeAuthority } from "../emulators/tls/certificates.ts";
+import type { Tds } from "../emulators/tds/start.ts";
 import { readJournal } from "../stack/agent.ts";
 import { createCleanup } from "../stack/cleanup.ts";
-import { fillSample } from "../stack/sample.ts";
-import { CONNECTION, READER, type StackOn, startStackOn, TENANT } from "../stack/start.ts";
+import { CONNECTION, type StackOn, TENANT } from "../stack/start.ts";
+import { readsFlights, startFlights } from "./flights.ts";
 
 const FLIGHTS = 20_000;
 const FINAL: readonly string[] = ["published", "failed", "cancelled", "superseded"];
@@ -27,25 +25,7 @@ describe("cancelling a run that reads", { timeout: 300_000 }, () => {
   let stack: StackOn;
 
   before(async () => {
-    const authority = await makeAuthority();
-    const tls = await authority.issue({ names: ["localhost"], addresses: ["127.0.0.1"] });
-    const ca = join(folder, "sql-server-ca.pem");
-    writeFileSync(ca, authority.caPem);
-    const [password, readerPassword] = [randomBytes(18).toString("base64url"), randomBytes(18).toString("base64url")];
-    const logins = [
-      { name: "sa", password, rights: "sysadmin" as const },
-      { name: READER, password: readerPassword, rights: "read" as const },
-    ];
-    sqlServer = cleanup.add(await startTds({ tls, logins, databases: ["ERP"] }), (it) => it.close());
-    const server = { host: "localhost", port: sqlServer.port, database: "ERP", user: "sa", password };
-    const source = {
-      schema: "dbo",
-      reader: { user: READER, password: readerPassword },
-      tls: { mode: "required", ca } as const,
-      server: { ...server, ca: authority.caPem },
-    };
-    stack = await startStackOn(source, { folder, cleanup });
-    cleanup.add(await fillSample(source.server, FLIGHTS, () => undefined), (it) => it.close());
+    ({ sqlServer, stack } = await startFlights(folder, cleanup, FLIGHTS));
   });
   after(async () => {
     await cleanup.run();
@@ -61,8 +41,6 @@ describe("cancelling a run that reads", { timeout: 300_000 }, () => {
     }
   };
   const view = (run: RunView) => stack.api.get<RunView>(`/tenants/${TENANT}/runs/${run.id}`);
-  const reads = ({ kind, ...entry }: LogEntry) =>
-    (kind === "rpc" || kind === "batch") && "text" in entry && /FROM \[dbo\]\.\[Flights\]/.test(entry.text);
   const attentions = () => sqlServer.log.filter(({ kind }) => kind === "attention");
   /** When the function app noticed it, from its log. */
   const noticed = (run: RunView) => {
@@ -88,7 +66,7 @@ describe("cancelling a run that reads", { timeout: 300_000 }, () => {
       const endFault = sqlServer.faults.add(fault, { statement: /SELECT .*FROM \[dbo\]\.\[Flights\]/s });
       t.after(endFault);
       const run = await stack.api.post<RunView>(`/tenants/${TENANT}/pulls/${pull}/runs`, {});
-      const read = await until(() => sqlServer.log.slice(from).findLast(reads));
+      const read = await until(() => sqlServer.log.slice(from).findLast(readsFlights));
       await until(async () => ((await view(run)).state === "running" ? true : undefined));
       const before = attentions().length;
 

@@ -17,9 +17,9 @@ import {
   leftovers,
   serviceStatus,
   uninstallService,
-  type Windows,
 } from "./service.ts";
 import { judgedFor } from "./trust.ts";
+import type { Windows } from "./windows.ts";
 
 let folder: string;
 let paths: StatePaths;
@@ -174,7 +174,7 @@ describe("the verbs of the service on Windows", () => {
     assert.deepEqual(done, []);
     await installService(installation);
     writeFileSync(paths.config, "v: 1\n");
-    writeFileSync(paths.pinned, JSON.stringify({ ...pinned, more: 1 }));
+    writeFileSync(paths.pinned, JSON.stringify({ ...pinned, tenant: 1 }));
     await assert.rejects(installService(installation));
     assert.ok(!done.some((each) => each === "start"));
   });

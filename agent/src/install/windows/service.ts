@@ -5,11 +5,11 @@ import { ConfigError } from "../../config-error.ts";
 import { rewrapSecret } from "../../secret-file.ts";
 import { makeFolders, readPinned, type StatePaths } from "../../state.ts";
 import { DEFAULT_ACCOUNT, needsLogonRight, parseAccount, passwordFor, type ServiceAccount } from "./account.ts";
-import type { Change, Configuration, State, Wanted } from "./control-manager.ts";
+import type { Wanted } from "./control-manager.ts";
 import { requireDataFolder } from "./data-folder.ts";
 import { STOP_WITHIN_MS } from "./host.ts";
 import { DESCRIPTION, DISPLAY_NAME, HOST_ARGUMENTS, INSECURE_FILES, SERVICE, type WindowsLayout } from "./layout.ts";
-import { type AccessLists, duesOf, rightsFaults, settleRights } from "./rights.ts";
+import { duesOf, rightsFaults, settleRights } from "./rights.ts";
 import { stopAndWait } from "./stop.ts";
 import { changeFaults, judgedFor } from "./trust.ts";
 import {
@@ -20,28 +20,7 @@ import {
   type UpdaterPlaces,
   updaterFaults,
 } from "./update-service.ts";
-
-/** What of Windows these verbs use; `system.ts` has it, a test its own. */
-export interface Windows extends AccessLists {
-  /** Answers settings that this system does not know. */
-  ensureService(wanted: Wanted): readonly string[];
-  readConfiguration(name: string): Configuration | undefined;
-  readState(name: string): State | undefined;
-  startService(name: string): void;
-  stopService(name: string): void;
-  deleteService(name: string): void;
-  /** What is left out stays. */
-  changeService(name: string, change: Change): void;
-  /** Gives a service the list of who may do what with it, as SDDL. */
-  setServiceAccess(name: string, sddl: string): void;
-  registerSource(): void;
-  unregisterSource(): void;
-  /** In binary; undefined where there is no such account. */
-  lookUpSid(name: string): Uint8Array | undefined;
-  allowServiceLogon(sid: Uint8Array): void;
-  /** Whether it administers this machine; undefined where Windows does not say. */
-  isAdministrator(account: string): boolean | undefined;
-}
+import type { Windows } from "./windows.ts";
 
 export interface Installation {
   readonly windows: Windows;

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from "../../clock.ts";
 import { ConfigError } from "../../config-error.ts";
 import { STOP_WITHIN_MS } from "./host.ts";
 import { SERVICE } from "./layout.ts";
-import type { Windows } from "./service.ts";
+import type { Windows } from "./windows.ts";
 
 /** A little more than the host takes. */
 const STOPPED_WITHIN_MS = STOP_WITHIN_MS + 15_000;

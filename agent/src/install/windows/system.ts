@@ -13,8 +13,8 @@ import {
 import { registerSource, unregisterSource } from "./event-log.ts";
 import { allowServiceLogon } from "./logon-right.ts";
 import { lookUpSid, makeFolder, readSddl, writeSddl } from "./security.ts";
-import type { Windows } from "./service.ts";
 import { setServiceAccess } from "./service-access.ts";
+import type { Windows } from "./windows.ts";
 
 export const windows: Windows = {
   ...{ deleteService, ensureService, readConfiguration, readState, startService, stopService },

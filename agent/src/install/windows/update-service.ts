@@ -8,8 +8,8 @@ import { dataFault } from "./data-folder.ts";
 import { UPDATE_DESCRIPTION, UPDATE_DISPLAY_NAME, UPDATE_HOST_ARGUMENTS, UPDATE_SERVICE } from "./layout.ts";
 import { dueSddl, rightsFaults, SERVICE_SID } from "./rights.ts";
 import { RIGHTS } from "./sddl.ts";
-import type { Windows } from "./service.ts";
 import { ADMINISTRATORS_SID, SYSTEM_SID } from "./sid.ts";
+import type { Windows } from "./windows.ts";
 
 export interface UpdaterPlaces {
   /** The program that it is. */
