@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
-import type { Operation } from "@sallyport/shared/schema/operations.ts";
+import type { SqlChanges } from "@sallyport/shared/schema/operations.ts";
 import type { Grant } from "../connector.ts";
 import { arrowColumn, resolveTable } from "./catalog.ts";
 import { withSession } from "./connect.ts";
@@ -14,7 +14,7 @@ import { GRANT, LIMITS, readTable, serve, startTestServer, type TestServer } fro
 let server: TestServer;
 before(async () => {
   server = await startTestServer();
-  await server.admin("ALTER DATABASE ERP SET CHANGE_TRACKING = ON");
+  await server.admin("ALTER DATABASE ERP SET CHANGE_TRACKING = ON; EXEC sys.sp_cdc_enable_db");
   for (const table of ["Aliases", "Masked", "Growing", "Sealed", "Salaries", "SalariesHistory", "Memory", "Slices"]) {
     await server.admin(`CREATE TABLE dbo.${table} (Id int NOT NULL PRIMARY KEY, Code varchar(10) NOT NULL, N int NOT NULL);
       INSERT INTO dbo.${table} VALUES (1, 'a', 10), (2, 'b', 20), (3, 'c', 30), (4, 'd', 40)`);
@@ -89,8 +89,12 @@ test("what the server masks is told where it is read, and is refused as a key an
   const { warnings } = await read("dbo.Masked", {});
   assert.deepEqual(warnings, [{ code: "sql.masked_columns", facts: { columns: ["Code"] } }]);
   assert.equal((await read("dbo.Masked", { columns: ["Id", "N"] })).warnings, undefined);
-  const changes: Operation = { op: "sql.changes", table: "dbo.Masked", columns: "*", by: "changeTracking" };
+  const changes: SqlChanges = { op: "sql.changes", table: "dbo.Masked", columns: "*", by: "changeTracking" };
   assert.deepEqual((await serve(server, changes, createRecorder())).warnings, warnings);
+  await server.admin(
+    "EXEC sys.sp_cdc_enable_table @source_schema = N'dbo', @source_name = N'Masked', @role_name = NULL",
+  );
+  assert.deepEqual((await serve(server, { ...changes, by: "cdc" }, createRecorder())).warnings, warnings);
   const byN = { watermark: "column", watermarkColumn: "n" };
   await assert.rejects(read("dbo.Growing", byN), isCode("sql.permission"));
   // Who has UNMASK is given what is there.

@@ -3,8 +3,9 @@
  * (docs/connectors/mssql.md, "Changes").
  */
 import type { SqlChanges } from "@sallyport/shared/schema/operations.ts";
+import { hasName } from "../../names.ts";
 import type { Grant, Outcome } from "../connector.ts";
-import { resolveTable } from "./catalog.ts";
+import { type CatalogColumn, type CatalogTable, resolveTable } from "./catalog.ts";
 import { readCdc } from "./cdc.ts";
 import { readTracked } from "./change-tracking.ts";
 import { checkMasks } from "./masked.ts";
@@ -21,9 +22,24 @@ export async function readChanges(work: Work, operation: SqlChanges, grant: Tabl
   checkMasks(table, operation, grant);
   const masked = await maskedByServer(work.session, table, work.signal);
   checkServerMasks(table, operation, masked);
-  if (operation.by === "cdc") return readCdc(work, table, operation, grant.columns);
-  const columns = chooseColumns(table, operation, grant.columns);
-  const outcome = await readTracked(work, { table, columns, operation, allowed: grant.columns });
+  const { columns: allowed } = grant;
+  if (operation.by === "cdc") {
+    const outcome = await readCdc(work, table, operation, allowed);
+    // Later runs read the change table, which has columns of its own.
+    return operation.from === undefined ? warned(outcome, columnsRead(table, operation, allowed), masked) : outcome;
+  }
+  const columns = chooseColumns(table, operation, allowed);
+  return warned(await readTracked(work, { table, columns, operation, allowed }), columns, masked);
+}
+
+function warned(outcome: Outcome, columns: readonly CatalogColumn[], masked: readonly CatalogColumn[]): Outcome {
   const warnings = [...(outcome.warnings ?? []), ...serverMaskWarnings(columns, masked)];
   return warnings.length === 0 ? outcome : { ...outcome, warnings };
 }
+
+const columnsRead = (
+  { columns }: CatalogTable,
+  operation: SqlChanges,
+  allowed: TableGrant["columns"],
+): readonly CatalogColumn[] =>
+  columns.filter(({ name }) => [operation.columns, allowed].every((names) => names === "*" || hasName(names, name)));
