@@ -2,7 +2,7 @@
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { Connection, type ConnectionConfiguration, Request } from "tedious";
 import type { Target } from "../connector.ts";
-import { connectError, type ServerMessage, statementError } from "./errors.ts";
+import { connectError, type ServerMessage, statementError, tookLogin } from "./errors.ts";
 import { installHook } from "./hook.ts";
 import { portOfInstance, splitInstance } from "./instance.ts";
 import { refuseOverPrivileged } from "./privilege.ts";
@@ -71,11 +71,13 @@ export async function openSession(target: Target, cellBytes: number, signal: Abo
   } catch (error) {
     await session.close();
     signal.throwIfAborted();
-    if (rerouted) throw new SallyportError("connection.redirected", "The server redirects to another address.");
+    if (rerouted) {
+      target.onLogin?.("accepted");
+      throw new SallyportError("connection.redirected", "The server redirects to another address.");
+    }
     if (error instanceof SallyportError) throw error;
     const told = connectError(error, messages, target.credential.signIn);
-    // The server looks for the database only once it has taken the password.
-    if (told.code === "connection.database") target.onLogin?.("accepted");
+    if (tookLogin(told)) target.onLogin?.("accepted");
     throw told;
   }
 }

@@ -12,17 +12,16 @@ export interface ServerMessage {
   readonly procName?: string | undefined;
 }
 
+const NO_SESSIONS: readonly number[] = [10928, 10929, 18401, 18451, 18461, 40501, 49918, 49919, 49920];
+const LOGON_TRIGGER = 17892;
+
 const NUMBERS: readonly (readonly [code: ErrorCode, message: string, numbers: readonly number[]])[] = [
   ["connection.login_failed", "SQL Server refused the login.", [18456, 18470, 18487, 18488]],
-  ["connection.login_failed", "A logon trigger of the server's refuses the login.", [17892]],
+  ["connection.login_failed", "A logon trigger of the server's refuses the login.", [LOGON_TRIGGER]],
   ["connection.login_failed", "The login names another server than the one that answers.", [40532]],
   ["connection.unreachable", "The server's own firewall does not let the agent's address in.", [40615]],
   // Busy, starting, or changing places: it is itself again in minutes.
-  [
-    "connection.unreachable",
-    "SQL Server takes no sessions now.",
-    [10928, 10929, 18401, 18451, 18461, 40501, 49918, 49919, 49920],
-  ],
+  ["connection.unreachable", "SQL Server takes no sessions now.", NO_SESSIONS],
   ["connection.database", "The database is on a replica that serves no sessions now.", [976, 978, 979, 983]],
   ["connection.account_locked", "The login is locked out.", [18486]],
   ["connection.windows_login_refused", "SQL Server refused the Windows login.", [18452]],
@@ -96,6 +95,10 @@ export function connectError(error: unknown, messages: readonly ServerMessage[],
     reason: codes.at(-1) ?? "none",
   });
 }
+
+/** Whether an error while connecting came after the password was taken, and so is no failed attempt: who counts those would lock out a login that is right. */
+export const tookLogin = ({ code, detail: { number } }: SallyportError): boolean =>
+  code === "connection.database" || number === LOGON_TRIGGER || NO_SESSIONS.includes(Number(number));
 
 /** An error of a statement on an open connection. */
 export function statementError(error: unknown, messages: readonly ServerMessage[]): SallyportError {

@@ -212,6 +212,19 @@ test("connections that fail, each with its code", async () => {
   await assert.rejects(read({ port }), isCode("connection.unreachable"));
 });
 
+test("a login that the server took, and then had no place for, is no failed one", async () => {
+  const told = async (number: 18456 | 17892 | 40501): Promise<readonly string[]> => {
+    const steps: string[] = [];
+    const off = server.server.faults.add({ kind: "loginError", number });
+    const target = { onLogin: (step: "sent" | "accepted") => void steps.push(step) };
+    await assert.rejects(readTable(server, "dbo.Heap", createRecorder(), { target }));
+    off();
+    return steps;
+  };
+  assert.deepEqual(await told(18456), ["sent"]);
+  for (const number of [17892, 40501] as const) assert.deepEqual(await told(number), ["sent", "accepted"]);
+});
+
 test("a server that sends its clients elsewhere is not followed, and is not tried again for it", async (t) => {
   const sent: Socket[] = [];
   const elsewhere = createServer((socket) => sent.push(socket));

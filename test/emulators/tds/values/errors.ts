@@ -19,6 +19,13 @@ export const SQL_ERRORS = {
   174: { class: 15, state: 1, ends: "batch", text: "The % function requires a different number of arguments." },
   206: { class: 16, state: 2, ends: "batch", text: "Operand type clash: % is incompatible with %" },
   207: { class: 16, state: 1, ends: "batch", text: "Invalid column name '%'." },
+  17892: { class: 14, state: 1, ends: "connection", text: "Logon failed for login '%' due to trigger execution." },
+  40501: {
+    class: 20,
+    state: 1,
+    ends: "connection",
+    text: "The service is currently busy. Retry the request after 10 seconds.",
+  },
   40515: {
     class: 15,
     state: 1,
