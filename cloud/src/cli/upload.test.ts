@@ -22,10 +22,14 @@ before(async () => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A storage for one call, which is answered by `answer`. */
-async function withStorage(answer: RequestListener, work: (url: string) => Promise<void>): Promise<void> {
+/** A storage for one call, which is answered by `answer`: to its head, or once the file may come. */
+async function withStorage(
+  answer: RequestListener,
+  work: (url: string) => Promise<void>,
+  to: "checkContinue" | "request" = "request",
+): Promise<void> {
   const { key, cert } = await authority.issue({ names: ["localhost"] });
-  const server = createServer({ key, cert }, answer).listen(0, "localhost");
+  const server = createServer({ key, cert }).on(to, answer).listen(0, "localhost");
   await once(server, "listening");
   try {
     await work(
@@ -61,19 +65,36 @@ describe("an upload", () => {
     assert.deepEqual(seen, ["PUT", "BlockBlob", String(BYTES), undefined]);
   });
 
-  it("that is refused says by whom and why, also before all of it was sent, and never shows the link", async () => {
+  it("that is refused says by whom and why, before anything of it was sent, and never shows the link", async () => {
+    let sent = 0;
     await withStorage(
       (_request, response) => response.writeHead(403, { "x-ms-error-code": "AuthenticationFailed" }).end("no"),
       async (url) => {
-        await assert.rejects(put(url), ({ exit, message, next }) => {
+        const refused = put(url, (bytes) => (sent = bytes));
+        await assert.rejects(refused, ({ exit, message, next }) => {
           assert.equal(exit, 75);
           assert.match(message, /^localhost:\d+ answered 403 \(AuthenticationFailed\) to .*archive\.tar\.gz\.$/);
           assert.match(next, /^Give the same command again/);
           assert.doesNotMatch(message + next, /secret/);
           return true;
         });
+        assert.equal(sent, 0);
       },
+      "checkContinue",
     );
+  });
+
+  it("goes to one that says nothing of continuing, too", async () => {
+    let got = 0;
+    await withStorage(
+      async (request, response) => {
+        for await (const chunk of request) got += (chunk as Buffer).byteLength;
+        response.writeHead(201).end();
+      },
+      (url) => put(url),
+      "checkContinue",
+    );
+    assert.equal(got, BYTES);
   });
 
   it("that breaks off is 69, and one in clear is not sent", async () => {

@@ -17,6 +17,8 @@ export interface Upload {
 
 /** Nothing moved for so long. */
 const IDLE_MS = 120_000;
+/** Who has said nothing by then may know no `Expect` (RFC 9110, section 10.1.1; as curl has it). */
+const CONTINUE_WITHIN_MS = 1_000;
 const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost"]);
 const AGAIN = "Give the same command again: it goes on with what is missing.";
 
@@ -32,7 +34,8 @@ export async function upload(
   if (!isSecure && !LOOPBACK.has(hostname)) {
     throw new CliError(EXIT.refused, `${host} would get the file in clear.`, "Nothing was sent there.");
   }
-  const headers = { "x-ms-blob-type": "BlockBlob", "content-length": bytes };
+  // Who refuses does so before the file is on its way: an answer into the middle of it may be lost with the connection.
+  const headers = { "x-ms-blob-type": "BlockBlob", "content-length": bytes, expect: "100-continue" };
   const request = isSecure
     ? https.request(url, { method: "PUT", headers, agent: agentFor(caPem) })
     : http.request(url, { method: "PUT", headers });
@@ -63,7 +66,7 @@ interface Answer {
   readonly code: string | undefined;
 }
 
-/** The answer counts, also one that comes before all was sent. */
+/** The answer counts, also one that comes before anything was sent. */
 function answerTo(request: ClientRequest, file: string, onSent: (bytes: number) => void): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   request.setTimeout(IDLE_MS, () => request.destroy(new Error(`nothing moved for ${IDLE_MS / 1000} s`)));
@@ -80,6 +83,17 @@ function answerTo(request: ClientRequest, file: string, onSent: (bytes: number) 
       done(null, chunk);
     },
   });
-  pipeline(createReadStream(file), counted, request).catch(reject);
-  return promise;
+  let isSending = false;
+  const send = (): void => {
+    if (isSending) return;
+    isSending = true;
+    pipeline(createReadStream(file), counted, request).catch(reject);
+  };
+  request.once("continue", send);
+  const late = setTimeout(send, CONTINUE_WITHIN_MS);
+  request.flushHeaders();
+  return promise.finally(() => {
+    isSending = true;
+    clearTimeout(late);
+  });
 }
