@@ -58,7 +58,7 @@ export function hold(deps: RequestDeps, stored: Stored<RequestRecord>, lost: () 
  * The record after a refused write, while it is still its holder's. A write whose answer was lost is repeated by the storage's
  * client, and refused, because it was applied: that takes nothing from the holder.
  */
-async function readMine(deps: RequestDeps, { row, value }: Stored<RequestRecord>) {
+export async function readMine(deps: RequestDeps, { row, value }: Stored<RequestRecord>) {
   const found = await deps.store.requests.get(row.partition, row.row);
   return found?.value.holder === value.holder ? found : undefined;
 }

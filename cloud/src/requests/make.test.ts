@@ -7,6 +7,7 @@ import { ringForgotten } from "./forgotten.ts";
 import { goOn } from "./go-on.ts";
 import { makeRequest } from "./make.ts";
 import {
+  askedBlobs,
   by,
   call,
   change,
@@ -194,6 +195,51 @@ test("what cannot be left for the queue is answered all the same, and found late
   for (const bell of later.rung.filter(({ request }) => [silent, lost].includes(request))) await goOn(later.deps, bell);
   assert.deepEqual(await stateOf(later.deps, silent), ["succeeded", null]);
   assert.deepEqual(await stateOf(later.deps, lost), ["failed", "api.internal"]);
+});
+
+test("what was left for the queue is there, also where the storage's client sent each write twice", async () => {
+  const { faults, ...parts } = faulty();
+  const first = rig(async () => DONE, { ...parts, ring: () => Promise.reject(new Error("no queue")) });
+  const caller = repeatable();
+  faults.onWrite = () => "repeat";
+  const { repeat: id } = caller;
+  const kept = async () => {
+    const asked = (await store.requests.get("acme", id))?.value.asked;
+    assert.deepEqual(await askedBlobs(id), [asked?.split("/")[3]]);
+    return asked;
+  };
+  // In the queue, then under its key once its bell is known to be lost.
+  await makeRequest(first.deps, caller, call);
+  const before = await kept();
+  const later = rig(answering().open, parts);
+  later.pass(61);
+  await makeRequest(later.deps, caller, call);
+  assert.notEqual(await kept(), before);
+  assert.deepEqual(
+    later.rung.map(({ request }) => request),
+    [id],
+  );
+  await goOn(later.deps, later.rung[0]!);
+  assert.deepEqual(await stateOf(later.deps, id), ["succeeded", null]);
+});
+
+test("what a request asks for stays until another copy of it has taken its place", async () => {
+  const caller = repeatable();
+  const silent = rig(async () => DONE, { ring: () => Promise.reject(new Error("no queue")) });
+  await makeRequest(silent.deps, caller, read());
+  const { faults, ...parts } = faulty();
+  let changes = 0;
+  // The claim is written, and what was to follow it is not.
+  faults.onWrite = ({ url }) => (url.includes("$batch") && ++changes === 2 ? "lose" : "send");
+  const again = rig(async () => DONE, parts);
+  again.pass(61);
+  await makeRequest(again.deps, caller, read());
+  assert.deepEqual([changes, again.rung], [2, []]);
+  const later = rig(async () => DONE);
+  later.pass(122);
+  await ringForgotten(later.deps);
+  await goOn(later.deps, later.rung.find(({ request }) => request === caller.repeat)!);
+  assert.deepEqual(await stateOf(later.deps, caller.repeat), ["succeeded", null]);
 });
 
 test("a tenant's ninth session at once waits in the queue, and so does what finds no place there", async () => {

@@ -10,10 +10,10 @@ import type { Reply } from "../access/answer.ts";
 import type { Stored } from "../store/record.ts";
 import type { RequestRecord } from "../store/requests.ts";
 import { requireConnection } from "../tenants/connections.ts";
-import { dropAsked, keepAsked, NOTHING_ASKED } from "./asked.ts";
+import { type Asked, dropAsked, keepAsked, NOTHING_ASKED } from "./asked.ts";
 import type { RequestDeps } from "./deps.ts";
 import { endUnfinished, mayBeDone } from "./go-on.ts";
-import { claim, hold, leaseFrom, lostRequest } from "./hold.ts";
+import { claim, hold, leaseFrom, lostRequest, readMine } from "./hold.ts";
 import { inputOf } from "./input.ts";
 import { answerOf, membersOf } from "./views.ts";
 import { type Ask, HANDED_OVER, tryRequest } from "./work.ts";
@@ -98,8 +98,9 @@ async function askedBefore(
   if (mine !== undefined && mayBeDone(stored.value)) await endUnfinished(deps, mine, true);
   else if (mine !== undefined) {
     const again = { state: "waiting", error: null, leaseUntil: leaseFrom(deps) } as const;
-    await leave(deps, ask, wanted, (part) => writing(deps, mine)({ ...again, ...part }), 0);
-    await dropAsked(deps.blobs, stored.value);
+    const isLeft = await leave(deps, ask, wanted, (part) => writing(deps, mine)({ ...again, ...part }), 0);
+    // Until then the record names it, and whoever goes on reads it.
+    if (isLeft) await dropAsked(deps.blobs, stored.value);
   }
   return lookUntilTold(deps, ask, stored.value, wanted.waitSeconds);
 }
@@ -113,10 +114,12 @@ async function insert(deps: RequestDeps, { tenant, id }: Ask, record: RequestRec
   return stored;
 }
 
+/** What `asked` names is new each time: a record that names it was written, also where the write's repeat was refused. */
 const writing =
   (deps: RequestDeps, stored: Stored<RequestRecord>) =>
-  async (part: Partial<RequestRecord>): Promise<boolean> =>
-    (await deps.store.requests.update(stored, { ...stored.value, ...part })) !== undefined;
+  async (part: Asked & Partial<RequestRecord>): Promise<boolean> =>
+    (await deps.store.requests.update(stored, { ...stored.value, ...part })) !== undefined ||
+    (await readMine(deps, stored))?.value.asked === part.asked;
 
 function newRecord(
   deps: RequestDeps,
@@ -140,23 +143,27 @@ function newRecord(
 
 /**
  * Leaves the request where another instance finds it, then rings: in this order, so that no bell finds nothing. What fails
- * here is found later (`forgotten.ts`): as long as nothing is kept it ends there, and otherwise it is rung for.
+ * here is found later (`forgotten.ts`): as long as nothing is kept it ends there, and otherwise it is rung for. Answers
+ * whether the record names what was asked, with its bell or without; false also where nobody can tell.
  */
 async function leave(
   deps: RequestDeps,
   ask: Ask,
   wanted: NewRequest,
-  write: (part: Partial<RequestRecord>) => Promise<boolean>,
+  write: (part: Asked) => Promise<boolean>,
   seconds: number,
-): Promise<void> {
+): Promise<boolean> {
   const { tenant, id } = ask;
+  let isLeft = false;
   try {
     const asked = await keepAsked(deps.blobs, `${tenant}/requests/${id}`, wanted, deps.random);
-    if (await write(asked)) await deps.ring({ tenant, request: id }, deps.now().getTime() + seconds * 1000);
+    isLeft = await write(asked);
+    if (isLeft) await deps.ring({ tenant, request: id }, deps.now().getTime() + seconds * 1000);
     else await dropAsked(deps.blobs, asked);
   } catch (thrown) {
     deps.log("request left without a bell", { ...ask, error: String(thrown) });
   }
+  return isLeft;
 }
 
 /** Looks at the record until it has ended, its agent must be waited for, or the caller's time is over. */
