@@ -111,12 +111,13 @@ async function synced(finding: Finding, since: Watermark & { by: "dirSync" }): P
   if (why !== undefined) return everything(finding, "full", why);
   const delta = await syncedOrRefused(finding, since.cookie);
   if (delta === undefined) return everything(finding, "full", "cookieLost");
-  const told = await sortOut(finding, since, delta);
-  const isBlind = finding.reconcile || told === undefined;
+  // Where all that is there is listed, nothing need be asked about each deletion.
+  const told = finding.reconcile ? undefined : await sortOut(finding, since, delta);
+  const isBlind = told === undefined;
   const present = isBlind ? await guidsOf(directory.connection, base, filter) : undefined;
   const objects = present?.size ?? since.objects;
   const next: Watermark = { by: "dirSync", place, cookie: delta.cookie, objects, giver, readAll: false };
-  const changed = told?.changed ?? changedHere(finding, delta);
+  const changed = changedHere(finding, delta);
   const [gone, passed] = isBlind ? [NONE, NONE] : [told.gone, told.passed];
   return { kind: isBlind ? "reconcile" : "delta", why: undefined, changed, gone, passed, present, next };
 }
@@ -126,12 +127,12 @@ const changedHere = ({ base }: Finding, { touched }: DirSynced): ReadonlySet<str
   return new Set([...touched].flatMap(([guid, { dn, isDeleted }]) => (!isDeleted && isHere(dn) ? [guid] : [])));
 };
 
-/** What is here, and what is not any more; undefined where the directory does not tell all of that. */
+/** What is not here any more; undefined where the directory does not tell all of that. */
 async function sortOut(
   finding: Finding,
   { readAll }: Watermark & { by: "dirSync" },
   delta: DirSynced,
-): Promise<(Pick<Found, "gone" | "passed"> & { readonly changed: ReadonlySet<string> }) | undefined> {
+): Promise<Pick<Found, "gone" | "passed"> | undefined> {
   const { directory, base } = finding;
   if (!(await seesDeletions(directory.connection, directory.root.domain))) return undefined;
   const isHere = withinOf(base);
@@ -150,7 +151,7 @@ async function sortOut(
     if (!isNew) gone.add(guid);
     else if (readAll) passed.add(guid);
   }
-  return { changed: changedHere(finding, delta), gone, passed };
+  return { gone, passed };
 }
 
 /** Update numbers tell nothing of what was deleted or moved away, so what is there is always listed. */

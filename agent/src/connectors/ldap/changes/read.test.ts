@@ -152,9 +152,16 @@ test("with `reconcile` a run names all that there is, and says so", async (t) =>
   const { to } = await run();
   ldap.store.set(userDn(0), { sAMAccountName: "neu0" });
   ldap.store.remove(userDn(1));
+  // Of what was deleted nothing need be asked: it is not among what is there.
+  const asked: string[] = [];
+  ldap.emulated.answer = ({ base, controls }) => {
+    if (base.startsWith("<") && controls.has("1.2.840.113556.1.4.417")) asked.push(base);
+    return undefined;
+  };
   const { told, warnings } = await run({ from: to, reconcile: true });
   assert.deepEqual([told("update"), told("kept").length], [["neu0"], 9]);
   assert.deepEqual(warnings, [{ code: "directory.reconciled", facts: { objects: 10 } }]);
+  assert.deepEqual(asked, []);
 });
 
 test("a cookie that is not known any more, another base, another controller: everything anew, and why", async (t) => {
