@@ -95,6 +95,11 @@ test("what the server masks is told where it is read, and is refused as a key an
     "EXEC sys.sp_cdc_enable_table @source_schema = N'dbo', @source_name = N'Masked', @role_name = NULL",
   );
   assert.deepEqual((await serve(server, { ...changes, by: "cdc" }, createRecorder())).warnings, warnings);
+  // Of what is not captured nothing is read, and nothing told.
+  await server.admin(`EXEC sys.sp_cdc_enable_table @source_schema = N'dbo', @source_name = N'Masked', @role_name = NULL,
+    @capture_instance = N'narrow', @captured_column_list = N'Id, N'`);
+  const narrow: SqlChanges = { ...changes, by: "cdc", captureInstance: "narrow" };
+  assert.equal((await serve(server, narrow, createRecorder())).warnings, undefined);
   const byN = { watermark: "column", watermarkColumn: "n" };
   await assert.rejects(read("dbo.Growing", byN), isCode("sql.permission"));
   // Who has UNMASK is given what is there.

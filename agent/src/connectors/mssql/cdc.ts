@@ -16,16 +16,18 @@ import { lsnAfter, lsnBefore } from "./lsn.ts";
 import { operationColumn } from "./operation-column.ts";
 import { parsePosition } from "./position.ts";
 import { chooseColumns, requireAllowed } from "./read-plan.ts";
+import { withMaskWarnings } from "./server-masks.ts";
 import type { Work } from "./slices.ts";
 import { quoteName } from "./statement.ts";
 import { checkPlan } from "./table.ts";
 
-/** @throws SallyportError `sql.not_tracked`, `sql.permission`, `sql.watermark_lost`, `request.*`. */
+/** @param masked by the server for this login. @throws SallyportError `sql.not_tracked`, `sql.permission`, `sql.watermark_lost`, `request.*`. */
 export async function readCdc(
   work: Work,
   table: CatalogTable,
   operation: SqlChanges,
   allowed: "*" | readonly string[],
+  masked: readonly CatalogColumn[],
 ): Promise<Outcome> {
   const { session, signal } = work;
   const instance = await findInstance(session, table, operation, signal);
@@ -44,8 +46,10 @@ export async function readCdc(
   requireKeyRead({ table, columns });
   requireAllowed(table.key, allowed);
   const lsns = await lsnsOf(session, instance, signal);
-  if (operation.from === undefined) return firstRun(work, table, instance, columns, operation, allowed, lsns);
-  return nextRun(work, table, instance, columns, operation, lsns);
+  // Later runs read the change table, which has columns of its own.
+  if (operation.from !== undefined) return nextRun(work, table, instance, columns, operation, lsns);
+  const outcome = await firstRun(work, table, instance, columns, operation, allowed, lsns);
+  return withMaskWarnings(outcome, columns, masked);
 }
 
 /** Of a computed column a change table has NULL, whatever the row held. @throws SallyportError `request.invalid` */

@@ -1,6 +1,7 @@
 /** Whether the database is a copy that only reads: what bounds a run there is the copy's own, and not the primary's. */
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { ask } from "./ask.ts";
+import { isTrue } from "./catalog.ts";
 import type { Session } from "./session.ts";
 
 // A database that was set to READ_ONLY says so in both; a readable secondary, or a geo-replica, in the first alone.
@@ -13,8 +14,7 @@ FROM sys.databases WHERE database_id = DB_ID()`;
  */
 export async function refuseReplica(session: Session, signal: AbortSignal): Promise<void> {
   const [row] = await ask(session, { sql: COPY, parameters: [] }, signal);
-  const isReadOnly = row?.isReadOnly === true || row?.isReadOnly === 1;
-  if (row?.updateability !== "READ_ONLY" || isReadOnly) return;
+  if (row?.updateability !== "READ_ONLY" || isTrue(row.isReadOnly)) return;
   throw new SallyportError(
     "request.invalid",
     "The database is a copy that only reads: changes are found on the primary, or by Change Data Capture.",

@@ -60,8 +60,6 @@ export async function readSchema(work: Work, operation: SqlSchema, grant: Schema
 }
 
 const isView = ({ type }: Row): boolean => String(type).trim() === "V";
-/** Its rows lie behind it: in other tables, or on another server. */
-const standsForOthers = (object: Row): boolean => isView(object) || isTrue(object.isExternal);
 
 type Shown = SchemaGrant["shown"][number];
 
@@ -104,7 +102,8 @@ function tableOf(
     schema: String(object.schemaName),
     name: String(object.name),
     kind: isView(object) ? "view" : "table",
-    rows: standsForOthers(object) ? null : (count ?? 0),
+    // Of these two they lie behind it, in other tables or on another server; a history has rows of its own.
+    rows: isView(object) || isTrue(object.isExternal) ? null : (count ?? 0),
     columns,
     key: key.map(({ name }) => name),
     indexes: indexesOf(indexRows, byId, isShown),

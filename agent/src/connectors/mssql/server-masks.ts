@@ -7,6 +7,7 @@ import type { Warning } from "@sallyport/shared/protocol/warnings.ts";
 import type { SqlChanges, SqlTable } from "@sallyport/shared/schema/operations.ts";
 import { TYPES } from "tedious";
 import { hasName } from "../../names.ts";
+import type { Outcome } from "../connector.ts";
 import { ask } from "./ask.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
 import { orderOf } from "./masked.ts";
@@ -58,11 +59,17 @@ export function checkServerMasks(
   );
 }
 
-/** For columns that leave as the server masked them. */
-export function serverMaskWarnings(
+/** What was read, and which columns of it left as the server masked them. */
+export function withMaskWarnings(
+  outcome: Outcome,
   emitted: readonly CatalogColumn[],
   masked: readonly CatalogColumn[],
-): readonly Warning[] {
+): Outcome {
+  const warnings = [...(outcome.warnings ?? []), ...serverMaskWarnings(emitted, masked)];
+  return warnings.length === 0 ? outcome : { ...outcome, warnings };
+}
+
+function serverMaskWarnings(emitted: readonly CatalogColumn[], masked: readonly CatalogColumn[]): readonly Warning[] {
   const names = emitted.filter(({ name }) => masked.some((one) => one.name === name)).map(({ name }) => name);
   if (names.length === 0) return [];
   return [{ code: "sql.masked_columns", facts: { columns: names.slice(0, MOST_NAMED) } }];

@@ -7,7 +7,7 @@ import { planFilter } from "./filter.ts";
 import { checkMasks } from "./masked.ts";
 import { type Position, parsePosition } from "./position.ts";
 import { planRead, type Read } from "./read-plan.ts";
-import { checkServerMasks, maskedByServer, serverMaskWarnings } from "./server-masks.ts";
+import { checkServerMasks, maskedByServer, withMaskWarnings } from "./server-masks.ts";
 import { readSlices, type Work } from "./slices.ts";
 import { beginSnapshot } from "./snapshot.ts";
 
@@ -38,8 +38,8 @@ export async function readTable(work: Work, operation: SqlTable, grant: TableGra
   const start = startOf(operation, read);
   const batch = await output.schema(read.emitted.map(arrowColumn), plan);
   const outcome = await readSlices({ ...work, read, batch }, start);
-  const warnings = [...(read.warnings ?? []), ...serverMaskWarnings(read.emitted, masked)];
-  return warnings.length === 0 ? outcome : { ...outcome, warnings };
+  const { warnings = [] } = read;
+  return withMaskWarnings(warnings.length === 0 ? outcome : { ...outcome, warnings }, read.emitted, masked);
 }
 
 /** A SNAPSHOT transaction reads no such table: error 41332. @throws SallyportError `request.invalid` */
