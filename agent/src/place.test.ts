@@ -19,6 +19,7 @@ const SAME = [
   ...[
     ["Lon", "Løn"],
     ["Lodz", "Łódź"],
+    ["n", "ŉ"],
     ["aerlig", "Ærlig"],
     ["Strasse", "Straße"],
     ["thing", "Þing"],

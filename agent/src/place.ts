@@ -52,7 +52,6 @@ const collator = (): Intl.Collator => {
 /** Letters that Windows weighs as others and Unicode does not. */
 const WINDOWS: Readonly<Record<string, string>> = {
   ...{
-    ı: "i",
     ɨ: "i",
     ŧ: "t",
     þ: "th",
@@ -67,7 +66,7 @@ const WINDOWS: Readonly<Record<string, string>> = {
     ƞ: "n",
     ɵ: "o",
   },
-  ...{ ƥ: "p", ƭ: "t", ʈ: "t", ʉ: "u", ʋ: "v", ƴ: "y", ƶ: "z", ȥ: "z", ƒ: "f", ɲ: "n", ŉ: "n" },
+  ...{ ƥ: "p", ƭ: "t", ʈ: "t", ʉ: "u", ʋ: "v", ƴ: "y", ƶ: "z", ȥ: "z", ƒ: "f", ɲ: "n" },
 };
 const OTHERS = new RegExp(`[${Object.keys(WINDOWS).join("")}]`, "gu");
 /** What has no weight, or may have none: marks, what is not seen, private letters, and those that are none. */
@@ -78,6 +77,8 @@ const bare = (text: string): string =>
     .normalize("NFKD")
     .toUpperCase()
     .toLowerCase()
+    // What became of ŉ, which Windows weighs as the one letter.
+    .replaceAll("\u02bcn", "n")
     .replace(OTHERS, (letter) => WINDOWS[letter] ?? letter)
     .replace(WEIGHTLESS, "")
     .replace(/\s+/gu, " ")
