@@ -38,7 +38,8 @@ const proxyUrl = z.string().refine((text) => {
 /** UTF-8 in percent-encoding: `%E4` alone is no letter. */
 function isDecodable(part: string): boolean {
   try {
-    return decodeURIComponent(part) !== undefined;
+    decodeURIComponent(part);
+    return true;
   } catch {
     return false;
   }
