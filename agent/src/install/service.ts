@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ConfigError } from "../config-error.ts";
+import { docsPage } from "../docs-page.ts";
 import { asOwnerOf } from "../regular-file.ts";
 import { makeFolders, readPinned, type StatePaths, statePaths, writeFileDurably } from "../state.ts";
 import { makeOwn } from "../update/files.ts";
@@ -142,7 +143,9 @@ const properties = (run: Run): Map<string, string> =>
 
 function requireProgram(): void {
   if (existsSync(`${LAYOUT.current}/node`)) return;
-  throw new ConfigError(`${LAYOUT.current} has no program: install the package first (docs/install-linux.md)`);
+  throw new ConfigError(
+    `${LAYOUT.current} has no program: install the package first (${docsPage("install-linux.md")})`,
+  );
 }
 
 const isEnrolled = (paths: StatePaths): boolean =>
