@@ -15,7 +15,7 @@ describe("imports point one way", () => {
     ["agent/src/cli/a.ts", "@sallyport/cloud/src/relay.ts"],
     ["agent/src/cli/a.ts", "@sallyport/test/emulators/relay/start.ts"],
     ["cloud/src/a.ts", "@sallyport/agent/src/version.ts"],
-    ["cloud/src/a.ts", "../../shared/src/index.ts"],
+    ["cloud/src/a.ts", "../../shared/src/json.ts"],
     ["cloud/src/a.test.ts", "../../agent/src/version.ts"],
     ["cloud/src/store/a.ts", "../../../test/emulators/azurite/start.ts"],
     ["test/e2e/a.ts", "../../cloud/src/relay.ts"],

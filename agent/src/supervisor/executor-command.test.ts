@@ -10,7 +10,7 @@ test("an executor may read the program, and no state of an agent that lies besid
   const { execPath, execArgv } = executorCommand(64);
   const asked = [
     "agent/src/executor/main.ts",
-    "shared/src/index.ts",
+    "shared/src/json.ts",
     "node_modules/ws/package.json",
     ".sallyport/1/agent/keys/identity.jwk",
     ".sallyport",
