@@ -148,7 +148,7 @@ export async function sallyportPage(): Promise<string> {
   return [
     HEAD,
     `## Verbs\n\n| verb | what it does | who may run it | exit codes of its own |\n|---|---|---|---|\n${rows.join("")}`,
-    `## Exit codes\n\nAny verb may end with 0, 64, 70, 77 or 78; \`run\`, and one that asks the orchestrator, with 75 or 69, too, and one that goes by the policy with 65.\n\n| exit | means |\n|---|---|\n${exits.join("")}`,
+    `## Exit codes\n\nAny verb may end with 0, 64, 70, 77 or 78; \`run\`, and one that asks the orchestrator, with 75 or 69, too, and one that goes by the policy with 65. On Windows also any verb that Windows does not answer ends with 75.\n\n| exit | means |\n|---|---|\n${exits.join("")}`,
     `## Each verb\n\n${sections.join("\n")}`,
     `## The service on Windows\n\nThere these four verbs have other options.\n\n${others.join("\n")}`,
   ].join("\n");
