@@ -1,11 +1,11 @@
 /**
  * docs/errors.md, made from the error table so that the two cannot differ.
  *
- *   npx node test/rules/errors-page.ts     write the page
+ *   npx node test/rules/pages.ts     write the page, and all others that are made
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { ERRORS, type ErrorRow } from "@sallyport/shared/protocol/errors.ts";
+import type { ErrorRow } from "@sallyport/shared/protocol/errors.ts";
 
 export const ERRORS_PAGE: string = fileURLToPath(new URL("../../docs/errors.md", import.meta.url));
 
@@ -30,5 +30,3 @@ export function errorsPage(table: Readonly<Record<string, ErrorRow>>): string {
 }
 
 export const readErrorsPage = (): string => readFileSync(ERRORS_PAGE, "utf8");
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(ERRORS_PAGE, errorsPage(ERRORS));

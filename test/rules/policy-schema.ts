@@ -1,5 +1,5 @@
-/** The JSON Schema of the policy file, for editors: `docs/policy.schema.json`, made from the schema that the agent reads it by. */
-import { readFileSync, writeFileSync } from "node:fs";
+/** The JSON Schema of the policy file, for editors: `docs/policy.schema.json`, made from the schema that the agent reads it by: `npx node test/rules/pages.ts` writes it. */
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { policy } from "@sallyport/shared/schema/policy.ts";
 import { DIRECTORY_SHAPES, directoryRule } from "@sallyport/shared/schema/policy-directory.ts";
@@ -49,5 +49,3 @@ function bare(schema: z.ZodType): Json {
 
 export const policySchemaText = (): string => `${JSON.stringify(policySchema(), null, 2)}\n`;
 export const readPolicySchema = (): string => readFileSync(POLICY_SCHEMA, "utf8");
-
-if (import.meta.main) writeFileSync(POLICY_SCHEMA, policySchemaText());

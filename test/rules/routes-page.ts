@@ -1,12 +1,11 @@
 /** The table of routes in docs/api.md, made from the table of routes: `npx node test/rules/pages.ts` writes it. */
-import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { About, Route } from "@sallyport/cloud/src/access/routes/route.ts";
 import { ROUTES } from "@sallyport/cloud/src/access/routes/table.ts";
 import { ROOT } from "./source.ts";
 
 export const PAGE: string = join(ROOT, "docs/api.md");
-const BEGIN = "<!-- routes: made by test/rules/routes-page.ts -->\n";
+const BEGIN = "<!-- routes: made by npx node test/rules/pages.ts -->\n";
 const END = "<!-- /routes -->\n";
 
 /** What a restricted key is held against. */
@@ -46,5 +45,3 @@ export function withTable(page: string, table: string = routesTable()): string {
   if (from < 0 || to < from) throw new Error("docs/api.md has no place for the table of routes");
   return page.slice(0, from) + table + page.slice(to + END.length);
 }
-
-if (import.meta.main) writeFileSync(PAGE, withTable(readFileSync(PAGE, "utf8")));

@@ -2,9 +2,9 @@
  * The table of types in docs/connectors/mssql.md, made from the one table of `shared/src/rows/types.ts` so that the two cannot
  * differ.
  *
- *   npx node test/rules/types-table.ts     write the table into the page
+ *   npx node test/rules/pages.ts     write the table into the page, and all others that are made
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import {
   type ColumnType,
@@ -14,7 +14,7 @@ import {
 } from "@sallyport/shared/rows/types.ts";
 
 export const PAGE: string = fileURLToPath(new URL("../../docs/connectors/mssql.md", import.meta.url));
-const BEGIN = "<!-- types: made by test/rules/types-table.ts -->\n";
+const BEGIN = "<!-- types: made by npx node test/rules/pages.ts -->\n";
 const END = "<!-- end of types -->\n";
 
 /** What is asked for each type that its name alone does not decide. */
@@ -96,5 +96,3 @@ export function withTypes(page: string): string {
 }
 
 export const readTypesPage = (): string => readFileSync(PAGE, "utf8");
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(PAGE, withTypes(readTypesPage()));

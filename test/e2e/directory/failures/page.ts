@@ -3,7 +3,6 @@
  *
  *   npx node test/rules/pages.ts     write the page, and all others that are made
  */
-import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { DEADLINES } from "@sallyport/agent/src/connectors/ldap/target.ts";
 import type { Ends, Failure, Wire } from "./failure.ts";
@@ -55,5 +54,3 @@ export const page = (): string =>
       ].join("\n"),
     ),
   ].join("\n")}`;
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(PAGE, page());
