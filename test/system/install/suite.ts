@@ -1,4 +1,4 @@
-/** What a release is made of, installed: the package on a machine with systemd, image and executable in roots of their own. */
+/** What a release is made of, installed: package and image on machines with systemd, the executable in a root of its own. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -21,7 +21,7 @@ export const install: Suite = {
   about:
     "a release: twice the same, installed by apt on a machine with systemd, as an image and one executable, confined, updated, removed without a trace",
   async run(check) {
-    if (process.geteuid?.() !== 0) throw new Error("installing in a root of its own needs root");
+    if (process.geteuid?.() !== 0) throw new Error("starting a machine of its own needs root");
     installPackages({ ...WIXL, ...PODMAN });
     const folder = mkdtempSync(join(tmpdir(), "sallyport-release-"));
     try {
