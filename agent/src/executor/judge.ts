@@ -76,7 +76,7 @@ export function judge(
     asked: work.do === "refuse" ? askedOf(operation) : undefined,
     login:
       credential?.form === "plain"
-        ? hashLogin(loginKey, serverOf(policy, connection ?? ""), credential.user)
+        ? hashLogin(loginKey, serverOf(policy, connection ?? ""), credential.user, credential.signIn)
         : undefined,
     sealed: work.do === "serve" && work.credential.form === "sealed" ? true : undefined,
     seconds: work.do === "serve" ? work.allowed.limits.seconds : SHORT_SECONDS,

@@ -60,7 +60,7 @@ test("P6.2 it opens to the login that was sealed, which is counted as any other"
   assert.ok(work.do === "serve");
   assert.deepEqual(work.credential, { form: "plain", user: "svc", password: "pw ✓", signIn: "sql" });
   assert.deepEqual(work.asked.sealed, "opened");
-  assert.deepEqual(counted, [hashLogin(LOGIN_KEY, "sql01.corp.example:1433", "svc")]);
+  assert.deepEqual(counted, [hashLogin(LOGIN_KEY, "sql01.corp.example:1433", "svc", "sql")]);
 });
 
 for (const [field, value] of [

@@ -45,7 +45,7 @@ export async function openWork(work: Work, deps: UnsealDeps): Promise<OpenedWork
   const login = { user, signIn, sealed: "opened" as const };
   const decision = decide(deps.policy, { ...work.asked, ...login }, deps.now);
   if ("deny" in decision) throw new SallyportError(decision.deny.code, decision.deny.reason);
-  await deps.supervisor.countLogin(hashLogin(deps.loginKey, serverOf(deps.policy, connection), user));
+  await deps.supervisor.countLogin(hashLogin(deps.loginKey, serverOf(deps.policy, connection), user, signIn));
   return work.kind === "mssql"
     ? { ...work, asked: { ...work.asked, ...login }, credential: opened }
     : { ...work, asked: { ...work.asked, ...login }, credential: opened };

@@ -18,7 +18,8 @@ const DAY_MS = 86_400_000;
 const BYTES_PER_DAY = 1000;
 const ROWS_PER_DAY = 100;
 const SESSIONS = 3;
-const LIMITS = { sessions: SESSIONS, bytesPerDay: BYTES_PER_DAY, failedLogins: { count: 1000, perMs: 1 } };
+const FAILED_LOGINS = { count: 1000, perMs: 1 };
+const LIMITS = { server: "s", sessions: SESSIONS, bytesPerDay: BYTES_PER_DAY, failedLogins: FAILED_LOGINS };
 const CONNECTIONS = ["erp", "crm"] as const;
 
 type Connection = (typeof CONNECTIONS)[number];

@@ -4,7 +4,7 @@ import { type AdmissionLimits, createAdmission, createConnectionBudgets } from "
 import { createLoginBreaker, newUsage } from "./login-breaker.ts";
 
 const HOUR_MS = 3600_000;
-const limits = { sessions: 2, bytesPerDay: 1000, failedLogins: { count: 3, perMs: HOUR_MS } };
+const limits = { server: "sql01:1433", sessions: 2, bytesPerDay: 1000, failedLogins: { count: 3, perMs: HOUR_MS } };
 
 const admission = (change: Partial<AdmissionLimits> = {}) =>
   createAdmission({

@@ -3,7 +3,7 @@
 import { type ErrorCode, SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { createDailyRows, type RowPlace, type Writing } from "./daily-rows.ts";
 import { createDayTurn } from "./day.ts";
-import type { LoginBreaker, LoginLimits } from "./login-breaker.ts";
+import type { LoginBreaker, LoginLimits, TriedAt } from "./login-breaker.ts";
 
 /** Why a session is turned down before its rendezvous. */
 export type Refusal = Extract<ErrorCode, "agent.busy" | "agent.locked" | "agent.draining" | "agent.journal_unwritable">;
@@ -72,6 +72,8 @@ export function createAdmission(limits: AdmissionLimits): Admission {
 
 /** Limits of one connection, as the owner's policy has them. */
 export interface ConnectionLimits {
+  /** Where it leads (`serverOf`). */
+  readonly server: string;
   readonly sessions: number;
   readonly bytesPerDay: number;
   readonly failedLogins: LoginLimits;
@@ -137,9 +139,9 @@ export function createConnectionBudgets(
     if (isNewDay()) sent.clear();
   };
   // Without a try there is no write, so what was reserved for it goes back.
-  const attemptOf = (connection: string, login: string | undefined, of: LoginLimits, rows: RowPlace | undefined) => {
+  const attemptOf = (at: TriedAt, login: string | undefined, of: LoginLimits, rows: RowPlace | undefined) => {
     try {
-      return login === undefined ? undefined : breaker.attempt(connection, login, of);
+      return login === undefined ? undefined : breaker.attempt(at, login, of);
     } catch (error) {
       rows?.release(0);
       throw error;
@@ -164,7 +166,8 @@ export function createConnectionBudgets(
         throw new SallyportError("limit.sessions", `Other sessions of ${connection} hold what is left of the day.`);
       }
       const rowPlace: RowPlace | undefined = writing && dailyRows.reserve(connection, writing);
-      let attempt = attemptOf(connection, login, limits.failedLogins, rowPlace);
+      const at = { connection, server: limits.server };
+      let attempt = attemptOf(at, login, limits.failedLogins, rowPlace);
       add(sessions, connection, 1);
       add(reserved, connection, bytes);
       let ended = false;
@@ -173,7 +176,7 @@ export function createConnectionBudgets(
         rows: rowPlace?.rows,
         countLogin(sealed) {
           attempt?.("failed");
-          attempt = breaker.attempt(connection, sealed, limits.failedLogins);
+          attempt = breaker.attempt(at, sealed, limits.failedLogins);
         },
         loginAccepted: () => attempt?.("accepted"),
         loginUnsent: () => attempt?.("unsent"),

@@ -1,6 +1,6 @@
 /** The breaker of failed logins: an orchestrator that tries passwords is stopped before it locks the owner's account. */
-import { randomBytes } from "node:crypto";
-import { toBase64url } from "@sallyport/shared/crypto/bytes.ts";
+import { createHmac, randomBytes } from "node:crypto";
+import { fromBase64url, toBase64url } from "@sallyport/shared/crypto/bytes.ts";
 import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import { sha256Text } from "@sallyport/shared/schema/ids.ts";
 import { z } from "zod";
@@ -15,6 +15,8 @@ export const usage = z.object({
   v: z.literal(1),
   loginKey: sha256Text,
   failedLogins: z.record(sha256Text, z.array(z.int().min(0)).max(MAX_ATTEMPTS)),
+  /** The same failures by account and server, where one was noted: a login that a server takes forgets no other server's. */
+  failedThere: z.record(sha256Text, z.array(z.int().min(0)).max(MAX_ATTEMPTS)).optional(),
   /** The id of the mask key that the journal named last. */
   maskKey: sha256Text.optional(),
 });
@@ -28,10 +30,16 @@ export interface LoginLimits {
 }
 
 /**
- * What came of an attempt. `accepted`: the system took the login; this attempt and the failed ones before it are
- * forgotten. `unsent`: no login left this machine, so nothing was tried. `failed` is what already stands on the disk.
+ * What came of an attempt. `accepted`: the system took the login; this attempt and the failed ones before it at the same
+ * server are forgotten. `unsent`: no login left this machine, so nothing was tried. `failed` is what already stands on the disk.
  */
 export type Fate = "accepted" | "unsent" | "failed";
+
+/** What is signed in to. */
+export interface TriedAt {
+  readonly connection: string;
+  readonly server: string;
+}
 
 export interface LoginBreaker {
   /**
@@ -39,63 +47,91 @@ export interface LoginBreaker {
    * further tries. The function that is answered says what came of it; only its first call counts.
    * @throws limit.logins; limit.sessions while running sessions decide whether there is a try left
    */
-  attempt(connection: string, login: string, limits: LoginLimits): (fate: Fate) => void;
+  attempt(at: TriedAt, login: string, limits: LoginLimits): (fate: Fate) => void;
 }
 
 /** @param store keeps the state across restarts; what it throws, `attempt` throws. */
 export function createLoginBreaker(state: Usage, store: (state: Usage) => void, nowMs: () => number): LoginBreaker {
-  /** Attempts of running sessions that are not decided yet. */
-  const undecided = new Map<string, readonly number[]>();
-  const keepUndecided = (login: string, items: readonly number[]): void => {
+  /** Attempts of running sessions that are not decided yet, by login. */
+  const undecided = new Map<string, readonly Undecided[]>();
+  const keepUndecided = (login: string, items: readonly Undecided[]): void => {
     if (items.length === 0) undecided.delete(login);
     else undecided.set(login, items);
   };
-  const keepFailed = (login: string, items: readonly number[]): void => {
-    if (items.length === 0) delete state.failedLogins[login];
-    else state.failedLogins[login] = items.slice(-MAX_ATTEMPTS);
+  const byPlace = (): Failures => (state.failedThere ??= {});
+  const keepFailed = (login: string, items: readonly number[], place: string, there: readonly number[]): void => {
+    keep(state.failedLogins, login, items);
+    keep(byPlace(), place, there);
     store(state);
   };
   return {
-    attempt(connection, login, limits) {
+    attempt({ connection, server }, login, limits) {
       const attemptMs = nowMs();
       // One of the far future is of a clock that was wrong; a step back of less gives no further tries.
       const isCounted = (atMs: number): boolean => Math.abs(attemptMs - atMs) < limits.perMs;
       const counted = state.failedLogins[login] ?? [];
       const open = undecided.get(login) ?? [];
       const left = limits.count - counted.filter(isCounted).length;
-      if (left + open.filter(isCounted).length <= 0) {
+      if (left + open.filter(({ atMs }) => isCounted(atMs)).length <= 0) {
         throw new SallyportError(
           "limit.logins",
           `Too many failed logins at ${connection}: it is not tried again for now.`,
         );
       }
       if (left <= 0) throw new SallyportError("limit.sessions", `Other logins at ${connection} are being tried.`);
-      forgetOldest(state);
-      keepFailed(login, [...counted, attemptMs]);
-      keepUndecided(login, [...open, attemptMs]);
+      const place = placeOf(state, server, login);
+      const mine: Undecided = { atMs: attemptMs, place };
+      forgetOldest(state.failedLogins);
+      forgetOldest(byPlace());
+      keepFailed(login, [...counted, attemptMs], place, [...(byPlace()[place] ?? []), attemptMs]);
+      keepUndecided(login, [...open, mine]);
       let decided = false;
       return (fate) => {
         if (decided) return;
         decided = true;
-        const others = without(undecided.get(login) ?? [], attemptMs);
+        const others = (undecided.get(login) ?? []).filter((each) => each !== mine);
         keepUndecided(login, others);
-        // A login that was taken says nothing of what other sessions are trying just now.
-        if (fate === "accepted") keepFailed(login, others);
-        if (fate === "unsent") keepFailed(login, without(state.failedLogins[login] ?? [], attemptMs));
+        if (fate === "failed") return;
+        const there = byPlace()[place] ?? [];
+        // A login that was taken says nothing of what other sessions are trying just now, nor of another server.
+        const openThere = others.filter((each) => each.place === place).map(({ atMs }) => atMs);
+        const forgotten = fate === "unsent" ? [attemptMs] : without(there, openThere);
+        keepFailed(login, without(state.failedLogins[login] ?? [], forgotten), place, without(there, forgotten));
       };
     },
   };
 }
 
-/** Without one of the items that equal it. */
-function without(items: readonly number[], item: number): readonly number[] {
-  const at = items.indexOf(item);
-  return at === -1 ? items : items.toSpliced(at, 1);
+type Failures = Usage["failedLogins"];
+
+interface Undecided {
+  readonly atMs: number;
+  /** Account and server, as the state has them. */
+  readonly place: string;
 }
 
-function forgetOldest(state: Usage): void {
-  const entries = Object.entries(state.failedLogins);
+/** HMAC of an account at a server: the file tells neither. */
+function placeOf({ loginKey }: Usage, server: string, login: string): string {
+  const key = fromBase64url(loginKey) ?? Buffer.alloc(0);
+  return createHmac("sha256", key).update(`${login}\0${server}`).digest("base64url");
+}
+
+function keep(failures: Failures, name: string, items: readonly number[]): void {
+  if (items.length === 0) delete failures[name];
+  else failures[name] = items.slice(-MAX_ATTEMPTS);
+}
+
+/** Without each of `taken` once. */
+function without(items: readonly number[], taken: readonly number[]): readonly number[] {
+  return taken.reduce((left, item) => {
+    const at = left.indexOf(item);
+    return at === -1 ? left : left.toSpliced(at, 1);
+  }, items);
+}
+
+function forgetOldest(failures: Failures): void {
+  const entries = Object.entries(failures);
   if (entries.length < MAX_LOGINS) return;
   const oldest = entries.reduce((a, b) => ((a[1].at(-1) ?? 0) <= (b[1].at(-1) ?? 0) ? a : b));
-  delete state.failedLogins[oldest[0]];
+  delete failures[oldest[0]];
 }

@@ -11,7 +11,7 @@ import { matchTable } from "../names.ts";
 import { type RequestReport, SENDING_STEP_BYTES } from "../pipe/messages.ts";
 import { limitsOfRule } from "../policy/change.ts";
 import { TABLE_WORDS } from "../policy/decide.ts";
-import { findConnection } from "../policy/find-connection.ts";
+import { findConnection, serverOf } from "../policy/find-connection.ts";
 import { type StatedLimits, smallestLimits } from "../policy/limits.ts";
 import type { ConnectionLimits } from "./budgets.ts";
 import { dailyLimitOf, type Writing } from "./daily-rows.ts";
@@ -128,6 +128,7 @@ export function limitsOf(policy: Policy, connection: string): ConnectionLimits {
   const stated = of?.limits;
   const failedLogins = stated?.failedLogins ?? POLICY_DEFAULTS.failedLogins[of?.kind ?? "mssql"];
   return {
+    server: serverOf(policy, connection),
     sessions: stated?.sessions ?? POLICY_DEFAULTS.sessions,
     bytesPerDay: stated?.bytesPerDay ?? POLICY_DEFAULTS.bytesPerDay,
     failedLogins: { count: failedLogins.count, perMs: failedLogins.seconds * 1000 },

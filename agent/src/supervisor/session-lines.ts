@@ -118,5 +118,8 @@ const listedLogins = (connection: string, { policy }: Owner): readonly string[] 
   findConnection(policy.policy, connection)?.logins ?? [];
 
 /** All logins that the policy lists for a connection, as they are counted. */
-export const countedLogins = (connection: string, owner: Owner): readonly string[] =>
-  hashLogins(owner.loginKey, serverOf(owner.policy.policy, connection), listedLogins(connection, owner));
+export function countedLogins(connection: string, owner: Owner): readonly string[] {
+  const { policy } = owner.policy;
+  const signIns = findConnection(policy, connection)?.signIn ?? [];
+  return hashLogins(owner.loginKey, serverOf(policy, connection), listedLogins(connection, owner), signIns);
+}

@@ -39,7 +39,7 @@ test("one hello of the supervisor's own making, go after the journal's line, an 
 });
 
 test("a login that was not taken has a line of its own, before the end; one that was taken or never sent has none", async () => {
-  const svc = hashLogin(Buffer.from("k".repeat(43), "base64url"), "sql01:1433", "svc");
+  const svc = hashLogin(Buffer.from("k".repeat(43), "base64url"), "sql01:1433", "svc", "sql");
   for (const [words, logins] of [
     [[{ ...END, code: "connection.login_failed", source: "18456/1" }], ["svc connection.login_failed"]],
     [[], ["svc executor.crashed"]],

@@ -35,7 +35,8 @@ export const MASK_KEY = maskKeyOf(Buffer.alloc(32, 9));
 export const OFFER: Offer = { address: "wss://g/$hc/a", challenge: "c".repeat(43), ping: false };
 const LOGIN_KEY = "k".repeat(43);
 /** A login as the supervisor counts it. */
-export const loginOf = (user: string): string => hashLogin(Buffer.from(LOGIN_KEY, "base64url"), "sql01:1433", user);
+export const loginOf = (user: string): string =>
+  hashLogin(Buffer.from(LOGIN_KEY, "base64url"), "sql01:1433", user, "sql");
 export const KEY: ToSupervisor = { say: "key", key: "A".repeat(1622) };
 export const REQUEST: RequestReport = {
   say: "request",
