@@ -22,7 +22,7 @@ export function status(options: UpdateOptions): void {
     ...(under === null ? [] : [`Under way     ${under.from} to ${under.to}: ${under.step}`]),
     last === null
       ? "Last update   none"
-      : `Last update   ${last.version} ${SAYS[last.outcome]}, ${last.at}${last.why === null ? "" : `: ${last.why}`}`,
+      : `Last update   ${last.version} ${last.outcome === null ? "ended as a newer version knows" : SAYS[last.outcome]}, ${last.at}${last.why === null ? "" : `: ${last.why}`}`,
     ...(failed.length === 0 ? [] : [`Failed here   ${failed.join(", ")}`]),
   ]);
 }

@@ -31,7 +31,8 @@ export type Under = z.infer<typeof under>;
 const last = z.object({
   version,
   from: version.nullable(),
-  outcome: updateReport.shape.last.unwrap().shape.outcome,
+  /** Null where a newer version has a word for it that this one does not know. */
+  outcome: updateReport.shape.last.unwrap().shape.outcome.nullable().catch(null),
   why: z.string().max(500).nullable(),
   at: z.iso.datetime(),
   wish: z.iso.datetime().nullable(),
@@ -41,7 +42,7 @@ export type Last = z.infer<typeof last>;
 const record = z.object({
   v: z.literal(1),
   under: under.nullable(),
-  last: last.nullable().catch(null),
+  last: last.nullable(),
   /** What ran before, for `rollback`. */
   previous: version.nullable(),
   /** Never became healthy here; newest last. */

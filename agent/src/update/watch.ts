@@ -126,7 +126,8 @@ export function createUpdateWatch(deps: WatchDeps): UpdateWatch {
 function readOwn(places: UpdatePlaces): Pick<UpdateReport, "proving" | "last" | "pinned"> {
   try {
     const { under, last } = readRecord(places);
-    const said = last === null ? null : { version: last.version, outcome: last.outcome, at: last.at };
+    const outcome = last?.outcome ?? null;
+    const said = last === null || outcome === null ? null : { version: last.version, outcome, at: last.at };
     return { proving: under !== null, last: said, pinned: readPin(places) ?? null };
   } catch {
     return { proving: false, last: null, pinned: null };

@@ -30,7 +30,8 @@ export function createUpdateHost({ report, note, run }: UpdateHostParts): {
       say("running");
       try {
         const last = await run(stop.signal);
-        if (last !== undefined) note(noteOf(last));
+        const noted = last && noteOf(last);
+        if (noted !== undefined) note(noted);
         say("stopped", last === undefined || last.outcome === "applied" ? EXIT.ok : EXIT.failed);
       } catch (error) {
         if (!stop.signal.aborted)
@@ -46,7 +47,8 @@ export function createUpdateHost({ report, note, run }: UpdateHostParts): {
   };
 }
 
-function noteOf({ outcome, version, from, why }: Last): HostNote {
+/** Undefined for an end of before that a newer version has the word for, and has noted. */
+function noteOf({ outcome, version, from, why }: Last): HostNote | undefined {
   const said = { version, from: from ?? "?", why: why ?? "?" };
   switch (outcome) {
     case "applied":
@@ -55,6 +57,8 @@ function noteOf({ outcome, version, from, why }: Last): HostNote {
       return { id: "takenBack", ...said };
     case "refused":
       return { id: "refused", version, why: said.why };
+    case null:
+      return undefined;
     default:
       return outcome satisfies never;
   }
