@@ -15,6 +15,7 @@ import {
 } from "../store/runs.ts";
 import { type Change, commit } from "../store/tables.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
+import { changed, noPull } from "./refusals.ts";
 import { removePull } from "./remove.ts";
 import { digestOf } from "./run.ts";
 import { firstDue } from "./schedule.ts";
@@ -101,8 +102,6 @@ function requireLength(definition: PullDefinition): void {
 const noConnection = ({ connection }: PullDefinition) =>
   new SallyportError("api.invalid", `There is no connection ${connection}.`, { field: "connection" });
 
-const changed = () => new SallyportError("api.changed", "The pull is being changed by others.");
-
 async function create(
   deps: PullDeps,
   key: PullKey,
@@ -142,7 +141,7 @@ async function change(
   if (revision === undefined) throw new SallyportError("api.conflict", `A pull ${key.pull} exists already.`);
   if (stored.value.revision !== revision) throw changed();
   const cursor = await deps.store.runs.cursor(key);
-  if (!cursor) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+  if (!cursor) throw noPull(key);
   const next = { ...stored.value, definition, revision: revision + 1 };
   const nextDue = dueMs === null ? null : isoTime(dueMs);
   const anew = sourceOf(stored.value.definition) !== sourceOf(definition);
@@ -176,7 +175,7 @@ export async function resetPull(deps: PullDeps, key: PullKey): Promise<void> {
   const wake = await wakeBefore(deps, key, deps.clock.now());
   const done = await lookAgain(async () => {
     const cursor = await deps.store.runs.cursor(key);
-    if (!cursor || cursor.value.removed) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+    if (!cursor || cursor.value.removed) throw noPull(key);
     return (await write(deps, key, await resetChanges(deps, key, cursor, {}), wake)) || undefined;
   });
   if (!done) throw changed();
@@ -201,7 +200,7 @@ async function resetChanges(
  */
 export async function setPaused(deps: PullDeps, key: PullKey, paused: boolean, revision?: number): Promise<PutAnswer> {
   const stored = await deps.store.runs.definition(key);
-  if (!stored) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+  if (!stored) throw noPull(key);
   if (revision !== undefined && revision !== stored.value.revision) throw changed();
   return putPull(deps, key, { ...stored.value.definition, paused }, stored.value.revision);
 }

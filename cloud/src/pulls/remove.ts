@@ -9,6 +9,7 @@ import type { Stored } from "../store/record.ts";
 import { type Cursor, type DefinitionRecord, type PullKey, removeRow, replaceCursor } from "../store/runs.ts";
 import { type Change, commit } from "../store/tables.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
+import { changed, noPull } from "./refusals.ts";
 import { hasEnded } from "./run.ts";
 import { lookAgain } from "./tries.ts";
 
@@ -60,6 +61,3 @@ async function requireIdle({ store }: PullDeps, key: PullKey, { value }: Stored<
   const message = `Run ${run} has not ended. Pause the pull and cancel the run, or wait for it, then remove the pull.`;
   throw new SallyportError("api.conflict", message, { run });
 }
-
-const noPull = ({ pull }: PullKey) => new SallyportError("api.not_found", `There is no pull ${pull}.`);
-const changed = () => new SallyportError("api.changed", "The pull is being changed by others.");

@@ -7,6 +7,7 @@ import type { Cursor, PullKey, Run } from "../store/runs.ts";
 import { commit } from "../store/tables.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import { tellBegan } from "./measure.ts";
+import { changed, noPull } from "./refusals.ts";
 import { newRun } from "./run.ts";
 import { lookAgain, TRIES } from "./tries.ts";
 import { enter, giveTurn } from "./turns.ts";
@@ -48,13 +49,13 @@ export function freshRun(
 export async function insertRunByHand(deps: PullDeps, key: PullKey, wish: NewRunBody): Promise<string> {
   const { runs } = deps.store;
   const definition = await runs.definition(key);
-  if (!definition) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+  if (!definition) throw noPull(key);
   const askedMs = deps.clock.now();
   const wake = await wakeBefore(deps, key, askedMs);
   let made: { readonly id: string; readonly run: Run } | undefined;
   const inserted = await lookAgain(async () => {
     const cursor = await runs.cursor(key);
-    if (!cursor || cursor.value.removed) throw new SallyportError("api.not_found", `There is no pull ${key.pull}.`);
+    if (!cursor || cursor.value.removed) throw noPull(key);
     // A commit whose answer was lost and that the SDK repeated comes back as 412 or 409.
     if (made && (await runs.run(key, made.id))) return made.id;
     if (made?.run.epoch !== cursor.value.epoch) made = wishedRun(deps, wish, definition.value.definition, cursor.value);
@@ -66,7 +67,7 @@ export async function insertRunByHand(deps: PullDeps, key: PullKey, wish: NewRun
     if (cursor.value.activeRun === null) await ringSafely(deps, key, made.id);
     return made.id;
   });
-  if (inserted === undefined) throw new SallyportError("api.changed", "The pull is being changed by others.");
+  if (inserted === undefined) throw changed();
   return inserted;
 }
 

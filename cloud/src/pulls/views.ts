@@ -11,6 +11,7 @@ import type { Page, PageRequest } from "../store/keyed.ts";
 import type { PullKey, Run } from "../store/runs.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import { manifestPath } from "./publish.ts";
+import { noPull } from "./refusals.ts";
 import { insertRunByHand, retryRun } from "./start.ts";
 
 export type PartsView = z.infer<typeof partsView>;
@@ -68,7 +69,7 @@ export async function getRun(deps: PullDeps, tenant: string, runId: string): Pro
 export async function getPull(deps: PullDeps, tenant: string, pull: string): Promise<PullView> {
   const key = { tenant, pull };
   const [stored, cursor] = await Promise.all([deps.store.runs.definition(key), deps.store.runs.cursor(key)]);
-  if (!stored || !cursor) throw new SallyportError("api.not_found", `There is no pull ${pull}.`);
+  if (!stored || !cursor) throw noPull(key);
   const { revision, definition } = stored.value;
   const { watermark, seq, oldest, activeRun, nextDue } = cursor.value;
   const active = activeRun === null ? null : publicRunId(pull, activeRun);
@@ -101,7 +102,7 @@ export async function listRuns(
 ): Promise<Page<RunView>> {
   const key = { tenant, pull };
   const [stored, cursor] = await Promise.all([deps.store.runs.definition(key), deps.store.runs.cursor(key)]);
-  if (!cursor) throw new SallyportError("api.not_found", `There is no pull ${pull}.`);
+  if (!cursor) throw noPull(key);
   const runs = await deps.store.runs.runs(key, page.most + 1, page.after);
   const shown = runs.slice(0, page.most);
   return {
