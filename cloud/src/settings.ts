@@ -101,7 +101,7 @@ const environment = z.object({
   ),
   SALLYPORT_LEASE_SECONDS: told(
     seconds(600).default(DEFAULT_PULL_SETTINGS.leaseSeconds),
-    "How long a claim of a run lives without being renewed.",
+    "How long a claim of a run, or of a request by hand, lives without being renewed.",
   ),
   SALLYPORT_WAKE_LEAD_SECONDS: told(
     seconds(3600).default(DEFAULT_PULL_SETTINGS.wakeLeadSeconds),

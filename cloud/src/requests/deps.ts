@@ -1,5 +1,6 @@
 /** What requests by hand are given by whoever composes the process. */
 import type { ContainerClient } from "@azure/storage-blob";
+import { DEFAULT_PULL_SETTINGS } from "../pulls/settings.ts";
 import type { OpenSession } from "../sessions/session.ts";
 import type { Links } from "../sinks/links.ts";
 import type { Store } from "../store/open.ts";
@@ -23,7 +24,8 @@ export interface RequestSettings {
 }
 
 export const DEFAULT_REQUEST_SETTINGS: RequestSettings = {
-  leaseSeconds: 60,
+  // One setting serves both (settings.ts).
+  leaseSeconds: DEFAULT_PULL_SETTINGS.leaseSeconds,
   waitSeconds: 10,
   deadlineSeconds: 900,
   keepSeconds: 86_400,
