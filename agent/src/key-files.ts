@@ -1,7 +1,7 @@
 /** Keys are their account's only: a key that somebody else could read is not one any more. */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isOpenToOthers } from "@sallyport/shared/secret-file.ts";
+import { isOpenToOthers } from "@sallyport/shared/closed-file.ts";
 import { ConfigError } from "./config-error.ts";
 import { askNative } from "./install/windows/native-child.ts";
 import { openToStrangers } from "./install/windows/own-lists.ts";

@@ -4,10 +4,10 @@
  */
 import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, readFileSync } from "node:fs";
+import { isOpenToOthers } from "@sallyport/shared/closed-file.ts";
 import { fromBase64url, sha256, toBase64url, utf8 } from "@sallyport/shared/crypto/bytes.ts";
 import { parseJson } from "@sallyport/shared/json.ts";
 import { sha256Text } from "@sallyport/shared/schema/ids.ts";
-import { isOpenToOthers } from "@sallyport/shared/secret-file.ts";
 import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
 import { openRegular } from "./regular-file.ts";

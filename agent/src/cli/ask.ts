@@ -1,7 +1,7 @@
 /** Asking a person at the terminal, with or without showing what is typed; and reading a piped or a file's secret. */
 import { resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { readClosedFile } from "@sallyport/shared/secret-file.ts";
+import { readClosedFile } from "@sallyport/shared/closed-file.ts";
 import { askUnseen, firstLine, type Refusals, readPiped } from "@sallyport/shared/terminal.ts";
 import { type Ask, askNative } from "../install/windows/native-child.ts";
 import { openToStrangers } from "../install/windows/own-lists.ts";

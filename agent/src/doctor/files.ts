@@ -1,7 +1,7 @@
 /** Whose files the agent's are: nobody else reads its keys, and it cannot change its own policy or program. */
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isOpenToOthers } from "@sallyport/shared/secret-file.ts";
+import { isOpenToOthers } from "@sallyport/shared/closed-file.ts";
 import { docsPage } from "../docs-page.ts";
 import { type Ask, askNative } from "../install/windows/native-child.ts";
 import { installationFaults } from "../install/windows/own-lists.ts";

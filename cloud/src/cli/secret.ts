@@ -1,6 +1,6 @@
 /** Secrets come from the environment, a file that only its owner reads, or the terminal; never from the command line. */
 import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { readClosedFile } from "@sallyport/shared/secret-file.ts";
+import { readClosedFile } from "@sallyport/shared/closed-file.ts";
 import { askUnseen, firstLine, type Refusals } from "@sallyport/shared/terminal.ts";
 import { CliError, EXIT } from "./exit.ts";
 
