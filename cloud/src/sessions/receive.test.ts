@@ -188,7 +188,8 @@ describe("what an agent may not", () => {
       s.batch(batchOf(1, 1900), 1);
       const outcome = await s.receiving.outcome;
       assert.ok(!outcome.ok);
-      assert.equal(outcome.code, code);
+      // The limit, and not what was left of it.
+      assert.deepEqual([outcome.code, outcome.detail], [code, limits]);
       assert.deepEqual(s.consumed, ["schema", "batch 5"]);
       t.mock.reset();
     }

@@ -30,7 +30,10 @@ export function createRowCheck(limits: Limits): RowCheck {
     },
     batch: (message) => {
       // Before anything is decompressed: what a batch may still become is what is left.
-      const checked = checkBatch(message, columns, { ...limits, leftBytes: limits.bytes - bytes });
+      const checked = checkBatch(message, columns, {
+        ...limits,
+        whole: { bytes: limits.bytes, leftBytes: limits.bytes - bytes },
+      });
       rows += checked.rows;
       bytes += checked.decompressedBytes;
       if (rows > limits.rows)

@@ -23,8 +23,8 @@ import type { Column, ColumnType } from "./types.ts";
 export interface CheckLimits {
   readonly cellBytes: number;
   readonly rowBytes: number;
-  /** What is left of the request's `bytes`; no bound without it. */
-  readonly leftBytes?: number;
+  /** The request's `bytes`, and what is left of them; no bound without it. */
+  readonly whole?: { readonly bytes: number; readonly leftBytes: number };
 }
 
 /** A buffer as the header declares it. */
@@ -90,9 +90,11 @@ export function checkHeader(message: Uint8Array, columns: readonly Column[], lim
   const decompressedBytes = sum(buffers.map(({ bytes }) => bytes));
   const most = rows === 1 ? Math.max(BATCH_BYTES_MAX, limits.rowBytes + ROW_ALLOWANCE_BYTES) : BATCH_BYTES_MAX;
   if (decompressedBytes > most) throw badBatch(`A batch of ${rows} rows is to become more than ${most} bytes.`);
-  const { leftBytes = most } = limits;
-  if (decompressedBytes > leftBytes)
-    throw new SallyportError("limit.bytes", `A batch is to become more than the ${leftBytes} bytes that are left.`);
+  const { whole } = limits;
+  if (whole !== undefined && decompressedBytes > whole.leftBytes) {
+    const message = `A batch is to become more than what is left of ${whole.bytes} bytes.`;
+    throw new SallyportError("limit.bytes", message, { bytes: whole.bytes });
+  }
   return { rows, decompressedBytes, columns: declared };
 }
 

@@ -27,7 +27,7 @@ export interface CheckedBatch {
 
 /**
  * Checks one encapsulated record batch message against its schema and decompresses it, at most to 16 MiB, or to
- * `rowBytes` + 1 MiB for one single row, and to `leftBytes`. Throws `protocol.batch` or `limit.bytes`; it neither reads nor
+ * `rowBytes` + 1 MiB for one single row, and to what is left of `whole`. Throws `protocol.batch` or `limit.bytes`; it neither reads nor
  * allocates beyond that.
  */
 export function checkBatch(message: Uint8Array, columns: readonly Column[], limits: CheckLimits): CheckedBatch {
