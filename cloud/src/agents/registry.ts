@@ -102,7 +102,7 @@ async function revoke(deps: RegistryDeps, at: At, more: (now: string) => Partial
 
 /**
  * After an agent was registered: a removal of its site that has not seen the agent is refused by this write. Where the
- * removal came first, the agent is revoked again. @throws enrolment.refused, storage.failed
+ * removal came first, the agent is revoked again. @throws enrolment.refused, api.changed, storage.failed
  */
 export async function settle(deps: RegistryDeps, { tenant, site, agent }: At): Promise<void> {
   if ((await touch(deps.store.sites, tenant, site)) !== undefined) return;

@@ -1,5 +1,6 @@
 /** A table of one kind of record, found by its two keys. What each of them is stands in the record's own file. */
 import type { TableClient } from "@azure/data-tables";
+import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { z } from "zod";
 import { fromRow, type Stored, toProperties } from "./record.ts";
 import { type Change, commit, quoted, range, read, removeUnchanged, scan } from "./tables.ts";
@@ -39,16 +40,20 @@ const MEETINGS = 10;
 
 /**
  * Writes a record again as it is, so that whoever would delete it by what was read before is refused: called after
- * something was made that leans on it. Undefined when it is gone already.
+ * something was made that leans on it. Undefined when it is gone already. @throws api.changed
  */
-export async function touch<T>(records: Keyed<T>, partition: string, row: string): Promise<Stored<T> | undefined> {
+export async function touch<T>(
+  records: Pick<Keyed<T>, "get" | "update">,
+  partition: string,
+  row: string,
+): Promise<Stored<T> | undefined> {
   for (let met = 0; met < MEETINGS; met++) {
     const stored = await records.get(partition, row);
     if (stored === undefined) return undefined;
     const written = await records.update(stored, stored.value);
     if (written !== undefined) return written;
   }
-  throw new Error("a record is being changed by too many");
+  throw new SallyportError("api.changed", `The record of ${row} is being changed by too many.`);
 }
 
 export function keyed<S extends z.ZodObject>(table: TableClient, schema: S): Keyed<z.infer<S>> {

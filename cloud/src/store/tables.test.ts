@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 // biome-ignore lint/correctness/noUndeclaredDependencies: the transport of the table client; product code needs none of it.
 import { createDefaultHttpClient, type HttpClient } from "@azure/core-rest-pipeline";
+import { touch } from "./keyed.ts";
 import { createTables, openStore } from "./open.ts";
 import { type Change, commit, range, read, removeUnchanged } from "./tables.ts";
 import { testAzurite } from "./test-azurite.ts";
@@ -241,6 +242,19 @@ test("a partition is read page by page, each beginning after the one before, and
 test("an entity that is not what its schema says is an error, not a record", async () => {
   await commit(azurite.connectTable("sites"), "acme", [insert("broken", { name: "x" })]);
   await assert.rejects(store.sites.get("acme", "broken"), { name: "RecordError" });
+});
+
+test("a record that others change all the time is told as changed, which may be tried again", async () => {
+  assert.ok(await store.sites.insert("acme", "busy", { name: "Busy", createdAt: now }));
+  const { get, update } = store.sites;
+  // Of each two writes the other's comes first.
+  const meeting: typeof update = async (stored, value) => {
+    await update(stored, value);
+    return update(stored, value);
+  };
+  await assert.rejects(touch({ get, update: meeting }, "acme", "busy"), { code: "api.changed" });
+  assert.notEqual((await touch(store.sites, "acme", "busy"))?.etag, undefined);
+  assert.equal(await touch(store.sites, "acme", "nothing"), undefined);
 });
 
 test("wake entries are due by their time, whichever partition they are in", async () => {

@@ -19,7 +19,7 @@ export interface ConnectionDeps {
 
 type NewConnection = z.infer<typeof newConnection>;
 
-/** @throws api.not_found, api.conflict, api.quota, api.closed */
+/** @throws api.not_found, api.conflict, api.quota, api.closed, api.changed */
 export async function addConnection(
   deps: ConnectionDeps,
   tenant: string,
@@ -140,8 +140,8 @@ export async function storeCredential(
     undefined
   ) {
     // Removed meanwhile: what was stored for it must not wait there for the next connection of this name.
-    const now = await store.connections.get(tenant, connection);
-    if (now === undefined || now.value.removedAt) await dropCredential(secrets, tenant, connection);
+    const there = await store.connections.get(tenant, connection);
+    if (there === undefined || there.value.removedAt) await dropCredential(secrets, tenant, connection);
     throw changed();
   }
   return { connection, storedAt };
