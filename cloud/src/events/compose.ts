@@ -9,9 +9,9 @@ import { queueRing, topicPublish } from "./bus.ts";
 import type { DeliverDeps } from "./deliver.ts";
 import { createEmit } from "./emit.ts";
 import { type FreshnessEvent, freshnessEvent, runEvent } from "./event.ts";
-import { dnsResolve, fewAtOnce } from "./lookup.ts";
+import { dnsResolve } from "./lookup.ts";
 import { allowedNetworks, networksOf } from "./networks.ts";
-import { readSecretsOf, type WebhookDeps } from "./webhooks.ts";
+import { lookupPlaces, readSecretsOf, type WebhookDeps } from "./webhooks.ts";
 
 export interface EventParts {
   readonly store: Store;
@@ -41,8 +41,6 @@ export interface Events {
 
 /** For one attempt; a receiver that needs longer does its work after it has answered. */
 const TIMEOUT_MS = 10_000;
-/** Names of new webhooks that one tenant has looked up at a time. */
-const LOOKUPS_OF_A_TENANT = 3;
 
 export function composeEvents(parts: EventParts): Events {
   const { store, secrets, origin, canarySeconds, random, now, log, alert } = parts;
@@ -51,7 +49,7 @@ export function composeEvents(parts: EventParts): Events {
   const reach = { resolve: dnsResolve(), networks: allowedNetworks(networksOf(parts.networks)) };
   const backoff: Backoff = { ...DEFAULT_BACKOFF, firstSeconds: parts.firstSeconds };
   return {
-    webhooks: { ...common, ...reach, lanes: store.lanes, secrets, origin, few: fewAtOnce(LOOKUPS_OF_A_TENANT) },
+    webhooks: { ...common, ...reach, lanes: store.lanes, secrets, origin, lookups: lookupPlaces() },
     deliver: { ...common, ...reach, timeoutMs: TIMEOUT_MS, secretsOf: readSecretsOf(secrets), backoff, alert },
     watch: { store, emit, origin, canarySeconds, now, log },
     tell: (event) => emit(event.tenant, runEvent(origin, event)),

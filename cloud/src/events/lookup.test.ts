@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { after, describe, it } from "node:test";
-import { dnsResolve, fewAtOnce } from "./lookup.ts";
+import { dnsResolve } from "./lookup.ts";
 import { allowedNetworks } from "./networks.ts";
 import { addressesOf } from "./post.ts";
 
@@ -117,19 +117,4 @@ describe("a name", () => {
     assert.deepEqual(asked, []);
     await assert.rejects(dnsResolve([server])("notlocalhost", never), { code: "ENOTFOUND" });
   });
-});
-
-it("a tenant has a few calls under way at a time, whatever the others do", async () => {
-  const few = fewAtOnce(2);
-  const gate = Promise.withResolvers<string>();
-  const wait = () => gate.promise;
-  const running = [few("a", wait), few("a", wait), few("b", wait)];
-  await assert.rejects(few("a", wait), { code: "api.too_many_calls" });
-  gate.resolve("done");
-  assert.deepEqual(await Promise.all(running), ["done", "done", "done"]);
-  await assert.rejects(
-    few("a", () => Promise.reject(new Error("x"))),
-    /x/,
-  );
-  assert.deepEqual(await Promise.all([few("a", wait), few("a", wait)]), ["done", "done"]);
 });

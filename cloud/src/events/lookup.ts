@@ -3,7 +3,6 @@
  * servers never answer, and nobody in the process would resolve anything. The system's hosts file is not read.
  */
 import { Resolver } from "node:dns/promises";
-import { SallyportError } from "@sallyport/shared/protocol/errors.ts";
 import type { Address } from "./networks.ts";
 
 /** Every address of a name. Throws when there is none. */
@@ -40,23 +39,3 @@ export function dnsResolve(servers?: readonly string[]): Resolve {
 
 const addressesIn = (answer: PromiseSettledResult<string[]>, family: number): Address[] =>
   answer.status === "fulfilled" ? answer.value.map((address) => ({ address, family })) : [];
-
-/** Lets `most` of a tenant's calls do something at a time. @throws api.too_many_calls for one more */
-export type Few = <T>(tenant: string, work: () => Promise<T>) => Promise<T>;
-
-export function fewAtOnce(most: number): Few {
-  const running = new Map<string, number>();
-  return async (tenant, work) => {
-    const before = running.get(tenant) ?? 0;
-    if (before >= most)
-      throw new SallyportError("api.too_many_calls", `${most} such calls of the tenant are under way.`, { seconds: 5 });
-    running.set(tenant, before + 1);
-    try {
-      return await work();
-    } finally {
-      const left = (running.get(tenant) ?? 1) - 1;
-      if (left > 0) running.set(tenant, left);
-      else running.delete(tenant);
-    }
-  };
-}

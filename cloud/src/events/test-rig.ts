@@ -9,10 +9,9 @@ import { type Faults, faultyNetwork } from "../store/test-faults.ts";
 import { addTenant } from "../tenants/tenants.ts";
 import { type DeliverDeps, deliverLane } from "./deliver.ts";
 import { createEmit, type Emit, type EmitDeps } from "./emit.ts";
-import { fewAtOnce } from "./lookup.ts";
 import { allowedNetworks } from "./networks.ts";
 import { sweepLanes } from "./sweep.ts";
-import { readSecretsOf, type WebhookDeps } from "./webhooks.ts";
+import { lookupPlaces, readSecretsOf, type WebhookDeps } from "./webhooks.ts";
 
 export interface TestProcess extends DeliverDeps, EmitDeps, WebhookDeps {
   readonly store: Store;
@@ -94,7 +93,7 @@ function processOf(azurite: TestAzurite, secrets: SecretStore): TestProcess {
     ...{ faults, bells, published, alerts, secrets },
     emit: createEmit(common),
     origin: "https://sallyport.example",
-    few: fewAtOnce(3),
+    lookups: lookupPlaces(),
     resolve: async () => [{ address: "127.0.0.1", family: 4 }],
     networks: allowedNetworks(["127.0.0.0/8"]),
     timeoutMs: 2000,

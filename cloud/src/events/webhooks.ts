@@ -8,12 +8,12 @@ import { laneOf } from "../store/lanes.ts";
 import type { Store } from "../store/open.ts";
 import type { Stored } from "../store/record.ts";
 import type { Webhook } from "../store/webhooks.ts";
+import { type Places, places } from "../tenants/places.ts";
 import { requireOpen } from "../tenants/quotas.ts";
 import { requireTenant } from "../tenants/tenants.ts";
 import { type EmitDeps, ringSafely } from "./emit.ts";
 import { enter } from "./enter.ts";
 import { testEvent } from "./event.ts";
-import type { Few } from "./lookup.ts";
 import { addressesOf, type PostDeps } from "./post.ts";
 import { drawSecret, type SecretsOf, webhookSecrets } from "./sign.ts";
 
@@ -22,8 +22,8 @@ export interface WebhookDeps
     Pick<EmitDeps, "lanes" | "now" | "monotonic" | "ring" | "log"> {
   readonly store: Store;
   readonly secrets: SecretStore;
-  /** How many names a tenant may have looked up at a time. */
-  readonly few: Few;
+  /** For lookups of new ones' names. */
+  readonly lookups: Places;
   /** Of the orchestrator, as in enrolments. */
   readonly origin: string;
   readonly random: (bytes: number) => Buffer;
@@ -33,6 +33,10 @@ export interface WebhookDeps
 const MOST_OF_A_TENANT = 10;
 /** For the lookup of a new one's name. */
 const LOOKUP_MS = 8_000;
+/** Names of new webhooks that one tenant has looked up at a time. */
+const LOOKUPS_OF_A_TENANT = 3;
+
+export const lookupPlaces = (): Places => places(Number.POSITIVE_INFINITY, LOOKUPS_OF_A_TENANT);
 
 /** Lengths as in the names of credentials: no two webhooks share one. */
 const secretName = (tenant: string, webhook: string): string =>
@@ -62,8 +66,10 @@ export async function addWebhook(
     throw new SallyportError("api.conflict", `A tenant has at most ${MOST_OF_A_TENANT} webhooks.`);
   }
   // Said now rather than by a delivery that fails for a day. What the name means later is asked at each delivery.
-  const signal = AbortSignal.timeout(LOOKUP_MS);
-  const addresses = await deps.few(tenant, () => addressesOf(deps, new URL(url), signal));
+  const target = new URL(url);
+  const leavePlace = deps.lookups.take(tenant);
+  if (leavePlace === undefined) throw tooMany();
+  const addresses = await addressesOf(deps, target, AbortSignal.timeout(LOOKUP_MS)).finally(leavePlace);
   if ("ok" in addresses) {
     throw new SallyportError(addresses.code, `The webhook's URL is refused: ${addresses.detail}.`, { field: "url" });
   }
@@ -82,6 +88,8 @@ export async function addWebhook(
   return { id, url, types: record.types, createdAt: record.createdAt, failing: null, secret };
 }
 
+const tooMany = () =>
+  new SallyportError("api.too_many_calls", "Names of new webhooks are being looked up for the tenant.", { seconds: 5 });
 const exists = (id: string) => new SallyportError("api.conflict", `A webhook ${id} exists already.`);
 
 export const listWebhooks = async ({ store }: Pick<WebhookDeps, "store">, tenant: string): Promise<WebhookView[]> =>
