@@ -5,7 +5,7 @@ import { watchAgents } from "../events/agents.ts";
 import { sweepLanes } from "../events/sweep.ts";
 import { reindex } from "../pulls/reindex.ts";
 import { tick } from "../pulls/tick.ts";
-import { ringForgotten } from "../requests/forgotten.ts";
+import { tryToRing } from "../requests/forgotten.ts";
 import { serve } from "../serve.ts";
 
 /** What an HTTP answer may wait for a sweep: it is cut off after 230 seconds. */
@@ -19,7 +19,7 @@ app.timer("schedule", {
       await tick(pulls, Date.now());
       await reindex(pulls);
     } finally {
-      await ringForgotten(requests);
+      await tryToRing(requests);
     }
   },
 });
@@ -28,11 +28,12 @@ app.timer("schedule", {
 serve("schedule-tick", async () => {
   const deps = await orchestrator();
   const { pulls, canaries, events, requests } = deps;
+  // First: whatever becomes of the others.
+  const rung = await tryToRing(requests);
   const report = await tick(pulls, Date.now());
   const reindexed = await reindex(pulls);
   const sent = await sendCanaries(canaries, stopping);
   const watched = await watchAgents(events.watch);
   const deliveries = await sweepLanes(events.deliver);
-  await ringForgotten(requests);
-  return { ...report, reindexed, canaries: sent, watched, deliveries, swept: await sweep(deps, MOST_SWEEP_MS) };
+  return { ...report, rung, reindexed, canaries: sent, watched, deliveries, swept: await sweep(deps, MOST_SWEEP_MS) };
 });

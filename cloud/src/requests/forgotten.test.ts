@@ -1,7 +1,7 @@
 /** Requests that nobody works on and no bell rings for. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ringForgotten } from "./forgotten.ts";
+import { ringForgotten, tryToRing } from "./forgotten.ts";
 import { goOn } from "./go-on.ts";
 import { makeRequest } from "./make.ts";
 import { by, call, DONE, idOf, read, refusal, rig, slow, stateOf } from "./test-rig.ts";
@@ -53,6 +53,19 @@ test("one whose process died in its call ends, and says what is known of it", as
   assert.deepEqual(await stateOf(later.deps, ids[0]!), ["failed", "api.internal"]);
   assert.deepEqual(await stateOf(later.deps, ids[1]!), ["failed", "write.outcome_unknown"]);
   assert.ok(ids.every((id) => bells.has(id)));
+});
+
+test("a schedule goes on where nobody can be rung for, and says so", async () => {
+  await makeRequest(rig(async () => DONE).deps, by, read());
+  const said: string[] = [];
+  const log = (what: string) => void said.push(what);
+  const silent = rig(async () => DONE, { log, ring: () => Promise.reject(new Error("no queue")) });
+  const later = rig(async () => DONE, { log });
+  for (const { pass } of [silent, later]) pass(61);
+  assert.equal(await tryToRing(silent.deps), null);
+  assert.deepEqual(said.splice(0), ["forgotten requests not rung for"]);
+  assert.deepEqual([await tryToRing(later.deps), said], [later.rung.length, []]);
+  assert.ok(later.rung.length > 0);
 });
 
 test("one that was forgotten for longer than it is waited for does not begin any more", async () => {

@@ -27,3 +27,13 @@ export async function ringForgotten(deps: RequestDeps): Promise<number> {
   }
   return forgotten.length;
 }
+
+/** For a schedule, which goes on whatever becomes of it. Null where table or queue did not answer: the log says so. */
+export async function tryToRing(deps: RequestDeps): Promise<number | null> {
+  try {
+    return await ringForgotten(deps);
+  } catch (thrown) {
+    deps.log("forgotten requests not rung for", { error: String(thrown) });
+    return null;
+  }
+}

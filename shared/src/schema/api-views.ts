@@ -97,6 +97,8 @@ export const tickAnswer = z.object({
   entries: z.int(),
   pulls: z.int(),
   failed: z.int(),
+  /** Requests by hand that nobody worked on, and that were rung for; null where that could not be done now. */
+  rung: z.int().nullable(),
   reindexed: z.int(),
   canaries: z.object({ agents: z.int(), sent: z.int(), answered: z.int() }),
   /** Agents that were looked at, and how many events that made. */

@@ -32,7 +32,7 @@ export const KEYS = {
   },
   "schedule-tick": {
     ...{ method: "POST", path: "v1/schedule/tick", scope: "schedule:tick", about: "platform", status: 200 },
-    does: "What the timers do: what is due, a part of the slow re-index, canaries, and what has expired.",
+    does: "What the timers do: what is due, forgotten requests, a part of the slow re-index, canaries, and what has expired.",
     answer: tickAnswer,
   },
   "health-details": {
