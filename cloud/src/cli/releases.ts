@@ -69,7 +69,7 @@ async function add({ api, print, json }: Call, options: CommonOptions, folder = 
   const paths = new Map<string, string>();
   for (const file of files) paths.set(file.name, await checkedFile(folder, file));
   const { release, upload: missing } = await api.post("/releases", body, addedRelease);
-  const { caPem } = readSettings(options);
+  const { caPem, origin } = readSettings(options);
   for (const [index, { name, url }] of missing.entries()) {
     const file = files.find((each) => each.name === name);
     const path = paths.get(name);
@@ -77,7 +77,7 @@ async function add({ api, print, json }: Call, options: CommonOptions, folder = 
       throw new CliError(EXIT.internal, `The orchestrator asks for ${name}, which the manifest does not name.`, "");
     }
     const progress = createProgress(`${index + 1} of ${missing.length}  ${name}`, file.bytes, json);
-    await upload({ url, file: path, bytes: file.bytes }, caPem, progress.at);
+    await upload({ origin, url, file: path, bytes: file.bytes }, caPem, progress.at);
     progress.end();
   }
   const { version: which, channel: of } = release;

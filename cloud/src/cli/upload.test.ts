@@ -11,6 +11,7 @@ import { makeAuthority } from "../../../test/emulators/tls/certificates.ts";
 import { upload } from "./upload.ts";
 
 const BYTES = 3_000_000;
+const origin = "https://orchestrator.example";
 let folder: string;
 let file: string;
 let authority: Awaited<ReturnType<typeof makeAuthority>>;
@@ -42,7 +43,7 @@ async function withStorage(
 }
 
 const put = (url: string, onSent: (bytes: number) => void = () => undefined) =>
-  upload({ url, file, bytes: BYTES }, authority.caPem, onSent);
+  upload({ origin, url, file, bytes: BYTES }, authority.caPem, onSent);
 
 describe("an upload", () => {
   it("is one call with the whole file, and tells how far it is", async () => {
@@ -105,6 +106,13 @@ describe("an upload", () => {
       },
     );
     await assert.rejects(put("http://storage.example/data/a?sig=s"), { exit: 77, message: /in clear/ });
+    // An orchestrator elsewhere is not to reach what runs on this machine through us.
+    await assert.rejects(put("http://127.0.0.1:1/data/a?sig=s"), { exit: 77, message: /in clear/ });
+    const own = { origin: "https://localhost", url: "http://127.0.0.1:1/data/a?sig=s", file, bytes: BYTES };
+    await assert.rejects(
+      upload(own, undefined, () => undefined),
+      { exit: 69 },
+    );
   });
 
   it("goes to nobody whom this machine does not trust", async () => {
@@ -112,7 +120,7 @@ describe("an upload", () => {
       (_request, response) => response.writeHead(201).end(),
       async (url) => {
         await assert.rejects(
-          upload({ url, file, bytes: BYTES }, undefined, () => undefined),
+          upload({ origin, url, file, bytes: BYTES }, undefined, () => undefined),
           { exit: 69 },
         );
       },

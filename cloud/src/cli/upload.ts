@@ -9,6 +9,8 @@ import { CliError, EXIT } from "./exit.ts";
 import { environment } from "./settings.ts";
 
 export interface Upload {
+  /** The orchestrator that named the address. */
+  readonly origin: string;
   /** With what allows it in its query: it is shown nowhere. */
   readonly url: string;
   readonly file: string;
@@ -24,14 +26,15 @@ const AGAIN = "Give the same command again: it goes on with what is missing.";
 
 /** @param onSent how many bytes were handed over so far. @throws CliError when the storage did not take it */
 export async function upload(
-  { url, file, bytes }: Upload,
+  { origin, url, file, bytes }: Upload,
   caPem: string | undefined,
   onSent: (bytes: number) => void,
 ): Promise<void> {
   const { host, hostname, protocol } = new URL(url);
   const isSecure = protocol === "https:";
-  // The storage of `npm start`, on this very machine, has no TLS.
-  if (!isSecure && !LOOPBACK.has(hostname)) {
+  // The storage of `npm start` has no TLS. It is on this very machine, as its orchestrator is: no other sends us to what runs here.
+  const isOwn = LOOPBACK.has(hostname) && LOOPBACK.has(new URL(origin).hostname);
+  if (!isSecure && !isOwn) {
     throw new CliError(EXIT.refused, `${host} would get the file in clear.`, "Nothing was sent there.");
   }
   // Who refuses does so before the file is on its way: an answer into the middle of it may be lost with the connection.
