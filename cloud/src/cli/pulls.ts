@@ -113,7 +113,7 @@ const whenItRuns = ({ schedule }: PullDefinition): string =>
 function show(call: Call, pull: PullView): void {
   const { definition } = pull;
   const { schedule } = definition;
-  const manifests = pull.seq === 0 ? "none" : `${count(pull.oldest)} to ${count(pull.seq)}`;
+  const manifests = pull.seq < pull.oldest ? "none" : `${count(pull.oldest)} to ${count(pull.seq)}`;
   call.print(
     pull,
     facts([

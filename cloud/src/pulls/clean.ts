@@ -6,7 +6,7 @@ import { type PullKey, type Rest, removeRow, replaceRun } from "../store/runs.ts
 import { commit, statusOf } from "../store/tables.ts";
 import { isoTime, type PullDeps } from "./deps.ts";
 import { manifestPath } from "./publish.ts";
-import { expire, isFinal, leftovers } from "./retention.ts";
+import { expire, isFinal, lastToExpire, leftovers } from "./retention.ts";
 
 /** Runs that one look at a pull cleans or expires at most. */
 const MOST = 20;
@@ -62,9 +62,9 @@ export async function expireOld(
   for (let expired = 0; ; expired++) {
     const cursor = await runs.cursor(key);
     if (!cursor) return undefined;
-    const { oldest, published } = cursor.value;
+    const { oldest } = cursor.value;
     if (oldest > 1) await removeManifests(deps, key, oldest);
-    if (oldest >= published) return undefined;
+    if (oldest > lastToExpire(cursor.value)) return undefined;
     if (expired === MOST) return nowMs;
     const id = await runOf(deps, key, oldest);
     const run = await runs.run(key, id);

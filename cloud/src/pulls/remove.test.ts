@@ -120,10 +120,21 @@ test("what retentionDays said still holds for the results of a removed pull", as
     await answer(deps, key, splitRunId(run.id).run);
     runs.push(run.id);
   }
+  const states = () => Promise.all(runs.map(async (run) => (await getRun(deps, "acme", run)).state));
+  await tick(deps, Date.now() + 2 * 86_400_000);
+  assert.deepEqual(await states(), ["expired", "published"]);
+  // Nothing newer will come: the newest goes, too.
   await removePull(deps, key);
   await tick(deps, Date.now() + 2 * 86_400_000);
-  const states = await Promise.all(runs.map(async (run) => (await getRun(deps, "acme", run)).state));
-  assert.deepEqual(states, ["expired", "published"]);
+  assert.deepEqual(await states(), ["expired", "expired"]);
+  assert.deepEqual((await getParts(deps, "acme", runs[1]!)).parts, []);
+  // The numbers go on, and what comes under them is not over before its time.
+  await putPull(deps, key, definitionOf({ retentionDays: 1 }));
+  const again = await startRun(deps, "acme", key.pull);
+  await answer(deps, key, splitRunId(again.id).run);
+  await tick(deps, Date.now() + 2 * 86_400_000);
+  const { seq, oldest } = await getPull(deps, "acme", key.pull);
+  assert.deepEqual([seq, oldest, (await getRun(deps, "acme", again.id)).state], [3, 3, "published"]);
 });
 
 test("of a removal and a start at the same time one is refused", async () => {

@@ -12,6 +12,7 @@ import { isoTime, type PullDeps } from "./deps.ts";
 import { changed, noPull } from "./refusals.ts";
 import { hasEnded } from "./run.ts";
 import { lookAgain } from "./tries.ts";
+import { type Wake, wakeBefore } from "./wake.ts";
 
 /**
  * Removes a pull that has no unfinished run; with `revision` only where it is still that one. Answers when.
@@ -19,6 +20,7 @@ import { lookAgain } from "./tries.ts";
  */
 export async function removePull(deps: PullDeps, key: PullKey, revision?: number): Promise<string> {
   const { runs } = deps.store;
+  let wake: Wake | undefined;
   const opId = deps.random(12).toString("hex");
   const removedAt = await lookAgain(async () => {
     // The cursor first: whatever changes the definition or starts a run writes it, too, so its ETag guards what follows.
@@ -32,6 +34,11 @@ export async function removePull(deps: PullDeps, key: PullKey, revision?: number
     await requireIdle(deps, key, cursor);
     const at = isoTime(deps.clock.now());
     const changes = removal(cursor, definition.value, at, opId);
+    // Somebody has to look when its newest result is over, which nothing else of a removed pull brings about.
+    if (definition.value.definition.retentionDays !== undefined) {
+      if (wake === undefined) wake = await wakeBefore(deps, key, deps.clock.now());
+      else await wake.keepFresh();
+    }
     return (await commit(runs.table, pullPartition(key.tenant, key.pull), changes)).ok ? at : undefined;
   });
   if (removedAt === undefined) throw changed();
