@@ -147,13 +147,13 @@ async function build(): Promise<Orchestrator> {
       ...sender,
       telemetry,
       signer: signing.signer,
-      siteOf: async (tenant, connection) => (await requireConnection(store, tenant, connection)).value.site,
+      connectionOf: async (tenant, connection) => (await requireConnection(store, tenant, connection)).value,
       candidates: directory.candidates,
       isCurrent: directory.isCurrent,
       began: load.began,
       reached: (tenant, site, agent, hello) =>
         noteReached({ store, canarySeconds, now }, { tenant, site, agent }, hello),
-      credentialOf: (tenant, connection) => getCredential(secrets, tenant, connection),
+      credentialOf: (tenant, connection, version) => getCredential(secrets, tenant, connection, version),
       alert,
     }),
   });

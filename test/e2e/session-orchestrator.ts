@@ -58,7 +58,7 @@ export async function makeSessions(t: TestContext, over: Partial<SessionDeps> = 
       },
     },
     authorization: async (path) => bench.token(RULES.send, path),
-    siteOf: async () => SITE,
+    connectionOf: async () => ({ site: SITE, createdAt: "2026-01-01T00:00:00.000Z", credentialVersion: "1" }),
     candidates: async () => [candidate(first), candidate(second)],
     isCurrent: async () => true,
     credentialOf: async () => ({ form: "plain", user: "svc", password: "geheim", signIn: "sql" }),

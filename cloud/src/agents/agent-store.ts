@@ -41,8 +41,10 @@ export function agentDirectory({ store, secrets, alert, load, now, random }: Dir
     insertCode: async (code, key, by) => {
       const { codeId, ...rest } = code;
       const sealedKey = await sealCodeKey(secrets, random, codeId, key);
+      const site = await store.sites.get(code.tenant, code.site);
       const inserted = await store.codes.insert(codeId, {
         ...rest,
+        siteAt: site?.value.createdAt ?? null,
         createdBy: by,
         createdAt: now().toISOString(),
         sealedKey,
@@ -53,6 +55,9 @@ export function agentDirectory({ store, secrets, alert, load, now, random }: Dir
     findCode: async (codeId) => {
       const stored = await store.codes.get(codeId);
       if (stored === undefined) return undefined;
+      const { tenant, site: name, siteAt } = stored.value;
+      const site = await store.sites.get(tenant, name);
+      if (site === undefined || (siteAt && site.value.createdAt !== siteAt)) return undefined;
       return {
         code: { ...stored.value, codeId },
         key: () => openCodeKey(secrets, codeId, stored.value.sealedKey ?? ""),

@@ -22,9 +22,17 @@ export function putCredential(
   return secrets.put(credentialName(tenant, connection), JSON.stringify(newCredential.parse(credential)));
 }
 
-/** Throws `secrets.unavailable` when there is none or the store does not answer. */
-export async function getCredential(secrets: SecretStore, tenant: string, connection: string): Promise<Credential> {
-  const secret = await secrets.get(credentialName(tenant, connection));
+/**
+ * The one whose version the connection's record has, and no other: what lies under the name may be that of a connection
+ * which was removed. Throws `secrets.unavailable` when there is none or the store does not answer.
+ */
+export async function getCredential(
+  secrets: SecretStore,
+  tenant: string,
+  connection: string,
+  version: string | null,
+): Promise<Credential> {
+  const secret = version === null ? undefined : await secrets.get(credentialName(tenant, connection), version);
   if (secret === undefined) {
     throw new SallyportError("secrets.unavailable", `Connection ${connection} has no credential yet.`, { connection });
   }

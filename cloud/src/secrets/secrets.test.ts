@@ -76,11 +76,15 @@ test("another key, a swapped, renamed or altered entry, and a damaged file do no
 test("a connection's credential has a name of its own", async (t) => {
   const { secrets } = await place(t);
   assert.notEqual(credentialName("a", "b-c"), credentialName("a-b", "c"));
-  await assert.rejects(getCredential(secrets, "acme", "erp"), { code: "secrets.unavailable" });
+  await assert.rejects(getCredential(secrets, "acme", "erp", null), { code: "secrets.unavailable" });
   const credential = { form: "plain" as const, user: "reader", password: "pässword", signIn: "sql" as const };
   const version = await putCredential(secrets, "acme", "erp", credential);
   assert.match(version, /^[0-9a-f]{32}$/);
-  assert.deepEqual(await getCredential(secrets, "acme", "erp"), credential);
+  assert.deepEqual(await getCredential(secrets, "acme", "erp", version), credential);
+  // Whatever lies under the name: a connection that was made again has none until one was stored for it.
+  const none = { code: "secrets.unavailable" };
+  await assert.rejects(getCredential(secrets, "acme", "erp", null), none);
+  await assert.rejects(getCredential(secrets, "acme", "erp", "0".repeat(32)), none);
 });
 
 test("a secret that is removed is gone with all its versions, and nothing else is", async (t) => {

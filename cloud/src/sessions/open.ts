@@ -8,6 +8,7 @@ import type { Hello, HelloRecord } from "@sallyport/shared/protocol/hello.ts";
 import { DEFAULT_WINDOW_BYTES, type SessionRequestPayload } from "@sallyport/shared/protocol/request.ts";
 import type { Credential } from "@sallyport/shared/schema/api.ts";
 import type { WebSocket } from "ws";
+import type { Connection } from "../store/connections.ts";
 import type { Span, Telemetry } from "../telemetry/telemetry.ts";
 import { dial } from "./dial.ts";
 import { exchange } from "./exchange.ts";
@@ -26,16 +27,20 @@ export interface Candidate {
   readonly unsealKid: string;
 }
 
+/** What a session takes from its connection's record. */
+export type Reached = Pick<Connection, "site" | "createdAt" | "credentialVersion">;
+
 export interface SessionDeps {
   readonly relayHost: string;
   readonly signer: Signer;
   /** The sender's authorization for one agent's hybrid connection. */
   authorization(path: string): Promise<string>;
-  siteOf(tenant: string, connection: string): Promise<string>;
+  /** @throws api.not_found */
+  connectionOf(tenant: string, connection: string): Promise<Reached>;
   candidates(tenant: string, site: string): Promise<readonly Candidate[]>;
   /** Whether the agent is active and the key still its own: it may have been revoked while it was dialled. */
   isCurrent(tenant: string, site: string, candidate: Candidate): Promise<boolean>;
-  credentialOf(tenant: string, connection: string): Promise<Credential>;
+  credentialOf(tenant: string, connection: string, version: string | null): Promise<Credential>;
   /** Counts a session with this agent until the answer is called. */
   began(agent: string): () => void;
   /** The agent answered a request, sealed: it is reached, and this is what its hello announces. */
@@ -72,12 +77,18 @@ async function openOne(
   consumer: Consumer,
   signal: AbortSignal,
 ): Promise<SessionOutcome> {
-  const site = await deps.siteOf(request.tenant, request.connection);
+  const reached = await deps.connectionOf(request.tenant, request.connection);
+  if (request.connectionAt !== undefined && request.connectionAt !== reached.createdAt) {
+    const { connection } = request;
+    const message = `The connection ${connection} of this request was removed: what has the name now is another one.`;
+    throw new SallyportError("api.not_found", message, { connection });
+  }
+  const { site } = reached;
   const passed = createPassedOver(site);
   for (const candidate of await deps.candidates(request.tenant, site)) {
     const over = deps.began(candidate.id);
     try {
-      const session = { deps, request, site, candidate };
+      const session = { deps, request, reached, site, candidate };
       const beganMs = performance.now();
       const met = await meet(session, signal);
       if (met.ok) {
@@ -131,6 +142,7 @@ function whenNotSealed(thrown: unknown): Refused {
 interface Session {
   readonly deps: SessionDeps;
   readonly request: SessionRequest;
+  readonly reached: Reached;
   readonly site: string;
   readonly candidate: Candidate;
 }
@@ -205,11 +217,11 @@ async function converse(
 }
 
 async function payloadOf(
-  { deps, request, site, candidate }: Session,
+  { deps, request, reached, site, candidate }: Session,
   hello: HelloRecord,
   { traceparent }: Span,
 ): Promise<SessionRequestPayload> {
-  const credential = await credentialFor({ deps, request, candidate }, hello);
+  const credential = await credentialFor({ deps, request, reached, candidate }, hello);
   return {
     v: 1,
     id: request.requestId,
@@ -232,11 +244,11 @@ async function payloadOf(
 
 /** As it is stored; of a sealed one the part that this agent can open, with the word that its supervisor wants. */
 async function credentialFor(
-  { deps, request, candidate }: Pick<Session, "deps" | "request" | "candidate">,
+  { deps, request, reached, candidate }: Pick<Session, "deps" | "request" | "reached" | "candidate">,
   hello: HelloRecord,
 ): Promise<SessionRequestPayload["credential"]> {
   const { tenant, connection } = request;
-  const stored = await deps.credentialOf(tenant, connection);
+  const stored = await deps.credentialOf(tenant, connection, reached.credentialVersion);
   if (stored.form === "plain") return stored;
   const part = stored.parts.find(({ kid }) => kid === candidate.unsealKid);
   if (part === undefined) {

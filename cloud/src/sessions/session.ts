@@ -10,6 +10,8 @@ import type { Limits, Operation, Plan } from "@sallyport/shared/schema/operation
 export interface SessionRequest {
   readonly tenant: string;
   readonly connection: string;
+  /** When the connection was made that it was asked of; left out where it may be whatever has the name now. */
+  readonly connectionAt?: string;
   /** `pull:orders` or `key:sp_x`: who asks, as it stands in the agent's journal. */
   readonly caller: string;
   readonly pull?: string;

@@ -11,6 +11,8 @@ import type { Stored } from "./record.ts";
 const codeRecord = z.object({
   tenant: nameId,
   site: nameId,
+  /** When that site was made: for one made again under its name the code is not valid. */
+  siteAt: z.iso.datetime().nullish(),
   autoApprove: z.boolean(),
   createdBy: z.string().max(256),
   createdAt: z.iso.datetime(),

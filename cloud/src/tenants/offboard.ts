@@ -82,14 +82,13 @@ async function endPulls({ store, pulls }: OffboardDeps, tenant: string): Promise
   return ended;
 }
 
+/** By tenant and not by site: one that enrolled while its site was removed may have been left behind. */
 async function endAgents(deps: OffboardDeps, tenant: string): Promise<number> {
   let ended = 0;
-  for (const { row: site } of await deps.store.sites.list(tenant, ALL)) {
-    const agents = await deps.store.agents.list(tenant, site.row);
-    for (const { row, value } of agents.filter((agent) => agent.value.status !== "revoked")) {
-      await revokeAgent(deps, tenant, value.site, row.row);
-      ended += 1;
-    }
+  for (const { row, value } of await deps.store.agents.all()) {
+    if (value.tenant !== tenant || value.status === "revoked") continue;
+    await revokeAgent(deps, tenant, value.site, row.row);
+    ended += 1;
   }
   return ended;
 }
@@ -97,8 +96,12 @@ async function endAgents(deps: OffboardDeps, tenant: string): Promise<number> {
 async function endCredentials({ store, secrets }: OffboardDeps, tenant: string): Promise<number> {
   let ended = 0;
   for (const stored of await store.connections.list(tenant, ALL)) {
-    if (stored.value.credentialVersion === null) continue;
+    // A removal that was cut short says that there is none, and may have left it behind.
     await dropCredential(secrets, tenant, stored.row.row);
+    if (stored.value.credentialVersion === null) {
+      if (stored.value.removedAt) ended += 1;
+      continue;
+    }
     const without = { ...stored.value, credentialVersion: null, credentialAt: null };
     if ((await store.connections.update(stored, without)) === undefined) {
       throw new SallyportError("api.changed", "A connection was changed meanwhile.");

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { agentDirectory } from "../agents/agent-store.ts";
 import { settle } from "../agents/registry.ts";
 import { putPull } from "../pulls/define.ts";
 import type { PullDeps } from "../pulls/deps.ts";
@@ -12,7 +13,7 @@ import { removePull } from "../pulls/remove.ts";
 import { definitionOf, testRig } from "../pulls/test-rig.ts";
 import { testSource } from "../pulls/test-source.ts";
 import { getPull } from "../pulls/views.ts";
-import { credentialName } from "../secrets/credentials.ts";
+import { credentialName, getCredential, putCredential } from "../secrets/credentials.ts";
 import { localSecrets } from "../secrets/local.ts";
 import type { Keyed } from "../store/keyed.ts";
 import type { Store } from "../store/open.ts";
@@ -24,6 +25,7 @@ import {
   removeConnection,
   storeCredential,
 } from "./connections.ts";
+import { offboard } from "./offboard.ts";
 import { usedBy } from "./quotas.ts";
 import { addSite, addTenant, removeSite } from "./tenants.ts";
 
@@ -201,11 +203,58 @@ test("an agent that enrols while its site is removed is revoked, with its hybrid
   assert.deepEqual(paths, [`a-${agent}`]);
 });
 
-async function registerAgent(site: string): Promise<string> {
+test("a code of a site that was removed enrols nobody, also not where a site has its name again", async () => {
+  const { id, site } = await place();
+  const load = { began: () => () => undefined, of: () => 0 };
+  const random = (bytes: number) => randomBytes(bytes);
+  const directory = agentDirectory({ ...deps, secrets, load, random, alert: () => undefined });
+  const code = { codeId: "C0DE", tenant: "acme", site, autoApprove: true, expiresAt: new Date().toISOString() };
+  await directory.insertCode({ ...code, usedBy: null, agent: null, answer: null }, randomBytes(32), "key:k");
+  assert.equal((await directory.findCode("C0DE"))?.code.site, site);
+  await removeConnection(deps, "acme", id);
+  await removeSite(deps, "acme", site);
+  assert.equal(await directory.findCode("C0DE"), undefined);
+  await addSite(deps, "acme", { id: site, name: site });
+  assert.equal(await directory.findCode("C0DE"), undefined);
+});
+
+test("offboarding ends what removals that were cut short have left behind", async () => {
+  await addTenant(deps, { id: "leaving", name: "Leaving" });
+  await addSite(deps, "leaving", { id: "plant", name: "Plant" });
+  await addConnection(deps, "leaving", { id: "erp", site: "plant", kind: "mssql" });
+  await storeCredential(deps, "leaving", "erp", CREDENTIAL);
+  const silent = { ...secrets, remove: () => Promise.reject(new Error("no answer")) };
+  await assert.rejects(removeConnection({ ...deps, secrets: silent }, "leaving", "erp"), /no answer/);
+  assert.ok(await secrets.get(credentialName("leaving", "erp")));
+  // It enrolled while its site was removed, by a process that died before it saw that.
+  const agent = await registerAgent("nowhere", "leaving");
+  const hybridConnections = { create: async () => undefined, remove: async () => undefined };
+  const offboarding = { ...deps, hybridConnections, pulls, random: (bytes: number) => randomBytes(bytes) };
+  const ended = await offboard(offboarding, "leaving", { confirm: "leaving", deleteResults: false });
+  assert.deepEqual([ended.agents, ended.credentials], [1, 1]);
+  assert.equal(await secrets.get(credentialName("leaving", "erp")), undefined);
+  assert.equal((await store.agents.get("leaving", "nowhere", agent))?.value.status, "revoked");
+});
+
+test("a connection that was made again is not given what lies under its name", async () => {
+  const { id } = await place();
+  await storeCredential(deps, "acme", id, CREDENTIAL);
+  const before = (await store.connections.get("acme", id))!.value;
+  await removeConnection(deps, "acme", id);
+  // Stored by a call that was late for the removal, or recovered with the deleted one.
+  await putCredential(secrets, "acme", id, CREDENTIAL);
+  await addConnection(deps, "acme", { id, site: before.site, kind: "mssql" });
+  const { credentialVersion } = (await store.connections.get("acme", id))!.value;
+  const none = { code: "secrets.unavailable" };
+  await assert.rejects(getCredential(secrets, "acme", id, credentialVersion), none);
+  await assert.rejects(getCredential(secrets, "acme", id, before.credentialVersion), none);
+});
+
+async function registerAgent(site: string, tenant = "acme"): Promise<string> {
   const agent = randomBytes(16).toString("hex");
   const kid = randomBytes(32).toString("base64url");
   await store.agents.insert(agent, {
-    ...{ tenant: "acme", site, status: "pending", identity: {}, kid, previous: null, unseal: "", codeId: "c" },
+    ...{ tenant, site, status: "pending", identity: {}, kid, previous: null, unseal: "", codeId: "c" },
     ...{ unsealStatement: null, unsealBy: null, hybridConnection: `a-${agent}`, host: "h", version: "0.1.0" },
     ...{ enrolledAt: new Date().toISOString(), revokedAt: null, seenAt: null, journal: null, journalAlert: null },
     ...{ policy: null, locked: false, draining: false, maxSessions: null, reachedAt: null, canaryAt: null },

@@ -25,7 +25,7 @@ async function carryOut({ sessions, atOnce, relayHost }: Order): Promise<Answer>
       const rule = { host: "localhost", keyName: "send", key: sendKey };
       return sharedAccessSignature(rule, path, Math.floor(Date.now() / 1000) + TOKEN_SECONDS);
     },
-    siteOf: async () => "oslo",
+    connectionOf: async () => ({ site: "oslo", createdAt: "2026-01-01T00:00:00.000Z", credentialVersion: "1" }),
     candidates: async () => [{ ...agent, unsealKid: "" }],
     isCurrent: async () => true,
     credentialOf: async () => ({ form: "plain", ...credential, signIn: "sql" }),

@@ -100,7 +100,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
           path,
           Math.floor(Date.now() / 1000) + 300,
         ),
-      siteOf: async () => "oslo",
+      connectionOf: async () => ({ site: "oslo", createdAt: "2026-01-01T00:00:00.000Z", credentialVersion: "1" }),
       candidates: async () => {
         const { id, identity, kid } = registered();
         return [{ id, path: pathOf(id), identity, kid, unsealKid: "" }];
