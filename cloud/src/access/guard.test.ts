@@ -36,7 +36,7 @@ const deps = async (): Promise<GuardDeps> => ({
     },
   },
   rates: createRates({ perSecond: 1, burst: 1000 }, () => 0),
-  places: { of: async () => ({}), complete: async () => ({}) },
+  places: { of: async () => [{}], complete: async () => ({}) },
   repeatKey: async () => randomBytes(32),
   now: () => new Date(),
   random: randomBytes,

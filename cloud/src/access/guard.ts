@@ -117,7 +117,8 @@ async function restrict(
 ): Promise<void> {
   if (about === "body" || about === "list") return; // its handler asks
   const isNamed = about !== "platform" && about !== "tenant" && tenant !== null;
-  requirePermitted(principal, isNamed ? await places.of(tenant, about, params[about] ?? "") : {});
+  const all = isNamed ? await places.of(tenant, about, params[about] ?? "") : [{}];
+  for (const resource of all) requirePermitted(principal, resource);
 }
 
 interface Opened {

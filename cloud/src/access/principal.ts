@@ -22,6 +22,8 @@ export interface Principal {
 export interface Resource {
   readonly site?: string | undefined;
   readonly connection?: string | undefined;
+  /** When that connection was made, where it has to be this one and no other that got its name. */
+  readonly connectionAt?: string | null | undefined;
   readonly pull?: string | undefined;
 }
 

@@ -60,9 +60,8 @@ export async function putPull(
     }
     // What was to be replaced is gone, and perhaps on purpose.
     if (!stored && revision !== undefined) throw changed();
-    return stored
-      ? change(deps, key, stored, definition, dueMs, revision, wake)
-      : create(deps, key, definition, dueMs, wake);
+    const wanted = { definition, connectionAt: connection.value.createdAt };
+    return stored ? change(deps, key, stored, wanted, dueMs, revision, wake) : create(deps, key, wanted, dueMs, wake);
   });
   if (!answer) throw changed();
   const before = first?.definition;
@@ -102,10 +101,12 @@ function requireLength(definition: PullDefinition): void {
 const noConnection = ({ connection }: PullDefinition) =>
   new SallyportError("api.invalid", `There is no connection ${connection}.`, { field: "connection" });
 
+type Wanted = Pick<DefinitionRecord, "definition" | "connectionAt">;
+
 async function create(
   deps: PullDeps,
   key: PullKey,
-  definition: PullDefinition,
+  wanted: Wanted,
   dueMs: number | null,
   wake: Wake,
 ): Promise<PutAnswer | undefined> {
@@ -115,7 +116,7 @@ async function create(
   if (left && !left.value.removed) return undefined;
   // Numbers of revisions go on, so that an ETag of the pull that was removed fits no other.
   const revision = (left?.value.removed?.revision ?? 0) + 1;
-  const record = { definition, revision, createdAt: isoTime(deps.clock.now()) };
+  const record = { ...wanted, revision, createdAt: isoTime(deps.clock.now()) };
   const cursor = left
     ? replaceCursor({ ...left.value, nextDue, removed: null }, left.etag)
     : insertCursor({ ...NEW_CURSOR, nextDue });
@@ -133,7 +134,7 @@ async function change(
   deps: PullDeps,
   key: PullKey,
   stored: Stored<DefinitionRecord>,
-  definition: PullDefinition,
+  wanted: Wanted,
   dueMs: number | null,
   revision: number | undefined,
   wake: Wake,
@@ -142,9 +143,9 @@ async function change(
   if (stored.value.revision !== revision) throw changed();
   const cursor = await deps.store.runs.cursor(key);
   if (!cursor) throw noPull(key);
-  const next = { ...stored.value, definition, revision: revision + 1 };
+  const next = { ...stored.value, ...wanted, revision: revision + 1 };
   const nextDue = dueMs === null ? null : isoTime(dueMs);
-  const anew = sourceOf(stored.value.definition) !== sourceOf(definition);
+  const anew = sourceOf(stored.value.definition) !== sourceOf(wanted.definition);
   const changes: Change[] = [replaceDefinition(next, stored.etag)];
   if (anew) changes.push(...(await resetChanges(deps, key, cursor, { nextDue })));
   else changes.push(replaceCursor({ ...cursor.value, nextDue }, cursor.etag));

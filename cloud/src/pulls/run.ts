@@ -79,6 +79,7 @@ export function newRun({ kind, epoch, opId, now, deadline, leaseSeconds }: NewRu
     policy: null,
     maskKey: null,
     asked: null,
+    source: null,
     from: null,
     to: null,
     position: null,
@@ -168,6 +169,7 @@ export interface FixedPlan {
   /** Id of the mask key that columns were hashed with; null where none is. */
   readonly maskKey: string | null;
   readonly asked: string;
+  readonly source: NonNullable<Run["source"]>;
 }
 
 /** Step 4: before the first row is staged. */

@@ -21,6 +21,7 @@ export interface Staging {
   readonly id: string;
   readonly held: Hold;
   readonly definition: PullDefinition;
+  readonly connectionAt: string | null | undefined;
   /** Counted from 1 in each claim, so that no two sessions ever write one name. */
   readonly session: number;
   /** Whether the claim is to be handed over at the next checkpoint. */
@@ -42,7 +43,7 @@ export interface Stager {
 export const askedOf = ({ connection, operation, watermark, watermarkColumn, sink }: PullDefinition): string =>
   digestOf({ connection, operation, watermark, watermarkColumn, sink });
 
-export function stage({ deps, key, id, held, definition, session, mustFinish }: Staging): Stager {
+export function stage({ deps, key, id, held, definition, connectionAt, session, mustFinish }: Staging): Stager {
   const { clock, settings } = deps;
   const sink = deps.sinks[definition.sink.format];
   let schema: { readonly bytes: Uint8Array; readonly columns: readonly Column[] } | undefined;
@@ -109,7 +110,15 @@ export function stage({ deps, key, id, held, definition, session, mustFinish }: 
     servedBy: held.servedBy,
     async schema({ bytes, columns, plan, policy, maskKey }) {
       const hashedWith = isHashed(columns) ? maskKey : null;
-      const fixed = { plan, policy, maskKey: hashedWith, schema: digestOf(columns), asked: askedOf(definition) };
+      const source = { connection: definition.connection, connectionAt: connectionAt ?? null };
+      const fixed = {
+        plan,
+        policy,
+        maskKey: hashedWith,
+        schema: digestOf(columns),
+        asked: askedOf(definition),
+        source,
+      };
       if (held.run.kind === "backfill" && plan.to !== held.run.to) {
         throw new SallyportError("protocol.order", "The agent reads up to another bound than the backfill's.");
       }

@@ -120,6 +120,7 @@ const planOf = (state: State) => ({
   policy: text43("policy"),
   maskKey: null,
   asked: text43("asked"),
+  source: { connection: "erp", connectionAt: null },
 });
 
 /** The rows that a session still has to give. */

@@ -93,22 +93,28 @@ export async function listPulls(deps: PullDeps, tenant: string, page: PageReques
   return { items, next: all.length > page.most ? items.at(-1)?.id : undefined };
 }
 
-/** Newest first; of a removed pull, too. Throws `api.not_found` where there never was one. */
+/**
+ * Newest first; of a removed pull, too. `sees`: whether a run is shown, by what it has read. Throws `api.not_found` where
+ * there never was one.
+ */
 export async function listRuns(
   deps: PullDeps,
   tenant: string,
   pull: string,
   page: PageRequest = { most: 50 },
+  sees?: (source: Run["source"]) => Promise<boolean>,
 ): Promise<Page<RunView>> {
   const key = { tenant, pull };
   const [stored, cursor] = await Promise.all([deps.store.runs.definition(key), deps.store.runs.cursor(key)]);
   if (!cursor) throw noPull(key);
   const runs = await deps.store.runs.runs(key, page.most + 1, page.after);
-  const shown = runs.slice(0, page.most);
-  return {
-    items: shown.map(({ id, run }) => viewOf(pull, id, run.value, stored?.value.definition)),
-    next: runs.length > page.most ? shown.at(-1)?.id : undefined,
-  };
+  const looked = runs.slice(0, page.most);
+  const items: RunView[] = [];
+  for (const { id, run } of looked) {
+    if (sees === undefined || (await sees(run.value.source)))
+      items.push(viewOf(pull, id, run.value, stored?.value.definition));
+  }
+  return { items, next: runs.length > page.most ? looked.at(-1)?.id : undefined };
 }
 
 /**

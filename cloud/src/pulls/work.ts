@@ -54,7 +54,7 @@ async function read(deps: PullDeps, claimed: Claimed, held: Hold, drain: AbortSi
   if (!stored) {
     return failHeld(deps, key, held, { code: "api.not_found", message: "The pull's definition is gone.", detail: {} });
   }
-  const { definition } = stored.value;
+  const { definition, connectionAt } = stored.value;
   if (held.run.asked !== null && held.run.asked !== askedOf(definition)) {
     const message = "The pull's definition changed during the run.";
     return failHeld(deps, key, held, { code: "request.plan_changed", message, detail: {} });
@@ -62,7 +62,7 @@ async function read(deps: PullDeps, claimed: Claimed, held: Hold, drain: AbortSi
   const limit = timeLimits(deps, held, drain);
   const startedAt = claimed.sentAt;
   const mustFinish = () => drain.aborted || deps.clock.monotonic() - startedAt >= deps.settings.claimSeconds * 1000;
-  const stager = stage({ deps, key, id, held, definition, session: 1, mustFinish });
+  const stager = stage({ deps, key, id, held, definition, connectionAt, session: 1, mustFinish });
   const endWatch = watchForCancel(deps, claimed, held);
   let leave = () => {};
   try {

@@ -34,7 +34,7 @@ const LOOK_MS = [100, 1_000] as const;
  */
 export async function makeRequest(deps: RequestDeps, by: Caller, wanted: NewRequest): Promise<Reply> {
   const { tenant, caller, repeat } = by;
-  await requireConnection(deps.store, tenant, wanted.connection);
+  const { createdAt } = (await requireConnection(deps.store, tenant, wanted.connection)).value;
   // Said before anything is stored or dialled.
   if (wanted.operation.op === "sql.write" && wanted.input)
     inputOf(wanted.operation.columns, wanted.input, { ...REQUEST_LIMITS });
@@ -42,9 +42,9 @@ export async function makeRequest(deps: RequestDeps, by: Caller, wanted: NewRequ
   const before = repeat === null ? undefined : await deps.store.requests.get(tenant, ask.id);
   if (before !== undefined) return askedBefore(deps, ask, wanted, before);
   const leavePlace = fitsItsCall(wanted) ? deps.places.calls.take(tenant) : undefined;
-  if (leavePlace === undefined) return inTheQueue(deps, ask, wanted);
+  if (leavePlace === undefined) return inTheQueue(deps, ask, wanted, createdAt);
   try {
-    return await inTheCall(deps, ask, wanted, repeat !== null);
+    return await inTheCall(deps, ask, wanted, createdAt, repeat !== null);
   } finally {
     leavePlace();
   }
@@ -60,8 +60,14 @@ function fitsItsCall({ waitSeconds, limits: { seconds }, operation }: NewRequest
   return isRepeatable(operation) || waitSeconds === MOST_WAIT_SECONDS;
 }
 
-async function inTheCall(deps: RequestDeps, ask: Ask, wanted: NewRequest, keep: boolean): Promise<Reply> {
-  const stored = await insert(deps, ask, newRecord(deps, ask.caller, wanted, "running"));
+async function inTheCall(
+  deps: RequestDeps,
+  ask: Ask,
+  wanted: NewRequest,
+  connectionAt: string,
+  keep: boolean,
+): Promise<Reply> {
+  const stored = await insert(deps, ask, { ...newRecord(deps, ask.caller, wanted, "running"), connectionAt });
   const stop = new AbortController();
   const held = hold(deps, stored, () => stop.abort());
   const handOver = () => stop.abort(HANDED_OVER);
@@ -79,8 +85,8 @@ async function inTheCall(deps: RequestDeps, ask: Ask, wanted: NewRequest, keep: 
   }
 }
 
-async function inTheQueue(deps: RequestDeps, ask: Ask, wanted: NewRequest): Promise<Reply> {
-  const stored = await insert(deps, ask, newRecord(deps, ask.caller, wanted, "waiting"));
+async function inTheQueue(deps: RequestDeps, ask: Ask, wanted: NewRequest, connectionAt: string): Promise<Reply> {
+  const stored = await insert(deps, ask, { ...newRecord(deps, ask.caller, wanted, "waiting"), connectionAt });
   await leave(deps, ask, wanted, writing(deps, stored), 0);
   return lookUntilTold(deps, ask, stored.value, wanted.waitSeconds);
 }

@@ -60,7 +60,14 @@ export async function tryRequest(
     watching = setInterval(() => void look(), REVOKED_EVERY_MS);
   });
   try {
-    const outcome = await session(deps, ask, wanted, collector.consumer, AbortSignal.any([signal, watch.signal]));
+    const outcome = await session(
+      deps,
+      ask,
+      wanted,
+      held.record,
+      collector.consumer,
+      AbortSignal.any([signal, watch.signal]),
+    );
     if (!outcome.ok) {
       // That something may have been changed is told above all.
       const isRevoked = watch.signal.aborted && outcome.code !== "write.outcome_unknown";
@@ -95,6 +102,7 @@ function session(
   deps: RequestDeps,
   { tenant, caller }: Ask,
   { connection, operation, input, limits }: NewRequest,
+  { connectionAt }: RequestRecord,
   consumer: Parameters<RequestDeps["openSession"]>[1],
   signal: AbortSignal,
 ): Promise<SessionOutcome> {
@@ -102,6 +110,7 @@ function session(
   const request = {
     ...{ tenant, connection, caller, limits: own, operation: operation as Operation },
     requestId: deps.random(16).toString("hex"),
+    ...(connectionAt ? { connectionAt } : {}),
     ...(operation.op === "sql.write" && input ? { input: inputOf(operation.columns, input, own) } : {}),
   };
   return deps.openSession(request, consumer, signal);

@@ -8,6 +8,8 @@ import { runError } from "./runs.ts";
 
 const requestRecord = z.object({
   connection: nameId,
+  /** When that connection was made: one made again under its name is another. */
+  connectionAt: z.iso.datetime().nullish(),
   operation: z.string().max(64),
   caller: z.string().max(256),
   state: requestState,

@@ -1,7 +1,7 @@
 /** Table `runs`: everything of one pull in one partition, so that a decision about it fits one transaction (docs/runs.md). */
 import type { TableClient } from "@azure/data-tables";
 import { MAX_WARNINGS, warning } from "@sallyport/shared/protocol/warnings.ts";
-import { position, sha256Text, watermark } from "@sallyport/shared/schema/ids.ts";
+import { nameId, position, sha256Text, watermark } from "@sallyport/shared/schema/ids.ts";
 import { plan } from "@sallyport/shared/schema/operations.ts";
 import { pullDefinition, runState } from "@sallyport/shared/schema/pull.ts";
 import { z } from "zod";
@@ -13,7 +13,13 @@ import { type Change, quoted, type Row, range, read } from "./tables.ts";
 const time = z.iso.datetime();
 const count = z.int().min(0);
 
-const definitionRecord = z.object({ definition: pullDefinition, revision: count, createdAt: time });
+const definitionRecord = z.object({
+  definition: pullDefinition,
+  revision: count,
+  createdAt: time,
+  /** When its connection was made: one made again under the name is another. */
+  connectionAt: time.nullish(),
+});
 export type DefinitionRecord = z.infer<typeof definitionRecord>;
 
 export const cursorRecord = z.object({
@@ -63,6 +69,8 @@ export const runRecord = z.object({
   maskKey: sha256Text.nullable().default(null),
   /** Digest of what the definition asked for: connection, operation, watermark mode, sink. */
   asked: sha256Text.nullable(),
+  /** What its rows are of, fixed with the plan; that of the pull may be another by now. */
+  source: z.object({ connection: nameId, connectionAt: time.nullable() }).nullable(),
   from: watermark.nullable(),
   to: watermark.nullable(),
   position: position.nullable(),
