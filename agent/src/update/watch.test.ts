@@ -203,7 +203,7 @@ describe("a running agent", () => {
     assert.equal(watch.unsaid, false);
     await look("window");
     assert.equal(existsSync(places.staged), false);
-    writeRecord(places, { ...record, last: { ...last, outcome: null } });
+    writeRecord(places, { ...record, last: { ...last, outcome: null }, failed: [] });
     assert.equal(watch.report().last, null);
   });
 });
