@@ -6,18 +6,23 @@ import type { Attack } from "./attack.ts";
 import type { End } from "./gateway.ts";
 import { MAX_SESSIONS, type World } from "./world.ts";
 
-/** Takes every place. One that a session before this still holds is asked for again. */
+/**
+ * Takes every place, until one more is turned down: one that a session before this still holds is asked for again, and a session
+ * before this that comes late, and goes, is not counted.
+ */
 async function occupy({ gateway, accept }: World): Promise<readonly End[]> {
   const came = gateway.executors.length;
-  while (gateway.executors.length < came + MAX_SESSIONS) {
+  const open = (): readonly End[] =>
+    gateway.executors.slice(came).filter(({ socket }) => socket.readyState === socket.OPEN);
+  for (;;) {
     const [executors, rejections] = [gateway.executors.length, gateway.rejections.length];
     accept(gateway.address());
     await until(
       "it is taken or turned down",
       () => gateway.executors.length > executors || gateway.rejections.length > rejections,
     );
+    if (gateway.executors.length === executors && open().length >= MAX_SESSIONS) return open();
   }
-  return gateway.executors.slice(came);
 }
 
 export const SLOW_ATTACKS: readonly Attack[] = [
