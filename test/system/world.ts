@@ -31,8 +31,8 @@ export interface World {
   readonly policy: string;
   /** Makes the connection of a site, with its credential. */
   connect(connection: string, site: string): Promise<void>;
-  /** Defines a pull of a table; its id is `id`. */
-  definePull(id: string, connection: string, table: string): Promise<void>;
+  /** Defines a pull of a table; its id is `id`. Of Parquet's files a process writes two at a time, so a third run waits. */
+  definePull(id: string, connection: string, table: string, format?: "parquet" | "ndjson"): Promise<void>;
   startRun(pull: string): Promise<RunView>;
   /** A run of a pull of `dbo.Marked`, from start to end. @throws where it is not published with every row. */
   pull(pull: string): Promise<RunView>;
@@ -105,14 +105,14 @@ export async function startWorld(name: string, cleanup: Cleanup = createCleanup(
       await api.post(`/tenants/${TENANT}/connections`, { id: connection, site, kind: "mssql" });
       await api.put(`/tenants/${TENANT}/connections/${connection}/credential`, { user: LOGIN, password });
     },
-    async definePull(id, connection, table) {
+    async definePull(id, connection, table, format = "parquet") {
       await api.post(`/tenants/${TENANT}/pulls`, {
         id,
         definition: {
           connection,
           operation: { op: "sql.table", table, columns: "*" },
           watermark: "none",
-          sink: { type: "blob", format: "parquet" },
+          sink: { type: "blob", format },
         },
       });
     },

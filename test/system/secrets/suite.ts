@@ -52,7 +52,7 @@ async function runChecks(check: Check, world: World): Promise<void> {
   const printed = listen(world);
   await world.connect(CONNECTION, SITE);
   await world.definePull("quick", CONNECTION, "dbo.Marked");
-  for (const end of ENDS) await world.definePull(`slow-${end.toLowerCase()}`, CONNECTION, "dbo.Slow");
+  for (const end of ENDS) await world.definePull(`slow-${end.toLowerCase()}`, CONNECTION, "dbo.Slow", "ndjson");
 
   await check(
     "counter-example: a mark planted in a process is found in its memory, arguments and environment",
