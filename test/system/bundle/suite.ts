@@ -1,4 +1,4 @@
-/** The agent's end-to-end tests on what `npm test` does not run them on: its own on the bundle, the attacks on the sources. */
+/** The agent's end-to-end tests on its bundle: `npm test` runs them on the sources, and the attacks on the bundle. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -6,23 +6,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { ROOT } from "../../build/root.ts";
-import { bundledIn, SOURCES } from "../../stack/program.ts";
+import { bundledIn } from "../../stack/program.ts";
 import type { Suite } from "../suite.ts";
 
 /** Everything that starts the agent as `SALLYPORT_AGENT_ENTRY` says: executors' rules, sessions, attacks, faults. */
 const FOLDER = "test/e2e/agent";
 
-const ATTACKS = ["test/e2e/malicious-relay.test.ts", "test/e2e/malicious-orchestrator.test.ts"];
-
 export const bundle: Suite = {
   name: "bundle",
-  about: "the agent's end-to-end tests on its bundle, the attacks on its sources",
+  about: "the agent's end-to-end tests on its bundle",
   run: async (check) => {
     const folder = mkdtempSync(join(tmpdir(), "sallyport-bundle-"));
     const { sallyport } = await bundledIn(folder);
     const files = readdirSync(join(ROOT, FOLDER)).filter((name) => name.endsWith(".test.ts"));
     for (const name of files.sort()) await check(name, () => runTests(join(FOLDER, name), sallyport));
-    for (const file of ATTACKS) await check(`${file}, on sources`, () => runTests(file, SOURCES.sallyport));
     rmSync(folder, { recursive: true, force: true });
   },
 };
