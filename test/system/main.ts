@@ -23,24 +23,24 @@ import { wine } from "./wine/suite.ts";
 
 /** The longest first: with `--jobs` the others fill the time beside it. */
 const SUITES: readonly Suite[] = [
+  bundle,
   crash,
   stack,
-  bundle,
-  secrets,
-  sealed,
-  network,
-  faults,
   install,
-  wine,
-  journal,
-  msi,
-  tds,
-  mssqlWrite,
-  directory,
-  servicebus,
   agents,
-  azure,
+  faults,
+  directory,
+  secrets,
+  network,
+  wine,
   soak,
+  journal,
+  mssqlWrite,
+  msi,
+  sealed,
+  servicebus,
+  azure,
+  tds,
 ];
 
 const HELP = `Checks invariants of the running system on this machine: the whole stack on loopback, looked at from outside through
